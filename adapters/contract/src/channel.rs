@@ -1,0 +1,163 @@
+//! The trait that every platform implements, and the one that the core gives it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    AcceptError, AccountId, Conversation, Event, MessageId, Outgoing, Part, Receipt, RunError, SendError,
+};
+
+/// One account on one platform.
+///
+/// Mandatory methods are what no channel can do without; whatever a platform may lack is a capability
+/// that returns `None`, so that "can't" is never mistaken for "did".
+///
+/// Adapters keep no durable state, decide no routing and never retry a send: they say what happened.
+#[async_trait]
+pub trait Channel: Send + Sync + 'static {
+    /// Which account this is. Constant.
+    fn account(&self) -> &AccountId;
+
+    /// How fast and how patiently the core may send. Constant.
+    fn limits(&self) -> Limits;
+
+    /// Turns an answer into the messages to send, in order. Pure: no I/O, the same parts every time.
+    /// Called inside the transaction that ends a turn. Empty only for a text with nothing visible in it.
+    fn render(&self, outgoing: &Outgoing) -> Vec<Part>;
+
+    /// The name of the counter that numbers this conversation's messages. Conversations with the same
+    /// name share one rising sequence of [`MessageId`]s. Pure.
+    fn id_space(&self, conversation: &Conversation) -> String;
+
+    /// Connects and listens until `stop` fires, giving every event to `edge` and confirming it to the
+    /// platform only after [`Edge::accept`] returned `Ok`. Called once; holds the account's only
+    /// connection. Reconnects by itself; an `Err` means the account is of no use as configured.
+    async fn run(&self, edge: &dyn Edge, stop: CancellationToken) -> Result<(), RunError>;
+
+    /// Sends one part (its `stub`, when it has one) and returns its number. The core calls it for one
+    /// part of a conversation at a time, with no lock or database connection held, and drops the call
+    /// after [`Limits::send_timeout`]; that counts as [`SendError::Unknown`]. `nonce` is the same for
+    /// every attempt at this part and for no other part (at most 25 characters).
+    async fn send(&self, to: &Conversation, part: &Part, nonce: &str) -> Result<Receipt, SendError>;
+
+    /// Changing a message that was sent.
+    fn edits(&self) -> Option<&dyn Edits> {
+        None
+    }
+
+    /// "… is typing".
+    fn typing(&self) -> Option<&dyn Typing> {
+        None
+    }
+
+    /// Finding out whether a send of unknown outcome is visible. Without it the core repeats the send
+    /// if [`Limits::repeat_unknown`] says so, and otherwise leaves it `unknown`.
+    fn reconcile(&self) -> Option<&dyn Reconcile> {
+        None
+    }
+}
+
+/// Edits of our own messages. Idempotent: the same edit twice is one edit.
+#[async_trait]
+pub trait Edits: Send + Sync {
+    /// Gives message `id` the content of `part` (its body, not its stub). `Ok` also when it has it.
+    async fn edit(&self, at: &Conversation, id: MessageId, part: &Part) -> Result<(), SendError>;
+}
+
+/// Typing indicators. Best effort: a failure is not worth a retry, so there is no error.
+#[async_trait]
+pub trait Typing: Send + Sync {
+    /// Shows the indicator once; it fades by itself within [`Limits::typing_lasts`].
+    async fn typing(&self, at: &Conversation);
+}
+
+/// Read-back after a send of unknown outcome. The core waits [`Limits::send_timeout`] before it asks,
+/// so that a request still on its way has landed or died.
+#[async_trait]
+pub trait Reconcile: Send + Sync {
+    /// Looks for the part on the platform.
+    async fn find(&self, lost: &Lost<'_>) -> Result<Found, SendError>;
+}
+
+/// A send whose outcome is unknown, and what the core knows about the messages around it.
+#[derive(Debug, Clone, Copy)]
+pub struct Lost<'a> {
+    /// Where it was to appear.
+    pub conversation: &'a Conversation,
+    /// What was sent.
+    pub part: &'a Part,
+    /// The nonce it was sent with.
+    pub nonce: &'a str,
+    /// The newest message known in the id space before the first attempt; the part is newer.
+    pub after: MessageId,
+    /// The first message known to be newer than every attempt, if one was seen.
+    pub before: Option<MessageId>,
+    /// Numbers in between that are taken: messages we received, and our own that were delivered.
+    pub taken: &'a [MessageId],
+    /// How many other deliveries of the same conversation are of unknown outcome too.
+    pub others_unknown: u32,
+}
+
+/// What a read-back found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// It is there.
+    Visible(Receipt),
+    /// It is not there: sending it again shows it once.
+    Absent,
+    /// The platform gives no answer that can be trusted.
+    Unclear,
+}
+
+/// What an account may send, and how patient the core is with it. 0 in a rate means no limit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// Messages a second to one chat.
+    pub chat_per_second: f64,
+    /// Messages that may go to a quiet chat at once.
+    pub chat_burst: u32,
+    /// Messages a minute to one group.
+    pub group_per_minute: u32,
+    /// Messages a second over all chats.
+    pub total_per_second: f64,
+    /// When a call is given up; its outcome is then unknown.
+    pub send_timeout: Duration,
+    /// How long one typing indicator is seen.
+    pub typing_lasts: Duration,
+    /// Sends of unknown outcome that cannot be found are repeated once (and may then be seen twice).
+    pub repeat_unknown: bool,
+}
+
+/// What the core offers an adapter. Given to [`Channel::run`]; every method may be called from any task.
+#[async_trait]
+pub trait Edge: Send + Sync {
+    /// Stores an event: when this returns `Ok`, it survives a crash, and a second event with the same
+    /// key does nothing. Events of one conversation must be offered one after the other, in order;
+    /// different conversations may be offered at the same time. Blocks while the database is behind.
+    async fn accept(&self, event: Event) -> Result<(), AcceptError>;
+
+    /// Remembers how far `scope` of the account has been read. Called after everything up to
+    /// `position` was accepted; a process that starts again gets it from [`Edge::position`].
+    async fn advance(&self, account: &AccountId, scope: &str, position: i64) -> Result<(), AcceptError>;
+
+    /// The position last given to [`Edge::advance`] and its age, or `None`.
+    async fn position(&self, account: &AccountId, scope: &str) -> Option<(i64, Duration)>;
+
+    /// Says how the connection is. Called on every change and after every completed poll or heartbeat.
+    fn report(&self, account: &AccountId, state: AccountState);
+}
+
+/// The state of an account's connection, for `/readyz` and people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountState {
+    /// Connecting for the first time, or after a loss.
+    Connecting,
+    /// A poll or heartbeat has just completed.
+    Ready,
+    /// It will be tried again; the reason is for the operator.
+    Degraded(String),
+    /// It will not be tried again; the reason says what to do.
+    Stopped(String),
+}

@@ -1,0 +1,1 @@
+//! Markdown to a small tree, and splitting that keeps its parts whole.

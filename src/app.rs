@@ -1,0 +1,1 @@
+//! Composition root: builds everything, returns one future, joins everything on shutdown.

@@ -1,0 +1,1 @@
+//! Configuration: one file per section, loading, validation, secrets.

@@ -1,0 +1,1 @@
+//! The verbs that commands, HTTP and the command line share.

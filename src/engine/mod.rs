@@ -1,0 +1,1 @@
+//! Sessions as durable actors: the turn machine, its driver and the scheduler.

@@ -1,0 +1,1 @@
+//! The edge: from a platform event to a stored inbox item.

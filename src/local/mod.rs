@@ -1,0 +1,1 @@
+//! The embedded channel behind the terminal: a log keyed by delivery id.

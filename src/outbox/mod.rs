@@ -1,0 +1,1 @@
+//! Deliveries: order, pacing, retry, reconciliation.
