@@ -1,1 +1,138 @@
-//! The only SQL.
+//! The only SQL. One file per table, functions over a [`Tx`]; transactions are composed by their users.
+//!
+//! One SQL text serves SQLite and PostgreSQL. On SQLite every write is run by one writer that puts the
+//! transactions waiting at that moment into one commit; on PostgreSQL each has its own and is repeated
+//! when the database asks for it. Bodies are therefore pure: no effect outside the database.
+
+mod db;
+mod error;
+mod open;
+mod writer;
+
+pub mod conversations;
+pub mod cursors;
+pub mod deliveries;
+pub mod entries;
+pub mod events;
+pub mod inbox;
+pub mod leases;
+pub mod local;
+pub mod messages;
+pub mod people;
+pub mod sessions;
+pub mod turns;
+pub mod waits;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sqlx::{PgPool, SqlitePool};
+use tokio::sync::mpsc;
+
+pub use db::{Param, Row, Sql, Tx};
+pub(crate) use db::{params, sql, words};
+pub use error::StoreError;
+pub use open::{Access, SCHEMA};
+
+use crate::crash::{self, Side};
+use crate::time::Clock;
+use db::Conn;
+use writer::Job;
+
+/// How often PostgreSQL may ask for a repetition before the transaction counts as failed.
+const REPEATS: u32 = 20;
+
+/// A change of the database that happens wholly or not at all.
+///
+/// Bodies may run more than once and must have no effect outside the database.
+#[async_trait]
+pub trait Transaction: Send + Sync + 'static {
+    /// What the caller learns from it.
+    type Output: Send + 'static;
+
+    /// Its name in ARCHITECTURE.md's table, in logs, and as a crash point.
+    const NAME: &'static str;
+
+    /// The body. An `Err` undoes everything it did.
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError>;
+}
+
+/// A look at the database that changes nothing. Runs on a connection of its own.
+#[async_trait]
+pub trait Read: Send + Sync {
+    /// What is read.
+    type Output: Send;
+
+    /// The body.
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError>;
+}
+
+/// The database. Cheap to clone; the last clone closes it.
+#[derive(Clone)]
+pub struct Store {
+    backend: Backend,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Clone)]
+enum Backend {
+    Lite { writer: mpsc::Sender<Box<dyn Job>>, readers: SqlitePool, _lock: Arc<Option<std::fs::File>> },
+    Pg(PgPool),
+}
+
+impl Store {
+    /// The clock that all stored times are on.
+    pub fn now(&self) -> i64 {
+        self.clock.now()
+    }
+
+    /// Whether other nodes may share this database.
+    pub fn shared(&self) -> bool {
+        matches!(self.backend, Backend::Pg(_))
+    }
+
+    /// Runs a transaction and returns when it is durable.
+    pub async fn commit<T: Transaction>(&self, body: T) -> Result<T::Output, StoreError> {
+        match &self.backend {
+            Backend::Lite { writer, .. } => {
+                let (job, outcome) = writer::job(body);
+                writer.send(job).await.map_err(|_| StoreError::Closed)?;
+                outcome.await.map_err(|_| StoreError::Closed)?
+            }
+            Backend::Pg(pool) => self.commit_pg(pool, &body).await,
+        }
+    }
+
+    async fn commit_pg<T: Transaction>(&self, pool: &PgPool, body: &T) -> Result<T::Output, StoreError> {
+        let mut repeats = 0;
+        loop {
+            match self.try_pg(pool, body).await {
+                Err(error) if error.wants_retry() && repeats < REPEATS => repeats += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_pg<T: Transaction>(&self, pool: &PgPool, body: &T) -> Result<T::Output, StoreError> {
+        let mut transaction = pool.begin().await?;
+        let output = body.run(&mut Tx::new(Conn::Pg(&mut transaction), self.now())).await?;
+        crash::point("commit", T::NAME, Side::Before);
+        transaction.commit().await?;
+        crash::point("commit", T::NAME, Side::After);
+        Ok(output)
+    }
+
+    /// Reads. Sees everything that was committed before the call.
+    pub async fn read<R: Read>(&self, body: R) -> Result<R::Output, StoreError> {
+        match &self.backend {
+            Backend::Lite { readers, .. } => {
+                let mut conn = readers.acquire().await?;
+                body.run(&mut Tx::new(Conn::Lite(&mut conn), self.now())).await
+            }
+            Backend::Pg(pool) => {
+                let mut conn = pool.acquire().await?;
+                body.run(&mut Tx::new(Conn::Pg(&mut conn), self.now())).await
+            }
+        }
+    }
+}

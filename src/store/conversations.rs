@@ -1,0 +1,153 @@
+//! Conversations: exact external addresses, and the counters that number their messages.
+
+use roundtable_contract::{AccountId, ChatId, ChatKind, Conversation};
+
+use super::{Row, StoreError, Tx, params, sql};
+
+/// A stored conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Its row.
+    pub id: i64,
+    /// The counter that numbers its messages.
+    pub space_id: i64,
+    /// Private chat or group.
+    pub kind: ChatKind,
+    /// The address.
+    pub address: Conversation,
+    /// The chat's title, if it has one.
+    pub title: Option<String>,
+}
+
+fn kind_word(kind: ChatKind) -> &'static str {
+    match kind {
+        ChatKind::Direct => "direct",
+        ChatKind::Group => "group",
+    }
+}
+
+fn read(row: &Row) -> Result<Place, StoreError> {
+    let thread: String = row.get("thread")?;
+    let account = AccountId::new(row.get::<String>("channel")?, row.get::<String>("account")?);
+    let chat = Conversation::chat(account, row.get::<String>("chat")?);
+    Ok(Place {
+        id: row.get("id")?,
+        space_id: row.get("space_id")?,
+        kind: if row.get::<String>("kind")? == "direct" { ChatKind::Direct } else { ChatKind::Group },
+        address: if thread.is_empty() { chat } else { chat.with_thread(thread) },
+        title: row.get("title")?,
+    })
+}
+
+fn thread(address: &Conversation) -> &str {
+    address.thread.as_ref().map_or("", |thread| thread.as_str())
+}
+
+/// The conversation with this address, if it is known.
+pub async fn find(tx: &mut Tx<'_>, address: &Conversation) -> Result<Option<Place>, StoreError> {
+    let row = tx
+        .optional(
+            sql!(
+                "SELECT id, channel, account, chat, thread, kind, title, space_id FROM conversations
+                 WHERE channel = $1 AND account = $2 AND chat = $3 AND thread = $4"
+            ),
+            params![&address.account.channel, &address.account.name, address.chat.as_str(), thread(address)],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// The conversation with this address; made when it is new. `space` is the adapter's id space.
+pub async fn find_or_create(
+    tx: &mut Tx<'_>,
+    address: &Conversation,
+    kind: ChatKind,
+    title: Option<&str>,
+    space: &str,
+) -> Result<Place, StoreError> {
+    if let Some(place) = find(tx, address).await? {
+        return Ok(place);
+    }
+    let space_id = space_id(tx, &address.account, space).await?;
+    let row = tx
+        .one(
+            // The update does nothing but make RETURNING answer when another node was faster.
+            sql!(
+                "INSERT INTO conversations (channel, account, chat, thread, kind, title, space_id, created_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                 ON CONFLICT (channel, account, chat, thread) DO UPDATE SET kind = excluded.kind
+                 RETURNING id, channel, account, chat, thread, kind, title, space_id"
+            ),
+            params![
+                &address.account.channel,
+                &address.account.name,
+                address.chat.as_str(),
+                thread(address),
+                kind_word(kind),
+                title,
+                space_id,
+                tx.now(),
+            ],
+        )
+        .await?;
+    read(&row)
+}
+
+/// The conversation with this row id.
+pub async fn get(tx: &mut Tx<'_>, id: i64) -> Result<Place, StoreError> {
+    let row = tx
+        .one(
+            sql!(
+                "SELECT id, channel, account, chat, thread, kind, title, space_id FROM conversations WHERE id = $1"
+            ),
+            params![id],
+        )
+        .await?;
+    read(&row)
+}
+
+/// A chat continues under another id: everything that was kept under the old one goes on under the new.
+/// A conversation that already exists under the new id keeps its own history. `space` is the new space.
+pub async fn moved(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    from: &ChatId,
+    to: &ChatId,
+    space: &str,
+) -> Result<(), StoreError> {
+    let space_id = space_id(tx, account, space).await?;
+    tx.execute(
+        sql!(
+            "UPDATE conversations SET chat = $4, space_id = $5
+             WHERE channel = $1 AND account = $2 AND chat = $3 AND NOT EXISTS (
+                 SELECT 1 FROM conversations AS taken
+                 WHERE taken.channel = $1 AND taken.account = $2 AND taken.chat = $4
+                   AND taken.thread = conversations.thread)"
+        ),
+        params![&account.channel, &account.name, from.as_str(), to.as_str(), space_id],
+    )
+    .await?;
+    tx.execute(
+        sql!(
+            "INSERT INTO allowed_chats (channel, account, chat, allowed_by, created_at)
+             SELECT channel, account, $4, allowed_by, created_at FROM allowed_chats
+             WHERE channel = $1 AND account = $2 AND chat = $3
+             ON CONFLICT (channel, account, chat) DO NOTHING"
+        ),
+        params![&account.channel, &account.name, from.as_str(), to.as_str()],
+    )
+    .await?;
+    Ok(())
+}
+
+async fn space_id(tx: &mut Tx<'_>, account: &AccountId, name: &str) -> Result<i64, StoreError> {
+    tx.one(
+        sql!(
+            "INSERT INTO spaces (channel, account, name) VALUES ($1, $2, $3)
+             ON CONFLICT (channel, account, name) DO UPDATE SET name = excluded.name RETURNING id"
+        ),
+        params![&account.channel, &account.name, name],
+    )
+    .await?
+    .get("id")
+}

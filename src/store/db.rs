@@ -1,0 +1,202 @@
+//! One way to speak to both databases: statements, parameters, rows, and a connection in a transaction.
+
+use std::borrow::Cow;
+
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Decode, PgConnection, Postgres, Row as _, Sqlite, SqliteConnection, Type};
+
+use super::StoreError;
+
+/// A statement. The same text for both databases wherever they agree (`$1` serves both).
+#[derive(Debug, Clone, Copy)]
+pub struct Sql {
+    /// The text for SQLite.
+    pub lite: &'static str,
+    /// The text for PostgreSQL.
+    pub pg: &'static str,
+}
+
+/// Writes a statement: `sql!("…")`, or `sql!(lite: "…", pg: "…")` where the databases differ.
+/// Every statement of the program is written with it, so that a test can prepare each on both.
+macro_rules! sql {
+    (lite: $lite:literal, pg: $pg:literal) => {
+        $crate::store::Sql { lite: $lite, pg: $pg }
+    };
+    ($text:literal) => {
+        $crate::store::Sql { lite: $text, pg: $text }
+    };
+}
+pub(crate) use sql;
+
+/// A parameter. `None` binds a null of the right type.
+#[derive(Debug, Clone)]
+pub enum Param<'a> {
+    /// A number, a time in milliseconds, or a flag (0 or 1).
+    Int(Option<i64>),
+    /// A text.
+    Text(Option<Cow<'a, str>>),
+}
+
+macro_rules! param_from {
+    ($($from:ty => $make:expr),+ $(,)?) => {
+        $(impl<'a> From<$from> for Param<'a> {
+            fn from(value: $from) -> Self {
+                let make: fn($from) -> Param<'a> = $make;
+                make(value)
+            }
+        })+
+    };
+}
+
+param_from!(
+    i64 => |n| Param::Int(Some(n)),
+    Option<i64> => Param::Int,
+    bool => |flag| Param::Int(Some(i64::from(flag))),
+    &'a str => |text| Param::Text(Some(Cow::Borrowed(text))),
+    &'a String => |text| Param::Text(Some(Cow::Borrowed(text))),
+    String => |text| Param::Text(Some(Cow::Owned(text))),
+    Option<&'a str> => |text| Param::Text(text.map(Cow::Borrowed)),
+    Option<String> => |text| Param::Text(text.map(Cow::Owned)),
+);
+
+/// Parameters in order: `params![id, name]`.
+macro_rules! params {
+    ($($value:expr),* $(,)?) => {
+        &[$($crate::store::Param::from($value)),*]
+    };
+}
+pub(crate) use params;
+
+/// One row of a result.
+pub enum Row {
+    /// From SQLite.
+    Lite(SqliteRow),
+    /// From PostgreSQL.
+    Pg(PgRow),
+}
+
+impl Row {
+    /// The value of a column: `i64`, `String` or an `Option` of them.
+    pub fn get<T>(&self, column: &str) -> Result<T, StoreError>
+    where
+        T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres>,
+    {
+        Ok(match self {
+            Self::Lite(row) => row.try_get(column)?,
+            Self::Pg(row) => row.try_get(column)?,
+        })
+    }
+
+    /// A column that holds 0 or 1.
+    pub fn flag(&self, column: &str) -> Result<bool, StoreError> {
+        Ok(self.get::<i64>(column)? != 0)
+    }
+
+    /// A column that holds JSON.
+    pub fn json<T: serde::de::DeserializeOwned>(&self, column: &str) -> Result<T, StoreError> {
+        let text: String = self.get(column)?;
+        serde_json::from_str(&text)
+            .map_err(|error| StoreError::Content(format!("column {column} holds unreadable JSON: {error}")))
+    }
+}
+
+/// A connection to either database.
+pub(super) enum Conn<'c> {
+    Lite(&'c mut SqliteConnection),
+    Pg(&'c mut PgConnection),
+}
+
+/// A connection inside a transaction. Bodies get one, use it, and never commit themselves.
+pub struct Tx<'c> {
+    conn: Conn<'c>,
+    now: i64,
+}
+
+impl<'c> Tx<'c> {
+    pub(super) fn new(conn: Conn<'c>, now: i64) -> Self {
+        Self { conn, now }
+    }
+
+    /// The time of this transaction, the same for all its statements.
+    pub fn now(&self) -> i64 {
+        self.now
+    }
+
+    /// Runs a statement and returns how many rows it changed.
+    pub async fn execute(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<u64, StoreError> {
+        Ok(match &mut self.conn {
+            Conn::Lite(conn) => lite(sql, params).execute(&mut **conn).await?.rows_affected(),
+            Conn::Pg(conn) => pg(sql, params).execute(&mut **conn).await?.rows_affected(),
+        })
+    }
+
+    /// The first row, if there is one.
+    pub async fn optional(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Option<Row>, StoreError> {
+        Ok(match &mut self.conn {
+            Conn::Lite(conn) => lite(sql, params).fetch_optional(&mut **conn).await?.map(Row::Lite),
+            Conn::Pg(conn) => pg(sql, params).fetch_optional(&mut **conn).await?.map(Row::Pg),
+        })
+    }
+
+    /// The only row.
+    pub async fn one(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Row, StoreError> {
+        self.optional(sql, params).await?.ok_or(StoreError::Database(sqlx::Error::RowNotFound))
+    }
+
+    /// All rows.
+    pub async fn all(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        Ok(match &mut self.conn {
+            Conn::Lite(conn) => {
+                lite(sql, params).fetch_all(&mut **conn).await?.into_iter().map(Row::Lite).collect()
+            }
+            Conn::Pg(conn) => {
+                pg(sql, params).fetch_all(&mut **conn).await?.into_iter().map(Row::Pg).collect()
+            }
+        })
+    }
+}
+
+fn lite<'q>(sql: Sql, params: &[Param<'q>]) -> Query<'q, Sqlite, SqliteArguments> {
+    params.iter().fold(sqlx::query(sql.lite), |query, param| match param.clone() {
+        Param::Int(value) => query.bind(value),
+        Param::Text(value) => query.bind(value),
+    })
+}
+
+fn pg<'q>(sql: Sql, params: &[Param<'q>]) -> Query<'q, Postgres, PgArguments> {
+    params.iter().fold(sqlx::query(sql.pg), |query, param| match param.clone() {
+        Param::Int(value) => query.bind(value),
+        Param::Text(value) => query.bind(value),
+    })
+}
+
+/// An enum that is stored as a word.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum $name {
+            $($(#[$vdoc])* #[serde(rename = $word)] $variant),+
+        }
+
+        impl $name {
+            /// The word as it is stored and shown.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            /// Reads a stored word.
+            pub fn read(word: &str) -> Result<Self, $crate::store::StoreError> {
+                match word {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err($crate::store::StoreError::Content(
+                        format!("`{word}` is no {}", stringify!($name)),
+                    )),
+                }
+            }
+        }
+    };
+}
+pub(crate) use words;

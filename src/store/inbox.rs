@@ -1,0 +1,296 @@
+//! Inbox items: what a session must react to. An item is consumed by exactly one turn.
+
+use serde::{Deserialize, Serialize};
+
+use roundtable_contract::{Attachment, MessageId};
+
+use super::{Row, StoreError, Tx, params, sql, words};
+
+words!(
+    /// Who an item comes from.
+    ItemKind {
+        /// A person.
+        User = "user",
+        /// Another agent.
+        Agent = "agent",
+        /// The result of a run.
+        Announce = "announce",
+        /// The program.
+        System = "system",
+    }
+);
+
+/// What an item says.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Body {
+    /// The text.
+    pub text: String,
+    /// The message it answers: its author and text, as data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<Quoted>,
+    /// What came with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
+    /// The text was written by somebody else and passed on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forwarded: bool,
+    /// A later version of a message that was read before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub edited: bool,
+}
+
+/// A quoted message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quoted {
+    /// Its author, where known.
+    pub author: Option<String>,
+    /// Its text.
+    pub text: String,
+}
+
+/// A stored item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Its row; rises with time within a session.
+    pub id: i64,
+    /// Who it comes from.
+    pub kind: ItemKind,
+    /// Whether it starts a turn.
+    pub wake: bool,
+    /// Where it came from and where the answer belongs.
+    pub conversation_id: i64,
+    /// The exchange it is a turn of.
+    pub exchange_id: Option<i64>,
+    /// The platform's id of the sender.
+    pub sender: String,
+    /// The name to show.
+    pub sender_name: String,
+    /// The platform message it was made from.
+    pub message_id: Option<MessageId>,
+    /// What it says.
+    pub body: Body,
+    /// Items with the same key are pieces of one message.
+    pub merge_key: Option<String>,
+    /// No turn takes it before this time.
+    pub not_before: i64,
+}
+
+/// A new item.
+#[derive(Debug, Clone)]
+pub struct NewItem<'a> {
+    /// The session that must react.
+    pub session_id: i64,
+    /// Its tree.
+    pub tree_id: i64,
+    /// Who it comes from.
+    pub kind: ItemKind,
+    /// Whether it starts a turn.
+    pub wake: bool,
+    /// Where it came from.
+    pub conversation_id: i64,
+    /// The platform's id of the sender.
+    pub sender: &'a str,
+    /// The name to show.
+    pub sender_name: &'a str,
+    /// The platform message.
+    pub message_id: Option<MessageId>,
+    /// What it says.
+    pub body: &'a Body,
+    /// Pieces of one message share it.
+    pub merge_key: Option<&'a str>,
+    /// No turn takes it before this time.
+    pub not_before: i64,
+}
+
+/// Adds an item and returns its id. The caller holds the session's lock.
+pub async fn push(tx: &mut Tx<'_>, item: &NewItem<'_>) -> Result<i64, StoreError> {
+    tx.one(
+        sql!(
+            "INSERT INTO inbox (session_id, tree_id, kind, wake, conversation_id, sender, sender_name, message_id,
+                                body, merge_key, not_before, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id"
+        ),
+        params![
+            item.session_id,
+            item.tree_id,
+            item.kind.as_str(),
+            item.wake,
+            item.conversation_id,
+            item.sender,
+            item.sender_name,
+            item.message_id.map(|id| id.0),
+            json(item.body),
+            item.merge_key,
+            item.not_before,
+            tx.now(),
+        ],
+    )
+    .await?
+    .get("id")
+}
+
+fn json(body: &Body) -> String {
+    serde_json::to_string(body).expect("plain data is always JSON")
+}
+
+fn read(row: &Row) -> Result<Item, StoreError> {
+    Ok(Item {
+        id: row.get("id")?,
+        kind: ItemKind::read(&row.get::<String>("kind")?)?,
+        wake: row.flag("wake")?,
+        conversation_id: row.get("conversation_id")?,
+        exchange_id: row.get("exchange_id")?,
+        sender: row.get("sender")?,
+        sender_name: row.get("sender_name")?,
+        message_id: row.get::<Option<i64>>("message_id")?.map(MessageId),
+        body: row.json("body")?,
+        merge_key: row.get("merge_key")?,
+        not_before: row.get("not_before")?,
+    })
+}
+
+/// A session's unconsumed items, oldest first. The caller holds the session's lock.
+pub async fn pending(tx: &mut Tx<'_>, session_id: i64) -> Result<Vec<Item>, StoreError> {
+    tx.all(
+        sql!("SELECT * FROM inbox WHERE session_id = $1 AND turn_id IS NULL ORDER BY id"),
+        params![session_id],
+    )
+    .await?
+    .iter()
+    .map(read)
+    .collect()
+}
+
+/// How many items of a session are unconsumed.
+pub async fn count_pending(tx: &mut Tx<'_>, session_id: i64) -> Result<i64, StoreError> {
+    tx.one(
+        sql!("SELECT COUNT(*) AS count FROM inbox WHERE session_id = $1 AND turn_id IS NULL"),
+        params![session_id],
+    )
+    .await?
+    .get("count")
+}
+
+/// Gives items to the turn that consumes them.
+pub async fn consume(tx: &mut Tx<'_>, items: &[Item], turn_id: i64) -> Result<(), StoreError> {
+    for item in items {
+        let changed = tx
+            .execute(
+                sql!("UPDATE inbox SET turn_id = $2 WHERE id = $1 AND turn_id IS NULL"),
+                params![item.id, turn_id],
+            )
+            .await?;
+        if changed == 0 {
+            return Err(StoreError::Stale);
+        }
+    }
+    Ok(())
+}
+
+/// An item that was made from a platform message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Made {
+    /// The item.
+    pub id: i64,
+    /// The session it went to.
+    pub session_id: i64,
+    /// A turn has taken it.
+    pub consumed: bool,
+}
+
+/// The items that were made from a platform message, one for each addressee.
+pub async fn of_message(
+    tx: &mut Tx<'_>,
+    conversation_id: i64,
+    message_id: MessageId,
+) -> Result<Vec<Made>, StoreError> {
+    tx.all(
+        sql!(
+            "SELECT MAX(id) AS id, session_id, MIN(COALESCE(turn_id, 0)) AS oldest_turn FROM inbox
+             WHERE conversation_id = $1 AND message_id = $2 GROUP BY session_id ORDER BY session_id"
+        ),
+        params![conversation_id, message_id.0],
+    )
+    .await?
+    .iter()
+    .map(|row| {
+        Ok(Made {
+            id: row.get("id")?,
+            session_id: row.get("session_id")?,
+            consumed: row.get::<i64>("oldest_turn")? != 0,
+        })
+    })
+    .collect()
+}
+
+/// Replaces what an unconsumed item says.
+pub async fn rewrite(tx: &mut Tx<'_>, id: i64, body: &Body) -> Result<(), StoreError> {
+    tx.execute(sql!("UPDATE inbox SET body = $2 WHERE id = $1 AND turn_id IS NULL"), params![id, json(body)])
+        .await?;
+    Ok(())
+}
+
+/// The merge key of a message of this sender whose pieces are still being collected.
+pub async fn open_merge(
+    tx: &mut Tx<'_>,
+    session_id: i64,
+    conversation_id: i64,
+    sender: &str,
+) -> Result<Option<String>, StoreError> {
+    let row = tx
+        .optional(
+            sql!(
+                "SELECT merge_key FROM inbox
+                 WHERE session_id = $1 AND turn_id IS NULL AND conversation_id = $2 AND sender = $3
+                   AND merge_key IS NOT NULL AND not_before > $4 ORDER BY id DESC LIMIT 1"
+            ),
+            params![session_id, conversation_id, sender, tx.now()],
+        )
+        .await?;
+    row.map(|row| row.get("merge_key")).transpose()
+}
+
+/// Another piece arrived: the pieces that are there wait for it.
+pub async fn hold_merge(
+    tx: &mut Tx<'_>,
+    session_id: i64,
+    merge_key: &str,
+    not_before: i64,
+) -> Result<(), StoreError> {
+    tx.execute(
+        sql!("UPDATE inbox SET not_before = $3 WHERE session_id = $1 AND turn_id IS NULL AND merge_key = $2"),
+        params![session_id, merge_key, not_before],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Sessions that have something to do, no open turn, and nobody at work on it.
+pub async fn claimable(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<i64>, StoreError> {
+    tx.all(
+        sql!(
+            "SELECT i.session_id, MIN(i.id) AS oldest FROM inbox i
+             WHERE i.turn_id IS NULL AND i.wake = 1 AND i.not_before <= $1
+               AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.session_id = i.session_id
+                               AND t.status IN ('running', 'waiting'))
+             GROUP BY i.session_id ORDER BY oldest LIMIT $2"
+        ),
+        params![tx.now(), limit],
+    )
+    .await?
+    .iter()
+    .map(|row| row.get("session_id"))
+    .collect()
+}
+
+/// When the next held item may be taken, if one is held.
+pub async fn next_due(tx: &mut Tx<'_>) -> Result<Option<i64>, StoreError> {
+    tx.one(
+        sql!(
+            "SELECT MIN(not_before) AS due FROM inbox WHERE turn_id IS NULL AND wake = 1 AND not_before > $1"
+        ),
+        params![tx.now()],
+    )
+    .await?
+    .get("due")
+}

@@ -1,0 +1,67 @@
+//! The local channel's log.
+
+use roundtable_contract::AccountId;
+
+use super::{StoreError, Tx, params, sql};
+
+/// One line of a local conversation.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Line {
+    /// Its number; rises over all local conversations.
+    pub id: i64,
+    /// The person's or the agent's name.
+    pub sender: String,
+    /// Whether a person of this side wrote it (and not the team).
+    pub own: bool,
+    /// The text.
+    pub text: String,
+}
+
+/// Adds a line. One with a known delivery is there already and keeps its number.
+pub async fn append(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    chat: &str,
+    delivery: Option<&str>,
+    sender: &str,
+    text: &str,
+) -> Result<i64, StoreError> {
+    tx.one(
+        sql!(
+            "INSERT INTO local_lines (account, chat, delivery, sender, text, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (delivery) DO UPDATE SET delivery = excluded.delivery RETURNING id"
+        ),
+        params![&account.name, chat, delivery, sender, text, tx.now()],
+    )
+    .await?
+    .get("id")
+}
+
+/// Lines of a conversation behind `after`, oldest first.
+pub async fn lines(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    chat: &str,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Line>, StoreError> {
+    tx.all(
+        sql!(
+            "SELECT id, delivery, sender, text FROM local_lines
+             WHERE account = $1 AND chat = $2 AND id > $3 ORDER BY id LIMIT $4"
+        ),
+        params![&account.name, chat, after, limit],
+    )
+    .await?
+    .iter()
+    .map(|row| {
+        Ok(Line {
+            id: row.get("id")?,
+            sender: row.get("sender")?,
+            own: row.get::<Option<String>>("delivery")?.is_none(),
+            text: row.get("text")?,
+        })
+    })
+    .collect()
+}

@@ -1,0 +1,227 @@
+//! Opening the database: the file and its lock, the schema and its version, and clear words when it can't be.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, PgPool};
+
+use super::{Backend, Store, StoreError, sql, writer};
+use crate::time::Clock;
+
+static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("src/store/migrations/postgres");
+
+/// The schema version of this binary: the number of its newest migration.
+pub const SCHEMA: i64 = 1;
+
+/// How long SQLite waits for another process (a backup, a shell) that holds the file.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// What the database is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// A node: migrates, and on SQLite is the only one.
+    Node,
+    /// A command that looks while a node may be running.
+    Look,
+}
+
+impl Store {
+    /// Opens the database at `url` (`sqlite:PATH` or `postgres://…`). The returned future is SQLite's
+    /// writer; it must be polled, and ends when the last `Store` is dropped.
+    pub async fn open(
+        url: &str,
+        connections: u32,
+        access: Access,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, BoxFuture<'static, ()>), StoreError> {
+        let (backend, writer) = match url.strip_prefix("sqlite:") {
+            Some(path) => {
+                let path = PathBuf::from(path.trim_start_matches("//"));
+                let (backend, writer) = open_sqlite(&path, access, clock.clone()).await?;
+                (backend, writer)
+            }
+            None => (open_postgres(url, connections, access).await?, async {}.boxed()),
+        };
+        let store = Self { backend, clock };
+        store.anchor_clock().await?;
+        Ok((store, writer))
+    }
+
+    /// Sets the clock by PostgreSQL's, so that all nodes compare leases on one clock. Called at start
+    /// and with every renewal of leases. On SQLite there is one node and nothing to do.
+    pub async fn anchor_clock(&self) -> Result<(), StoreError> {
+        if let Backend::Pg(pool) = &self.backend {
+            let now: i64 = sqlx::query_scalar(
+                sql!("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)").pg,
+            )
+            .fetch_one(pool)
+            .await?;
+            self.clock.anchor(now);
+        }
+        Ok(())
+    }
+}
+
+async fn open_sqlite(
+    path: &Path,
+    access: Access,
+    clock: Arc<dyn Clock>,
+) -> Result<(Backend, BoxFuture<'static, ()>), StoreError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        // NORMAL may lose the last commits when the power fails.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY)
+        .statement_cache_capacity(400)
+        .disable_statement_logging();
+    let lock = match access {
+        Access::Node => Some(lock_file(path)?),
+        Access::Look if path.exists() => None,
+        Access::Look => {
+            return Err(StoreError::Refused(format!(
+                "There is no database at {}. Start `roundtable` once, or point store.url at the right file.",
+                path.display()
+            )));
+        }
+    };
+    let explain = |error| explain_sqlite(path, error);
+    let writer = options.clone().create_if_missing(access == Access::Node);
+    let mut conn = writer.connect().await.map_err(|error| explain(error.into()))?;
+    check_version(current_version(&mut conn).await.map_err(explain)?, access)?;
+    if access == Access::Node {
+        SQLITE.run(&mut conn).await.map_err(|error| explain(migrate_error(error)))?;
+    }
+    let readers = SqlitePoolOptions::new()
+        .max_connections(4)
+        .test_before_acquire(false)
+        .connect_lazy_with(options.read_only(true));
+    let (sender, serve) = writer::writer(conn, clock);
+    Ok((Backend::Lite { writer: sender, readers, _lock: Arc::new(lock) }, serve.boxed()))
+}
+
+/// Takes the lock that makes this process the only node on the file, and keeps it while the file lives.
+fn lock_file(path: &Path) -> Result<File, StoreError> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            StoreError::Refused(format!("The folder {} can't be made: {error}.", folder.display()))
+        })?;
+    }
+    let lock = path.with_extension("lock");
+    let refused = |why: String| StoreError::Refused(why);
+    let file = File::create(&lock)
+        .map_err(|error| refused(format!("The lock file {} can't be made: {error}.", lock.display())))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(refused(format!(
+            "Another roundtable is running on {}. SQLite serves one process: stop the other one, give this one \
+             another node.data_dir, or share a PostgreSQL (store.url = \"postgres://…\").",
+            path.display()
+        ))),
+        Err(TryLockError::Error(error)) => {
+            Err(refused(format!("The lock file {} can't be locked: {error}.", lock.display())))
+        }
+    }
+}
+
+fn explain_sqlite(path: &Path, error: StoreError) -> StoreError {
+    let StoreError::Database(sqlx::Error::Database(inner)) = &error else { return error };
+    // https://sqlite.org/rescode.html; extended codes carry the primary one in their low byte.
+    let code = inner.code().and_then(|code| code.parse::<i64>().ok()).map_or(0, |code| code & 0xff);
+    let path = path.display();
+    StoreError::Refused(match code {
+        5 | 6 => format!(
+            "The database {path} is locked by another program for more than {} s. Close that program and start again.",
+            BUSY.as_secs()
+        ),
+        8 => format!("The database {path} is read-only. Make it and its folder writable for this user."),
+        11 | 26 => format!(
+            "The file {path} is damaged or no SQLite database. Nothing was changed. Restore a backup, or move the file \
+             away to start with an empty one."
+        ),
+        13 => format!("The disk that holds {path} is full. Make room and start again."),
+        14 => format!(
+            "The database {path} can't be opened. Does its folder exist, and may this user write there?"
+        ),
+        _ => return error,
+    })
+}
+
+async fn open_postgres(url: &str, connections: u32, access: Access) -> Result<Backend, StoreError> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|error| StoreError::Refused(format!("store.url is no PostgreSQL address: {error}.")))?
+        .application_name("roundtable")
+        .disable_statement_logging();
+    let pool = PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(10))
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await
+        .map_err(|error| {
+            StoreError::Refused(format!(
+                "PostgreSQL can't be reached: {error}. Check store.url and that the server runs."
+            ))
+        })?;
+    let mut conn = pool.acquire().await?;
+    check_version(current_version_pg(&pool).await?, access)?;
+    if access == Access::Node {
+        POSTGRES.run(&mut *conn).await.map_err(migrate_error)?;
+    }
+    drop(conn);
+    Ok(Backend::Pg(pool))
+}
+
+async fn current_version(conn: &mut sqlx::SqliteConnection) -> Result<Option<i64>, StoreError> {
+    let tables: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'")
+            .fetch_one(&mut *conn)
+            .await?;
+    if tables == 0 {
+        return Ok(None);
+    }
+    Ok(sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(&mut *conn).await?)
+}
+
+async fn current_version_pg(pool: &PgPool) -> Result<Option<i64>, StoreError> {
+    let there: bool =
+        sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(pool).await?;
+    if !there {
+        return Ok(None);
+    }
+    Ok(sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(pool).await?)
+}
+
+fn check_version(found: Option<i64>, access: Access) -> Result<(), StoreError> {
+    match found {
+        Some(found) if found > SCHEMA => Err(StoreError::Refused(format!(
+            "The database has schema {found}, this roundtable knows up to {SCHEMA}. It was written by a newer version: \
+             start that one, or restore a backup from before the upgrade. Nothing was changed."
+        ))),
+        Some(found) if found < SCHEMA && access == Access::Look => Err(StoreError::Refused(format!(
+            "The database has schema {found}, this roundtable needs {SCHEMA}. Start `roundtable` once to upgrade it."
+        ))),
+        None if access == Access::Look => {
+            Err(StoreError::Refused("The database is empty. Start `roundtable` once to set it up.".into()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn migrate_error(error: sqlx::migrate::MigrateError) -> StoreError {
+    match error {
+        sqlx::migrate::MigrateError::Execute(error) => StoreError::Database(error),
+        other => {
+            StoreError::Refused(format!("The database can't be upgraded: {other}. Nothing was changed."))
+        }
+    }
+}

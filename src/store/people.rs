@@ -1,0 +1,139 @@
+//! Owners, people who may speak, groups let in at run time, and the owner's code.
+
+use roundtable_contract::{AccountId, ChatId, MessageId, UserId};
+
+use super::{StoreError, Tx, params, sql};
+
+/// What the database knows that bears on who is admitted and who is spoken to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Facts {
+    /// The sender is an owner.
+    pub owner: bool,
+    /// The sender was paired.
+    pub paired: bool,
+    /// Somebody is an owner.
+    pub owners_exist: bool,
+    /// An owner let this chat in.
+    pub chat_allowed: bool,
+    /// The session that wrote the message that this one answers.
+    pub reply_session: Option<i64>,
+}
+
+/// Reads the facts about a sender, a chat, and a message that is answered, in one look.
+pub async fn facts(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    user: &UserId,
+    chat: &ChatId,
+    answered: Option<(i64, MessageId)>,
+) -> Result<Facts, StoreError> {
+    let row = tx
+        .one(
+            sql!(
+                "SELECT (SELECT role FROM people WHERE channel = $1 AND user_id = $3) AS role,
+                     (SELECT COUNT(*) FROM people WHERE role = 'owner') AS owners,
+                     (SELECT COUNT(*) FROM allowed_chats WHERE channel = $1 AND account = $2 AND chat = $4) AS allowed,
+                     (SELECT session_id FROM messages WHERE space_id = $5 AND message_id = $6) AS reply_session"
+            ),
+            params![
+                &account.channel,
+                &account.name,
+                user.as_str(),
+                chat.as_str(),
+                answered.map(|(space, _)| space),
+                answered.map(|(_, id)| id.0),
+            ],
+        )
+        .await?;
+    let role: Option<String> = row.get("role")?;
+    Ok(Facts {
+        owner: role.as_deref() == Some("owner"),
+        paired: role.as_deref() == Some("paired"),
+        owners_exist: row.get::<i64>("owners")? > 0,
+        chat_allowed: row.get::<i64>("allowed")? > 0,
+        reply_session: row.get("reply_session")?,
+    })
+}
+
+/// Makes a person an owner.
+pub async fn make_owner(tx: &mut Tx<'_>, channel: &str, user: &UserId, name: &str) -> Result<(), StoreError> {
+    tx.execute(
+        sql!(
+            "INSERT INTO people (channel, user_id, name, role, created_at) VALUES ($1, $2, $3, 'owner', $4)
+             ON CONFLICT (channel, user_id) DO UPDATE SET role = 'owner'"
+        ),
+        params![channel, user.as_str(), name, tx.now()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Lets a group in.
+pub async fn allow_chat(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    chat: &ChatId,
+    by: &UserId,
+) -> Result<(), StoreError> {
+    tx.execute(
+        sql!(
+            "INSERT INTO allowed_chats (channel, account, chat, allowed_by, created_at) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (channel, account, chat) DO NOTHING"
+        ),
+        params![&account.channel, &account.name, chat.as_str(), by.as_str(), tx.now()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Stores a new owner's code and voids all earlier ones; does nothing when there is an owner already.
+/// Returns whether the code counts.
+pub async fn new_code(tx: &mut Tx<'_>, code: &str, expires_at: i64) -> Result<bool, StoreError> {
+    let owners: i64 = tx
+        .one(sql!("SELECT COUNT(*) AS owners FROM people WHERE role = 'owner'"), params![])
+        .await?
+        .get("owners")?;
+    if owners > 0 {
+        return Ok(false);
+    }
+    void_codes(tx).await?;
+    tx.execute(sql!("INSERT INTO owner_codes (code, expires_at) VALUES ($1, $2)"), params![code, expires_at])
+        .await?;
+    Ok(true)
+}
+
+/// Voids every code: it was shown where others could read it.
+pub async fn void_codes(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    tx.execute(sql!("UPDATE owner_codes SET ended_at = $1 WHERE ended_at IS NULL"), params![tx.now()])
+        .await?;
+    Ok(())
+}
+
+/// Counts a try of this sender in the last hour and returns how many there were before it.
+pub async fn count_try(tx: &mut Tx<'_>, channel: &str, user: &UserId) -> Result<i64, StoreError> {
+    let hour_ago = tx.now() - 3_600_000;
+    let row = tx
+        .one(
+            sql!(
+                "INSERT INTO code_tries (channel, user_id, tries, since) VALUES ($1, $2, 1, $3)
+                 ON CONFLICT (channel, user_id) DO UPDATE SET
+                     tries = CASE WHEN code_tries.since < $4 THEN 1 ELSE code_tries.tries + 1 END,
+                     since = CASE WHEN code_tries.since < $4 THEN excluded.since ELSE code_tries.since END
+                 RETURNING tries"
+            ),
+            params![channel, user.as_str(), tx.now(), hour_ago],
+        )
+        .await?;
+    Ok(row.get::<i64>("tries")? - 1)
+}
+
+/// Uses a code up; `false`: it is wrong, used or too old.
+pub async fn use_code(tx: &mut Tx<'_>, code: &str) -> Result<bool, StoreError> {
+    let changed = tx
+        .execute(
+            sql!("UPDATE owner_codes SET ended_at = $2 WHERE code = $1 AND ended_at IS NULL AND expires_at > $2"),
+            params![code, tx.now()],
+        )
+        .await?;
+    Ok(changed == 1)
+}

@@ -1,0 +1,245 @@
+//! Turns: one activation of a session each, owned by one worker at a time.
+
+use super::{Row, StoreError, Tx, params, sql, words};
+
+words!(
+    /// What a turn is doing or how it ended.
+    TurnStatus {
+        /// A worker is at it, or will be when a lease is over.
+        Running = "running",
+        /// It is a row that waits for an event or a time.
+        Waiting = "waiting",
+        /// It answered.
+        Done = "done",
+        /// It could not.
+        Failed = "failed",
+        /// Somebody stopped it.
+        Cancelled = "cancelled",
+        /// Its time was over.
+        TimedOut = "timed_out",
+    }
+);
+
+/// What a worker holds while it works at a turn: without the right token it changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// Its row.
+    pub id: i64,
+    /// The fencing token of this claim.
+    pub token: i64,
+    /// The session.
+    pub session_id: i64,
+    /// Its tree.
+    pub tree_id: i64,
+    /// The session's generation when the turn began.
+    pub generation: i64,
+    /// The agent.
+    pub agent: String,
+    /// The item that started it.
+    pub trigger_id: i64,
+    /// The origin conversation.
+    pub conversation_id: i64,
+    /// The exchange it is a turn of.
+    pub exchange_id: Option<i64>,
+    /// Claims in a row after which nothing was committed, this one included.
+    pub claims: i64,
+    /// When its time is over.
+    pub deadline: i64,
+}
+
+/// Who claims, and how long a claim holds without renewal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimant {
+    /// This process.
+    pub node: String,
+    /// Milliseconds.
+    pub lease: i64,
+}
+
+fn read(row: &Row) -> Result<Turn, StoreError> {
+    Ok(Turn {
+        id: row.get("id")?,
+        token: row.get("token")?,
+        session_id: row.get("session_id")?,
+        tree_id: row.get("tree_id")?,
+        generation: row.get("generation")?,
+        agent: row.get("agent")?,
+        trigger_id: row.get("trigger_id")?,
+        conversation_id: row.get("conversation_id")?,
+        exchange_id: row.get("exchange_id")?,
+        claims: row.get("claims")?,
+        deadline: row.get("deadline")?,
+    })
+}
+
+/// What a new turn is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct NewTurn<'a> {
+    /// The session; its lock is held.
+    pub session: &'a super::sessions::Session,
+    /// The item that starts it.
+    pub trigger: &'a super::inbox::Item,
+    /// Milliseconds it may take.
+    pub timeout: i64,
+    /// `Running` with a claimant, or an end for a turn that only records what became of its items.
+    pub status: TurnStatus,
+}
+
+/// Opens a turn for the claimant.
+pub async fn open(tx: &mut Tx<'_>, new: &NewTurn<'_>, by: &Claimant) -> Result<Turn, StoreError> {
+    let now = tx.now();
+    let ended = (new.status != TurnStatus::Running).then_some(now);
+    let row = tx
+        .one(
+            sql!(
+                "INSERT INTO turns (session_id, tree_id, generation, agent, status, trigger_id, conversation_id,
+                                    exchange_id, node, token, lease_until, held_at, claims, step, deadline,
+                                    created_at, ended_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, 1, 0, $12, $11, $13) RETURNING *"
+            ),
+            params![
+                new.session.id,
+                new.session.tree_id,
+                new.session.generation,
+                &new.session.agent,
+                new.status.as_str(),
+                new.trigger.id,
+                new.trigger.conversation_id,
+                new.trigger.exchange_id,
+                &by.node,
+                now + by.lease,
+                now,
+                now + new.timeout,
+                ended,
+            ],
+        )
+        .await?;
+    read(&row)
+}
+
+/// Records progress of a turn that the caller owns; [`StoreError::Stale`] if it doesn't any more.
+/// The caller has locked the session.
+pub async fn progress(tx: &mut Tx<'_>, turn: &Turn, step: i64) -> Result<(), StoreError> {
+    let changed = tx
+        .execute(
+            sql!(
+                "UPDATE turns SET claims = 0, step = $3 WHERE id = $1 AND token = $2 AND status = 'running'"
+            ),
+            params![turn.id, turn.token, step],
+        )
+        .await?;
+    if changed == 0 { Err(StoreError::Stale) } else { Ok(()) }
+}
+
+/// Ends a turn that the caller owns, or suspends it (`Waiting`); [`StoreError::Stale`] if it is not the
+/// caller's any more.
+pub async fn leave(
+    tx: &mut Tx<'_>,
+    turn: &Turn,
+    status: TurnStatus,
+    reason: Option<&str>,
+) -> Result<(), StoreError> {
+    let ended = (status != TurnStatus::Waiting).then_some(tx.now());
+    let changed = tx
+        .execute(
+            sql!(
+                "UPDATE turns SET status = $3, reason = $4, ended_at = $5, claims = 0, lease_until = 0, held_at = $6
+                 WHERE id = $1 AND token = $2 AND status = 'running'"
+            ),
+            params![turn.id, turn.token, status.as_str(), reason, ended, tx.now()],
+        )
+        .await?;
+    if changed == 0 { Err(StoreError::Stale) } else { Ok(()) }
+}
+
+/// Cancels an open turn, whoever owns it: its worker finds its token worthless. The caller has locked
+/// the session.
+pub async fn cancel(tx: &mut Tx<'_>, turn_id: i64, reason: &str) -> Result<(), StoreError> {
+    tx.execute(
+        sql!(
+            "UPDATE turns SET status = 'cancelled', reason = $2, ended_at = $3, token = token + 1, lease_until = 0
+             WHERE id = $1 AND status IN ('running', 'waiting')"
+        ),
+        params![turn_id, reason, tx.now()],
+    )
+    .await?;
+    tx.execute(
+        sql!(
+            "UPDATE waits SET resolved_at = $2, outcome = 'cancelled' WHERE turn_id = $1 AND resolved_at IS NULL"
+        ),
+        params![turn_id, tx.now()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Turns whose worker is gone: still `running`, lease over.
+pub async fn abandoned(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<(i64, i64)>, StoreError> {
+    tx.all(
+        sql!(
+            "SELECT id, session_id FROM turns WHERE status = 'running' AND lease_until < $1
+             ORDER BY id LIMIT $2"
+        ),
+        params![tx.now(), limit],
+    )
+    .await?
+    .iter()
+    .map(|row| Ok((row.get("id")?, row.get("session_id")?)))
+    .collect()
+}
+
+/// Takes over an abandoned turn, or a waiting one whose wait was resolved. Its deadline moves by the time
+/// during which nobody held it. `None`: somebody else was faster. The caller has locked the session.
+pub async fn take(
+    tx: &mut Tx<'_>,
+    turn_id: i64,
+    from: TurnStatus,
+    by: &Claimant,
+) -> Result<Option<Turn>, StoreError> {
+    let now = tx.now();
+    let row = tx
+        .optional(
+            sql!(
+                "UPDATE turns SET status = 'running', node = $3, token = token + 1, lease_until = $4,
+                     claims = claims + 1, deadline = deadline + ($5 - held_at), held_at = $5
+                 WHERE id = $1 AND status = $2 AND lease_until < $5 RETURNING *"
+            ),
+            params![turn_id, from.as_str(), &by.node, now + by.lease, now],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Keeps all of a node's running turns.
+pub async fn renew(tx: &mut Tx<'_>, by: &Claimant) -> Result<(), StoreError> {
+    let now = tx.now();
+    tx.execute(
+        sql!("UPDATE turns SET lease_until = $2, held_at = $3 WHERE node = $1 AND status = 'running' AND lease_until > 0"),
+        params![&by.node, now + by.lease, now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Gives all of a node's running turns back, so that they go on at once elsewhere. Not a failed claim.
+pub async fn release_all(tx: &mut Tx<'_>, node: &str) -> Result<(), StoreError> {
+    tx.execute(
+        sql!(
+            "UPDATE turns SET lease_until = 0, held_at = $2, claims = claims - 1, token = token + 1
+             WHERE node = $1 AND status = 'running'"
+        ),
+        params![node, tx.now()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// How many turns of an agent are at work.
+pub async fn count_running(tx: &mut Tx<'_>, agent: &str) -> Result<i64, StoreError> {
+    tx.one(
+        sql!("SELECT COUNT(*) AS count FROM turns WHERE status = 'running' AND agent = $1"),
+        params![agent],
+    )
+    .await?
+    .get("count")
+}

@@ -1,0 +1,113 @@
+//! SQLite's one writer: transactions that wait at the same moment share one commit, and so one fsync.
+
+use futures::future::BoxFuture;
+use sqlx::{Connection, SqliteConnection};
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+use super::db::Conn;
+use super::{StoreError, Transaction, Tx};
+use crate::crash::{self, Side};
+use crate::time::Clock;
+
+/// Jobs that may wait for the writer. Full: the caller waits, and with it the platform it reads from.
+const QUEUE: usize = 1024;
+
+/// Jobs that share one commit at most: bounds how long the first of them waits for the last.
+const GROUP: usize = 128;
+
+/// A transaction without its type: runs inside a group, and answers its caller after the commit.
+pub(super) trait Job: Send {
+    fn name(&self) -> &'static str;
+    fn run<'a>(&'a mut self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, bool>;
+    fn answer(self: Box<Self>, commit: Result<(), StoreError>);
+}
+
+struct Pending<T: Transaction> {
+    body: T,
+    outcome: Option<Result<T::Output, StoreError>>,
+    reply: oneshot::Sender<Result<T::Output, StoreError>>,
+}
+
+impl<T: Transaction> Job for Pending<T> {
+    fn name(&self) -> &'static str {
+        T::NAME
+    }
+
+    fn run<'a>(&'a mut self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            let outcome = self.body.run(tx).await;
+            let keep = outcome.is_ok();
+            self.outcome = Some(outcome);
+            keep
+        })
+    }
+
+    fn answer(self: Box<Self>, commit: Result<(), StoreError>) {
+        let outcome = match (self.outcome, commit) {
+            (Some(Ok(_)), Err(error)) => Err(error),
+            (Some(outcome), _) => outcome,
+            (None, commit) => Err(commit.err().unwrap_or(StoreError::Closed)),
+        };
+        // A caller that went away loses only the answer: the commit stands.
+        let _ = self.reply.send(outcome);
+    }
+}
+
+/// Makes the job of a transaction and the receiver of its outcome.
+pub(super) fn job<T: Transaction>(
+    body: T,
+) -> (Box<dyn Job>, oneshot::Receiver<Result<T::Output, StoreError>>) {
+    let (reply, outcome) = oneshot::channel();
+    (Box::new(Pending { body, outcome: None, reply }), outcome)
+}
+
+/// The queue to the writer, and the writer's loop, which ends when all senders are gone.
+pub(super) fn writer(
+    conn: SqliteConnection,
+    clock: Arc<dyn Clock>,
+) -> (mpsc::Sender<Box<dyn Job>>, impl Future<Output = ()>) {
+    let (sender, jobs) = mpsc::channel(QUEUE);
+    (sender, serve(conn, clock, jobs))
+}
+
+async fn serve(mut conn: SqliteConnection, clock: Arc<dyn Clock>, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+    let mut group = Vec::with_capacity(GROUP);
+    while jobs.recv_many(&mut group, GROUP).await > 0 {
+        let outcome = commit_group(&mut conn, clock.now(), &mut group).await;
+        if outcome.is_err() {
+            // The transaction may still be open (a full disk, for one): start the next one clean.
+            let _ = sqlx::query("ROLLBACK").execute(&mut conn).await;
+        }
+        for job in group.drain(..) {
+            job.answer(outcome.as_ref().map(|()| ()).map_err(StoreError::again));
+        }
+    }
+    if let Err(error) = conn.close().await {
+        tracing::warn!(%error, "the database did not close cleanly");
+    }
+}
+
+async fn commit_group(
+    conn: &mut SqliteConnection,
+    now: i64,
+    group: &mut [Box<dyn Job>],
+) -> Result<(), StoreError> {
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *conn).await?;
+    for job in group.iter_mut() {
+        sqlx::query("SAVEPOINT job").execute(&mut *conn).await?;
+        let keep = job.run(&mut Tx::new(Conn::Lite(conn), now)).await;
+        if !keep {
+            sqlx::query("ROLLBACK TO job").execute(&mut *conn).await?;
+        }
+        sqlx::query("RELEASE job").execute(&mut *conn).await?;
+    }
+    for job in group.iter() {
+        crash::point("commit", job.name(), Side::Before);
+    }
+    sqlx::query("COMMIT").execute(&mut *conn).await?;
+    for job in group.iter() {
+        crash::point("commit", job.name(), Side::After);
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! Time, injected. All stored times are milliseconds since 1970 on one clock that never steps.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// Where the present comes from. Leases and due times compare values of one clock only.
+pub trait Clock: Send + Sync {
+    /// Milliseconds since 1970; never goes back while the process lives.
+    fn now(&self) -> i64;
+
+    /// Follows another clock (PostgreSQL's), which just showed `now`. Never makes time go back.
+    fn anchor(&self, now: i64);
+}
+
+/// A monotonic clock that was set once, at start, by the wall clock, and may later be set by the
+/// database's. Steps of the wall clock do not reach it.
+pub struct SystemClock {
+    start: Instant,
+    offset: AtomicI64,
+    last: AtomicI64,
+}
+
+impl SystemClock {
+    /// A clock that shows the wall clock's time of now.
+    pub fn new() -> Self {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        Self {
+            start: Instant::now(),
+            offset: AtomicI64::new(i64::try_from(wall).unwrap_or(i64::MAX)),
+            last: AtomicI64::new(0),
+        }
+    }
+
+    fn elapsed(&self) -> i64 {
+        i64::try_from(self.start.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> i64 {
+        let now = self.offset.load(Ordering::Relaxed).saturating_add(self.elapsed());
+        self.last.fetch_max(now, Ordering::Relaxed).max(now)
+    }
+
+    fn anchor(&self, now: i64) {
+        self.offset.store(now - self.elapsed(), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_anchor_in_the_past_never_turns_time_back() {
+        let clock = SystemClock::new();
+        let before = clock.now();
+        clock.anchor(before - 60_000);
+        assert!(clock.now() >= before);
+        clock.anchor(before + 60_000);
+        assert!(clock.now() >= before + 60_000);
+    }
+}
