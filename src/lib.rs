@@ -1,5 +1,6 @@
 //! Roundtable seats a team of AI agents in the chats people already use. ARCHITECTURE.md is the map.
 
+pub mod agents;
 pub mod app;
 pub mod cli;
 pub mod config;

@@ -1,1 +1,150 @@
-//! Sessions as durable actors: the turn machine, its driver and the scheduler.
+//! Sessions as durable actors: claiming, the turn machine, its driver, and the scheduler.
+//!
+//! A turn is a row. While it runs, one task of one node drives it, owning it by a fencing token; when it
+//! waits, no task exists. Whatever a task knows it has read from committed rows, so that any node can go
+//! on where another stopped.
+
+mod claim;
+mod commit;
+mod context;
+mod driver;
+mod outlet;
+mod recover;
+mod scheduler;
+mod turn;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::agents::Agents;
+use crate::store::Store;
+use crate::store::turns::{Claimant, Turn};
+use crate::tools::Tools;
+
+pub use claim::claim_next;
+pub use outlet::Outlet;
+pub use turn::MAX_STEPS;
+
+/// How the engine of a node works.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// This process's name among the nodes; new for every start.
+    pub node: String,
+    /// How long a claim holds without renewal.
+    pub lease: Duration,
+    /// How often claims are renewed.
+    pub renew: Duration,
+    /// How often the database is asked for work that no hint announced.
+    pub poll: Duration,
+    /// Turns at work at once.
+    pub max_turns: usize,
+}
+
+/// The engine of one node.
+pub struct Engine {
+    store: Store,
+    agents: Arc<Agents>,
+    tools: Tools,
+    outlet: Arc<dyn Outlet>,
+    settings: Settings,
+    by: Claimant,
+    slots: Arc<Semaphore>,
+    running: Mutex<HashMap<i64, CancellationToken>>,
+    tasks: Mutex<JoinSet<()>>,
+    work: Notify,
+    drain: CancellationToken,
+}
+
+/// The right to drive one more turn on this node.
+pub struct Slot(OwnedSemaphorePermit);
+
+impl Engine {
+    /// An engine at rest; [`Engine::run`] sets it going.
+    pub fn new(
+        store: Store,
+        agents: Arc<Agents>,
+        tools: Tools,
+        outlet: Arc<dyn Outlet>,
+        settings: Settings,
+    ) -> Arc<Self> {
+        let lease = i64::try_from(settings.lease.as_millis()).unwrap_or(i64::MAX / 4);
+        Arc::new(Self {
+            by: Claimant { node: settings.node.clone(), lease },
+            slots: Arc::new(Semaphore::new(settings.max_turns)),
+            store,
+            agents,
+            tools,
+            outlet,
+            settings,
+            running: Mutex::default(),
+            tasks: Mutex::default(),
+            work: Notify::new(),
+            drain: CancellationToken::new(),
+        })
+    }
+
+    /// The team.
+    pub fn agents(&self) -> &Arc<Agents> {
+        &self.agents
+    }
+
+    /// Who claims on this node.
+    pub fn claimant(&self) -> &Claimant {
+        &self.by
+    }
+
+    /// A free slot, if the node has one and is not draining. Taken before a claim, so that no turn is
+    /// claimed that nobody drives.
+    pub fn slot(&self) -> Option<Slot> {
+        if self.drain.is_cancelled() {
+            return None;
+        }
+        self.slots.clone().try_acquire_owned().ok().map(Slot)
+    }
+
+    /// Drives a turn that was claimed with this slot.
+    pub fn start(self: &Arc<Self>, turn: Turn, slot: Slot) {
+        let engine = self.clone();
+        let mut tasks = lock(&self.tasks);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(async move {
+            driver::guarded(&engine, turn).await;
+            drop(slot.0);
+            // A session that found no slot can go on now.
+            engine.wake();
+        });
+    }
+
+    /// Says that there may be work. A hint: the poll finds it too.
+    pub fn wake(&self) {
+        self.work.notify_one();
+    }
+
+    /// Stops the tasks of turns that were cancelled in the database.
+    pub fn cancelled(&self, turns: &[i64]) {
+        let running = lock(&self.running);
+        for token in turns.iter().filter_map(|turn| running.get(turn)) {
+            token.cancel();
+        }
+    }
+
+    fn register(&self, turn: i64) -> CancellationToken {
+        let token = CancellationToken::new();
+        lock(&self.running).insert(turn, token.clone());
+        token
+    }
+
+    fn forget(&self, turn: i64) {
+        lock(&self.running).remove(&turn);
+    }
+}
+
+/// No code panics while it holds one of these locks, so a poisoned one is as good as any.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,1 +1,188 @@
-//! The edge: from a platform event to a stored inbox item.
+//! The edge: from a platform event to a stored inbox item, and from an account's configuration to its
+//! connection.
+
+mod accept;
+mod account;
+mod command;
+mod merge;
+mod states;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use roundtable_contract::{
+    AcceptError, AccountId, AccountState, Channel, Conversation, Edge, Event, EventKey, Message,
+};
+
+use crate::agents::Agents;
+use crate::engine::{Engine, Outlet};
+use crate::outbox::{Move, Outbox};
+use crate::routing::{Policy, Rules};
+use crate::store::{Read, Store, StoreError, Transaction, Tx, cursors};
+
+pub use account::Account;
+pub use states::{Health, States};
+
+/// What decides about messages: the configuration, as the edge sees it.
+pub struct Edges {
+    /// Who answers where.
+    pub rules: Arc<Rules>,
+    /// Who may speak, by account.
+    pub policies: HashMap<AccountId, Policy>,
+    /// The team.
+    pub agents: Arc<Agents>,
+    /// The way out, for the program's own words.
+    pub outlet: Arc<dyn Outlet>,
+    /// The channels, for what only they know about ids.
+    pub channels: HashMap<AccountId, Arc<dyn Channel>>,
+}
+
+impl Edges {
+    fn policy(&self, account: &AccountId) -> &Policy {
+        static NOBODY: std::sync::LazyLock<Policy> = std::sync::LazyLock::new(Policy::default);
+        self.policies.get(account).unwrap_or(&NOBODY)
+    }
+
+    fn owns(&self, message: &Message) -> bool {
+        let id = message.sender.id.as_str();
+        self.policy(&message.conversation.account).owners.iter().any(|owner| owner == id)
+    }
+
+    fn space(&self, conversation: &Conversation) -> String {
+        self.channels.get(&conversation.account).map_or_else(String::new, |c| c.id_space(conversation))
+    }
+}
+
+/// What the core offers the adapters.
+pub struct Front {
+    store: Store,
+    engine: Arc<Engine>,
+    outbox: Arc<Outbox>,
+    edges: Arc<Edges>,
+    states: Arc<States>,
+}
+
+impl Front {
+    /// The front of a node.
+    pub fn new(
+        store: Store,
+        engine: Arc<Engine>,
+        outbox: Arc<Outbox>,
+        edges: Arc<Edges>,
+        states: Arc<States>,
+    ) -> Self {
+        Self { store, engine, outbox, edges, states }
+    }
+
+    async fn message(&self, message: Message) -> Result<(), StoreError> {
+        let slot = self.engine.slot();
+        let by = slot.as_ref().map(|_| self.engine.claimant().clone());
+        let accepted = self.store.commit(accept::Accept { edges: self.edges.clone(), message, by }).await?;
+        self.engine.cancelled(&accepted.cancelled);
+        match (accepted.turn, slot) {
+            (Some(turn), Some(slot)) => self.engine.start(turn, slot),
+            (_, slot) => drop(slot),
+        }
+        if accepted.queued {
+            self.engine.wake();
+        }
+        if let Some(conversation_id) = accepted.notice {
+            self.edges.outlet.hint(conversation_id);
+        }
+        Ok(())
+    }
+
+    async fn moved(&self, moved: Moved) -> Result<(), StoreError> {
+        self.store.commit(moved).await
+    }
+}
+
+#[async_trait]
+impl Edge for Front {
+    async fn accept(&self, event: Event) -> Result<(), AcceptError> {
+        let outcome = match event {
+            Event::Message(message) => self.message(*message).await,
+            Event::Moved { key, account, from, to } => {
+                let space = self.edges.space(&Conversation::chat(account.clone(), to.as_str()));
+                self.moved(Moved { key, change: Move { account, from, to, space } }).await
+            }
+        };
+        match outcome {
+            Ok(()) | Err(StoreError::Duplicate) => Ok(()),
+            Err(error) => Err(AcceptError { reason: error.to_string() }),
+        }
+    }
+
+    async fn advance(&self, account: &AccountId, scope: &str, position: i64) -> Result<(), AcceptError> {
+        let advance = Advance { account: account.clone(), scope: scope.to_owned(), position };
+        self.store.commit(advance).await.map_err(|error| AcceptError { reason: error.to_string() })
+    }
+
+    async fn position(&self, account: &AccountId, scope: &str) -> Option<(i64, Duration)> {
+        match self.store.read(Position { account, scope }).await {
+            Ok(found) => found.map(|(position, at)| {
+                let age = u64::try_from(self.store.now() - at).unwrap_or(0);
+                (position, Duration::from_millis(age))
+            }),
+            Err(error) => {
+                tracing::warn!(%account, %error, "the last position can't be read; reading starts afresh");
+                None
+            }
+        }
+    }
+
+    fn report(&self, account: &AccountId, state: AccountState) {
+        // While the account is being read, its lease is kept by the account's own task.
+        self.states.report(account, state, self.store.now());
+    }
+}
+
+/// A chat continues under another id, said by the platform.
+struct Moved {
+    key: EventKey,
+    change: Move,
+}
+
+#[async_trait]
+impl Transaction for Moved {
+    type Output = ();
+    const NAME: &'static str = "moved";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let account = &self.change.account;
+        crate::store::events::take(tx, account, self.key.as_str(), 0, "moved").await?;
+        self.change.run(tx).await
+    }
+}
+
+struct Advance {
+    account: AccountId,
+    scope: String,
+    position: i64,
+}
+
+#[async_trait]
+impl Transaction for Advance {
+    type Output = ();
+    const NAME: &'static str = "advance";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        cursors::advance(tx, &self.account, &self.scope, self.position).await
+    }
+}
+
+struct Position<'a> {
+    account: &'a AccountId,
+    scope: &'a str,
+}
+
+#[async_trait]
+impl Read for Position<'_> {
+    type Output = Option<(i64, i64)>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
+        cursors::position(tx, self.account, self.scope).await
+    }
+}

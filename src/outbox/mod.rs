@@ -1,1 +1,204 @@
-//! Deliveries: order, pacing, retry, reconciliation.
+//! The outbox: stored deliveries become visible, in order, at the platform's pace, once.
+//!
+//! A conversation has at most one lane, a task that works off its deliveries one after the other; a
+//! waiting conversation delays no other. Hints start lanes; a poll finds what no hint announced.
+
+mod commit;
+mod desk;
+mod lane;
+mod order;
+mod pacing;
+mod verdict;
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::FutureExt;
+use roundtable_contract::{AccountId, Channel, Outgoing, Part};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::Outlet;
+use crate::routing::Rules;
+use crate::store::Store;
+use crate::store::conversations::Place;
+use crate::store::deliveries::Delivery;
+pub use commit::Move;
+use desk::Desk;
+
+/// An answer that is there within this time is not worth a typing indicator.
+const TYPING_DELAY: Duration = Duration::from_millis(300);
+
+/// The outbox of one node.
+pub struct Outbox {
+    store: Store,
+    rules: Arc<Rules>,
+    desks: HashMap<AccountId, Desk>,
+    lanes: Mutex<Lanes>,
+}
+
+/// Lanes at work. A lane that is asked to work again while it is at it looks once more before it ends.
+#[derive(Default)]
+struct Lanes {
+    at_work: HashMap<i64, Again>,
+    tasks: JoinSet<()>,
+    closed: bool,
+}
+
+#[derive(Default)]
+struct Again {
+    asked: bool,
+    handed: Option<Delivery>,
+}
+
+impl Outbox {
+    /// An outbox for these accounts.
+    pub fn new(
+        store: Store,
+        rules: Arc<Rules>,
+        channels: impl IntoIterator<Item = Arc<dyn Channel>>,
+    ) -> Arc<Self> {
+        let desks =
+            channels.into_iter().map(|channel| (channel.account().clone(), Desk::new(channel))).collect();
+        Arc::new(Self { store, rules, desks, lanes: Mutex::default() })
+    }
+
+    /// The account is this process's until then; 0 gives it up. Called with every renewal of its lease.
+    pub fn hold(&self, account: &AccountId, until: i64) {
+        if let Some(desk) = self.desk(account) {
+            desk.hold(until);
+        }
+    }
+
+    /// Looks for deliveries of an account every `poll`, until `stop` fires.
+    pub async fn poll(self: &Arc<Self>, account: &AccountId, poll: Duration, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            match self.store.read(commit::Due { account }).await {
+                Ok(conversations) => conversations.into_iter().for_each(|id| self.work(id, None)),
+                Err(error) => tracing::error!(%error, "the database can't be asked for deliveries"),
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(poll) => {}
+            }
+        }
+    }
+
+    /// Begins no new lane and waits up to `grace` for those at work to end.
+    pub async fn drained(&self, grace: Duration) {
+        let mut tasks = {
+            let mut lanes = self.lanes();
+            lanes.closed = true;
+            std::mem::take(&mut lanes.tasks)
+        };
+        let all = async { while tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(grace, all).await.is_err() {
+            tracing::warn!(
+                lanes = tasks.len(),
+                "deliveries did not end in time; they go on at the next start"
+            );
+            tasks.shutdown().await;
+        }
+    }
+
+    fn desk(&self, account: &AccountId) -> Option<&Desk> {
+        self.desks.get(account)
+    }
+
+    fn lanes(&self) -> std::sync::MutexGuard<'_, Lanes> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(self: &Arc<Self>, conversation_id: i64, handed: Option<Delivery>) {
+        let mut lanes = self.lanes();
+        if lanes.closed {
+            return;
+        }
+        if let Some(again) = lanes.at_work.get_mut(&conversation_id) {
+            again.asked = true;
+            again.handed = handed.or(again.handed.take());
+            return;
+        }
+        lanes.at_work.insert(conversation_id, Again::default());
+        while lanes.tasks.try_join_next().is_some() {}
+        let outbox = self.clone();
+        lanes.tasks.spawn(async move { outbox.lane(conversation_id, handed).await });
+    }
+
+    async fn lane(&self, conversation_id: i64, mut handed: Option<Delivery>) {
+        loop {
+            let work = AssertUnwindSafe(lane::run(self, conversation_id, handed.take())).catch_unwind();
+            let error = match work.await {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(_) => Some("a channel panicked".to_owned()),
+            };
+            if let Some(error) = error {
+                // The poll comes back to it; a delivery that was on its way is looked into then.
+                tracing::error!(%error, "a conversation's deliveries can't be worked off now");
+                self.lanes().at_work.remove(&conversation_id);
+                return;
+            }
+            let mut lanes = self.lanes();
+            match lanes.at_work.get_mut(&conversation_id) {
+                Some(again) if again.asked => {
+                    again.asked = false;
+                    handed = again.handed.take();
+                }
+                _ => {
+                    lanes.at_work.remove(&conversation_id);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// The outbox as turns see it.
+pub struct Way(pub Arc<Outbox>);
+
+#[async_trait]
+impl Outlet for Way {
+    fn render(&self, place: &Place, outgoing: &Outgoing) -> Vec<Part> {
+        self.0.desk(&place.address.account).map_or_else(Vec::new, |desk| desk.channel.render(outgoing))
+    }
+
+    fn bound_agent(&self, place: &Place) -> Option<String> {
+        self.0.rules.only_agent(&place.address, place.kind)
+    }
+
+    fn send_now(&self, place: &Place) -> Option<i64> {
+        let now = self.0.store.now();
+        let desk = self.0.desk(&place.address.account)?;
+        let within = desk.call_within(now)?;
+        desk.pace(place, now).ok().map(|()| within)
+    }
+
+    fn dispatch(&self, delivery: Delivery) {
+        self.0.work(delivery.conversation_id, Some(delivery));
+    }
+
+    fn hint(&self, conversation_id: i64) {
+        self.0.work(conversation_id, None);
+    }
+
+    async fn typing(&self, place: &Place) {
+        let desk = self.0.desk(&place.address.account);
+        if let Some(desk) = desk
+            && let Some(typing) = desk.channel.typing()
+        {
+            let repeat = desk.channel.limits().typing_lasts * 9 / 10;
+            tokio::time::sleep(TYPING_DELAY).await;
+            loop {
+                if !desk.is_closed(place, self.0.store.now()) {
+                    typing.typing(&place.address).await;
+                }
+                tokio::time::sleep(repeat).await;
+            }
+        }
+        std::future::pending().await
+    }
+}

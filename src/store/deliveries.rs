@@ -23,6 +23,10 @@ words!(
     }
 );
 
+/// The due time of what is never looked at again by itself: a delivery whose outcome stays unknown.
+/// It holds nothing back.
+pub const NEVER: i64 = i64::MAX;
+
 /// A stored delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
@@ -146,9 +150,9 @@ pub async fn open(tx: &mut Tx<'_>, conversation_id: i64, limit: i64) -> Result<V
     tx.all(
         sql!(
             "SELECT * FROM deliveries WHERE conversation_id = $1 AND state IN ('pending', 'sending', 'unknown')
-             ORDER BY id LIMIT $2"
+               AND due_at < $3 ORDER BY id LIMIT $2"
         ),
-        params![conversation_id, limit],
+        params![conversation_id, limit, NEVER],
     )
     .await?
     .iter()
@@ -201,17 +205,20 @@ pub enum Shown {
 
 /// Records what is known about a delivery now.
 pub async fn settle(tx: &mut Tx<'_>, id: i64, shown: &Shown) -> Result<(), StoreError> {
-    let (state, message, due_at, error, unknown) = match shown {
-        Shown::Sent(message) => (State::Sent, Some(message.0), None, None, 0),
-        Shown::Stubbed(message) => (State::Sending, Some(message.0), None, None, 0),
-        Shown::Later { due_at, error } => (State::Pending, None, Some(*due_at), Some(error), 0),
-        Shown::Unknown { due_at, error } => (State::Unknown, None, Some(*due_at), Some(error), 1),
-        Shown::Failed(error) => (State::Failed, None, None, Some(error), 0),
+    let (state, message, due_at, error) = match shown {
+        Shown::Sent(message) => (State::Sent, Some(message.0), None, None),
+        // The text goes in by an edit, which needs no looking for: the second step is a new call.
+        Shown::Stubbed(message) => (State::Pending, Some(message.0), None, None),
+        Shown::Later { due_at, error } => (State::Pending, None, Some(*due_at), Some(error)),
+        Shown::Unknown { due_at, error } => (State::Unknown, None, Some(*due_at), Some(error)),
+        Shown::Failed(error) => (State::Failed, None, None, Some(error)),
     };
     tx.execute(
         sql!(
             "UPDATE deliveries SET state = $2, message_id = COALESCE($3, message_id), due_at = COALESCE($4, due_at),
-                 error = $5, unknowns = unknowns + $6, sent_at = CASE WHEN $2 = 'sent' THEN $7 ELSE sent_at END
+                 error = $5,
+                 unknowns = unknowns + CASE WHEN $2 = 'unknown' AND state = 'sending' THEN 1 ELSE 0 END,
+                 sent_at = CASE WHEN $2 = 'sent' THEN $6 ELSE sent_at END
              WHERE id = $1"
         ),
         params![
@@ -220,7 +227,6 @@ pub async fn settle(tx: &mut Tx<'_>, id: i64, shown: &Shown) -> Result<(), Store
             message,
             due_at,
             error.map(String::as_str),
-            unknown,
             tx.now()
         ],
     )

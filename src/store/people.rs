@@ -15,6 +15,8 @@ pub struct Facts {
     pub owners_exist: bool,
     /// An owner let this chat in.
     pub chat_allowed: bool,
+    /// A code waits to be sent.
+    pub code_open: bool,
     /// The session that wrote the message that this one answers.
     pub reply_session: Option<i64>,
 }
@@ -33,6 +35,7 @@ pub async fn facts(
                 "SELECT (SELECT role FROM people WHERE channel = $1 AND user_id = $3) AS role,
                      (SELECT COUNT(*) FROM people WHERE role = 'owner') AS owners,
                      (SELECT COUNT(*) FROM allowed_chats WHERE channel = $1 AND account = $2 AND chat = $4) AS allowed,
+                     (SELECT COUNT(*) FROM owner_codes WHERE ended_at IS NULL AND expires_at > $7) AS codes,
                      (SELECT session_id FROM messages WHERE space_id = $5 AND message_id = $6) AS reply_session"
             ),
             params![
@@ -42,6 +45,7 @@ pub async fn facts(
                 chat.as_str(),
                 answered.map(|(space, _)| space),
                 answered.map(|(_, id)| id.0),
+                tx.now(),
             ],
         )
         .await?;
@@ -51,6 +55,7 @@ pub async fn facts(
         paired: role.as_deref() == Some("paired"),
         owners_exist: row.get::<i64>("owners")? > 0,
         chat_allowed: row.get::<i64>("allowed")? > 0,
+        code_open: row.get::<i64>("codes")? > 0,
         reply_session: row.get("reply_session")?,
     })
 }
@@ -136,4 +141,15 @@ pub async fn use_code(tx: &mut Tx<'_>, code: &str) -> Result<bool, StoreError> {
         )
         .await?;
     Ok(changed == 1)
+}
+
+/// Takes back what [`allow_chat`] did; `false`: the chat was not let in that way.
+pub async fn disallow_chat(tx: &mut Tx<'_>, account: &AccountId, chat: &ChatId) -> Result<bool, StoreError> {
+    let changed = tx
+        .execute(
+            sql!("DELETE FROM allowed_chats WHERE channel = $1 AND account = $2 AND chat = $3"),
+            params![&account.channel, &account.name, chat.as_str()],
+        )
+        .await?;
+    Ok(changed > 0)
 }

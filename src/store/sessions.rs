@@ -86,6 +86,11 @@ pub async fn lock(tx: &mut Tx<'_>, id: i64) -> Result<Session, StoreError> {
     Session::read(&row)
 }
 
+/// The stable key of a session.
+pub async fn key(tx: &mut Tx<'_>, id: i64) -> Result<String, StoreError> {
+    tx.one(sql!("SELECT key FROM sessions WHERE id = $1"), params![id]).await?.get("key")
+}
+
 /// The session of an agent for a conversation, if it has one.
 pub async fn find(tx: &mut Tx<'_>, conversation_id: i64, agent: &str) -> Result<Option<i64>, StoreError> {
     let row = tx
@@ -95,6 +100,21 @@ pub async fn find(tx: &mut Tx<'_>, conversation_id: i64, agent: &str) -> Result<
         )
         .await?;
     row.map(|row| row.get("id")).transpose()
+}
+
+/// The sessions that belong to a conversation and are not archived.
+pub async fn of_conversation(tx: &mut Tx<'_>, conversation_id: i64) -> Result<Vec<i64>, StoreError> {
+    tx.all(
+        sql!(
+            "SELECT id FROM sessions WHERE conversation_id = $1 AND kind <> 'subagent' AND archived_at IS NULL
+             ORDER BY id"
+        ),
+        params![conversation_id],
+    )
+    .await?
+    .iter()
+    .map(|row| row.get("id"))
+    .collect()
 }
 
 /// What a new session is made of.

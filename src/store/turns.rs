@@ -173,6 +173,11 @@ pub async fn cancel(tx: &mut Tx<'_>, turn_id: i64, reason: &str) -> Result<(), S
     Ok(())
 }
 
+/// A turn as it is.
+pub async fn get(tx: &mut Tx<'_>, id: i64) -> Result<Turn, StoreError> {
+    read(&tx.one(sql!("SELECT * FROM turns WHERE id = $1"), params![id]).await?)
+}
+
 /// Turns whose worker is gone: still `running`, lease over.
 pub async fn abandoned(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<(i64, i64)>, StoreError> {
     tx.all(
@@ -242,4 +247,14 @@ pub async fn count_running(tx: &mut Tx<'_>, agent: &str) -> Result<i64, StoreErr
     )
     .await?
     .get("count")
+}
+
+/// Gives one running turn back without progress.
+pub async fn abandon(tx: &mut Tx<'_>, turn_id: i64, node: &str) -> Result<(), StoreError> {
+    tx.execute(
+        sql!("UPDATE turns SET lease_until = 0, held_at = $3 WHERE id = $1 AND node = $2 AND status = 'running'"),
+        params![turn_id, node, tx.now()],
+    )
+    .await?;
+    Ok(())
 }

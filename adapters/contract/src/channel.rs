@@ -24,7 +24,7 @@ pub trait Channel: Send + Sync + 'static {
     fn limits(&self) -> Limits;
 
     /// Turns an answer into the messages to send, in order. Pure: no I/O, the same parts every time.
-    /// Called inside the transaction that ends a turn. Empty only for a text with nothing visible in it.
+    /// Called before a transaction or inside one. Empty only for a text with nothing visible in it.
     fn render(&self, outgoing: &Outgoing) -> Vec<Part>;
 
     /// The name of the counter that numbers this conversation's messages. Conversations with the same

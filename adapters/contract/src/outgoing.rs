@@ -5,14 +5,26 @@ use serde::{Deserialize, Serialize};
 use crate::MessageId;
 
 /// An answer before it is rendered for a platform.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {
     /// Markdown, as a model writes it. Never empty or blank.
     pub text: String,
-    /// The name to speak under, where it is not the bot's own.
-    pub speaker: Option<String>,
+    /// Who speaks.
+    pub speaker: Speaker,
     /// The message this answers; shown as a reply on its first part, dropped if that message is gone.
     pub reply_to: Option<MessageId>,
+}
+
+/// Who speaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Speaker {
+    /// The program itself, as the bot.
+    Program,
+    /// The agent that the conversation belongs to: it speaks as the bot, and its name is shown only where
+    /// there is no bot to be seen (a terminal).
+    Bound(String),
+    /// Any other agent: its name is always shown.
+    Persona(String),
 }
 
 /// One platform message, ready to be sent, in the adapter's own form.

@@ -1,0 +1,170 @@
+//! The commits of a turn at work: T3, T4, T5, suspending, and giving back. Every one carries the fencing
+//! token of its claim; with a stale one it changes nothing.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use roundtable_contract::Part;
+
+use super::claim::claim_next;
+use crate::agents::Agents;
+use crate::models::Completion;
+use crate::store::deliveries::{self, Delivery, NewAnswer};
+use crate::store::entries::{self, CallResult};
+use crate::store::turns::{self, Claimant, Turn, TurnStatus};
+use crate::store::waits::{self, WaitKind};
+use crate::store::{StoreError, Transaction, Tx, inbox, sessions};
+
+/// T3: the model's answer with its calls, before any of them is made.
+pub struct CommitAnswer {
+    /// The turn.
+    pub turn: Turn,
+    /// The step the answer is of.
+    pub step: i64,
+    /// The answer and its cost.
+    pub completion: Completion,
+}
+
+#[async_trait]
+impl Transaction for CommitAnswer {
+    type Output = ();
+    const NAME: &'static str = "answer";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let Completion { answer, usage, model } = &self.completion;
+        entries::append_answer(tx, &self.turn, self.step, answer, model, usage).await?;
+        turns::progress(tx, &self.turn, self.step).await
+    }
+}
+
+/// T4: the result of one call. With `absorb`, what was said meanwhile comes into the turn with it.
+pub struct CommitResult {
+    /// The turn.
+    pub turn: Turn,
+    /// The step the call is of.
+    pub step: i64,
+    /// Which call of the step.
+    pub call_index: i64,
+    /// The result.
+    pub result: CallResult,
+    /// It is the step's last result and the session steers.
+    pub absorb: bool,
+}
+
+#[async_trait]
+impl Transaction for CommitResult {
+    type Output = ();
+    const NAME: &'static str = "result";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        entries::append_result(tx, &self.turn, self.step, self.call_index, &self.result).await?;
+        turns::progress(tx, &self.turn, self.step).await?;
+        // After `/new keep` the session's input belongs to its next generation, not to this turn.
+        if self.absorb && sessions::lock(tx, self.turn.session_id).await?.generation == self.turn.generation {
+            let mut items = inbox::pending(tx, self.turn.session_id).await?;
+            items.retain(|item| {
+                item.conversation_id == self.turn.conversation_id
+                    && item.exchange_id.is_none()
+                    && item.not_before <= tx.now()
+            });
+            inbox::consume(tx, &items, self.turn.id).await?;
+            if !items.is_empty() {
+                entries::append_input(tx, &self.turn, self.step, &items).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// T5: the end of a turn, with all that follows from it.
+pub struct Finish {
+    /// The turn.
+    pub turn: Turn,
+    /// The last step's number.
+    pub step: i64,
+    /// The final answer, if the model gave one.
+    pub completion: Option<Completion>,
+    /// How it ended.
+    pub status: TurnStatus,
+    /// Why, when it is not `Done`.
+    pub reason: Option<String>,
+    /// What becomes visible.
+    pub parts: Vec<Part>,
+    /// `answer` or `notice`.
+    pub kind: &'static str,
+    /// This process sends the first part at once if the conversation is clear, within so many milliseconds.
+    pub send_within: Option<i64>,
+    /// The team, for the session's next turn.
+    pub agents: Arc<Agents>,
+    /// Who goes on with the session's next turn; `None`: nobody here.
+    pub by: Option<Claimant>,
+}
+
+/// What the end of a turn leaves to do.
+pub struct Finished {
+    /// To be sent at once: it is marked so already.
+    pub delivery: Option<Delivery>,
+    /// The session's next turn, claimed.
+    pub next: Option<Turn>,
+}
+
+#[async_trait]
+impl Transaction for Finish {
+    type Output = Finished;
+    const NAME: &'static str = "finish";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Finished, StoreError> {
+        match &self.completion {
+            Some(Completion { answer, usage, model }) => {
+                entries::append_answer(tx, &self.turn, self.step, answer, model, usage).await?;
+            }
+            // Takes the session's lock, which comes before the turn's.
+            None => drop(sessions::lock(tx, self.turn.session_id).await?),
+        }
+        turns::leave(tx, &self.turn, self.status, self.reason.as_deref()).await?;
+        let delivery = deliveries::insert(
+            tx,
+            &NewAnswer {
+                conversation_id: self.turn.conversation_id,
+                turn: Some(&self.turn),
+                kind: self.kind,
+                name: &format!("turn:{}", self.turn.id),
+                parts: &self.parts,
+                send_within: self.send_within,
+            },
+        )
+        .await?;
+        let next = match &self.by {
+            Some(by) if inbox::count_pending(tx, self.turn.session_id).await? > 0 => {
+                let session = sessions::lock(tx, self.turn.session_id).await?;
+                claim_next(tx, &session, &self.agents, by).await?
+            }
+            _ => None,
+        };
+        Ok(Finished { delivery, next })
+    }
+}
+
+/// The turn becomes a row that waits for a time.
+pub struct Suspend {
+    /// The turn.
+    pub turn: Turn,
+    /// The step that is waited in.
+    pub step: i64,
+    /// What for.
+    pub kind: WaitKind,
+    /// Until when.
+    pub due_at: i64,
+}
+
+#[async_trait]
+impl Transaction for Suspend {
+    type Output = ();
+    const NAME: &'static str = "suspend";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        sessions::lock(tx, self.turn.session_id).await?;
+        turns::leave(tx, &self.turn, TurnStatus::Waiting, Some(self.kind.as_str())).await?;
+        waits::add(tx, &self.turn, self.kind, self.step, self.due_at).await
+    }
+}

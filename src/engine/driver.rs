@@ -1,0 +1,330 @@
+//! Driving a turn: read what is committed, do what follows from it, commit, again.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+use roundtable_contract::{Outgoing, Speaker};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::commit::{CommitAnswer, CommitResult, Finish, Suspend};
+use super::turn::{self, Action, Ending, Runaway};
+use super::{Engine, context};
+use crate::agents::{Agent, QueueMode};
+use crate::crash::{self, Side};
+use crate::models::{Completion, ModelError, ModelEvent, Request, ToolCall};
+use crate::phrases;
+use crate::store::conversations::{self, Place};
+use crate::store::entries::{self, CallResult, Entry};
+use crate::store::turns::{Turn, TurnStatus};
+use crate::store::waits::WaitKind;
+use crate::store::{Read, StoreError, Tx, sessions};
+use crate::tools::CallContext;
+
+/// Entries that are read for a step; what does not fit the model's window is left out later.
+const TRANSCRIPT: i64 = 400;
+
+/// What a turn did, as far as its driver must know.
+enum Progress {
+    /// It ended or was suspended; the session's next turn was claimed.
+    Left(Option<Turn>),
+    /// The process is draining: the turn stays as it is, to be taken up again.
+    Paused,
+}
+
+/// How a turn ends.
+struct End {
+    completion: Option<Completion>,
+    step: i64,
+    status: TurnStatus,
+    reason: Option<String>,
+    text: Option<String>,
+}
+
+impl End {
+    fn failed(step: i64, reason: &str, text: String) -> Self {
+        Self {
+            completion: None,
+            step,
+            status: TurnStatus::Failed,
+            reason: Some(reason.into()),
+            text: Some(text),
+        }
+    }
+}
+
+/// Drives a turn to its end, and the turns of the session that follow from it.
+pub(super) async fn drive(engine: &Engine, first: Turn) {
+    let mut turn = Some(first);
+    while let Some(current) = turn {
+        let cancel = engine.register(current.id);
+        turn = persist(engine, &current, &cancel).await;
+        engine.forget(current.id);
+    }
+}
+
+/// Goes on from what is committed until the turn is left, however often the database fails meanwhile.
+async fn persist(engine: &Engine, turn: &Turn, cancel: &CancellationToken) -> Option<Turn> {
+    let mut pause = Duration::from_millis(100);
+    let mut taken_over = turn.token > 1;
+    loop {
+        match attempt(engine, turn, cancel, taken_over).await {
+            Ok(Progress::Left(next)) => return next,
+            Ok(Progress::Paused) | Err(StoreError::Stale | StoreError::Closed) => return None,
+            Err(error) => {
+                tracing::error!(turn.id, %error, "a turn can't be stored, it is tried again");
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(30)),
+                    () = engine.drain.cancelled() => return None,
+                }
+                taken_over = true;
+            }
+        }
+    }
+}
+
+async fn attempt(
+    engine: &Engine,
+    turn: &Turn,
+    cancel: &CancellationToken,
+    taken_over: bool,
+) -> Result<Progress, StoreError> {
+    let desk = engine.store.read(Load { turn }).await?;
+    let Some(agent) = engine.agents.get(&turn.agent) else {
+        let end = End::failed(0, "no_agent", phrases::agent_gone(&turn.agent));
+        return finish(engine, turn, &desk.place, None, end).await;
+    };
+    let left = u64::try_from(turn.deadline - engine.store.now()).unwrap_or(0);
+    let work = steps(engine, turn, agent, &desk, taken_over);
+    tokio::select! {
+        biased;
+        // Whoever cancelled has ended the turn in the database already.
+        () = cancel.cancelled() => Ok(Progress::Left(None)),
+        progress = work => progress,
+        () = tokio::time::sleep(Duration::from_millis(left)) => {
+            let end = End {
+                completion: None,
+                step: 0,
+                status: TurnStatus::TimedOut,
+                reason: Some("deadline".into()),
+                text: Some(phrases::turn_timed_out(Duration::from_millis(agent.turn_timeout.unsigned_abs()))),
+            };
+            finish(engine, turn, &desk.place, Some(agent), end).await
+        }
+        () = engine.outlet.typing(&desk.place) => unreachable!("typing goes on until it is dropped"),
+    }
+}
+
+async fn steps(
+    engine: &Engine,
+    turn: &Turn,
+    agent: &Agent,
+    desk: &Desk,
+    taken_over: bool,
+) -> Result<Progress, StoreError> {
+    let mut entries = desk.entries.clone();
+    let mut interrupted = taken_over;
+    loop {
+        if engine.drain.is_cancelled() {
+            return Ok(Progress::Paused);
+        }
+        let own: Vec<_> = entries.iter().filter(|entry| entry.turn_id == turn.id).cloned().collect();
+        let end = match turn::next(&own) {
+            Action::RunCalls { step, calls } => {
+                run_calls(engine, turn, agent, step, calls, interrupted).await?;
+                None
+            }
+            Action::CallModel { step } => match ask(agent, &request(engine, agent, desk, &entries)).await {
+                Ok(completion) if completion.answer.calls.is_empty() => Some(ended(step, completion)),
+                Ok(completion) => {
+                    engine.store.commit(CommitAnswer { turn: turn.clone(), step, completion }).await?;
+                    None
+                }
+                Err(error) => match turn::pause_after(&error) {
+                    Some(pause) => return suspend(engine, turn, step, pause).await,
+                    None => Some(End::failed(step, "model", phrases::model_failed(&error))),
+                },
+            },
+            Action::Stop(why) => Some(stopped(&why)),
+        };
+        if let Some(end) = end {
+            return finish(engine, turn, &desk.place, Some(agent), end).await;
+        }
+        interrupted = false;
+        entries = engine.store.read(Load { turn }).await?.entries;
+    }
+}
+
+fn request(engine: &Engine, agent: &Agent, desk: &Desk, entries: &[Entry]) -> Request {
+    let tools = engine.tools.specs(agent);
+    context::request(agent, &engine.agents, &desk.place, &desk.session_key, entries, tools)
+}
+
+/// One call of the model, to its end.
+async fn ask(agent: &Agent, request: &Request) -> Result<Completion, ModelError> {
+    crash::point("call", "model", Side::Before);
+    let mut events = agent.model.stream(request.clone());
+    while let Some(event) = events.next().await {
+        if let ModelEvent::End(completion) = event? {
+            crash::point("call", "model", Side::After);
+            return Ok(completion);
+        }
+    }
+    let model = agent.model.name().to_owned();
+    Err(ModelError::Unavailable { model, reason: "the answer broke off".into() })
+}
+
+fn ended(step: i64, completion: Completion) -> End {
+    let text = match turn::ending(&completion.answer) {
+        Ending::Say => Some(completion.answer.text.clone()),
+        Ending::Silent => None,
+        Ending::Empty => {
+            let text = Some(phrases::empty_answer(&completion.model));
+            let reason = Some("empty_answer".into());
+            return End { completion: Some(completion), step, status: TurnStatus::Failed, reason, text };
+        }
+    };
+    End { completion: Some(completion), step, status: TurnStatus::Done, reason: None, text }
+}
+
+fn stopped(why: &Runaway) -> End {
+    match why {
+        Runaway::Loop { tool } => End::failed(0, "loop", phrases::turn_looped(tool)),
+        Runaway::Steps => End::failed(0, "steps", phrases::turn_too_long(turn::MAX_STEPS)),
+    }
+}
+
+/// Makes the calls of a step at the same time and commits each result as it comes.
+async fn run_calls(
+    engine: &Engine,
+    turn: &Turn,
+    agent: &Agent,
+    step: i64,
+    calls: Vec<(i64, ToolCall)>,
+    interrupted: bool,
+) -> Result<(), StoreError> {
+    let context = CallContext { agent, agents: &engine.agents };
+    let mut left = calls.len();
+    let mut results: FuturesUnordered<_> = calls
+        .iter()
+        .map(|(index, call)| async move {
+            let content = if interrupted && !engine.tools.repeatable(&call.name) {
+                interrupted_result()
+            } else {
+                crash::point("call", "tool", Side::Before);
+                let content = engine.tools.call(&context, call).await.to_string();
+                crash::point("call", "tool", Side::After);
+                content
+            };
+            (*index, CallResult { call_id: call.id.clone(), tool: call.name.clone(), content })
+        })
+        .collect();
+    while let Some((call_index, result)) = results.next().await {
+        left -= 1;
+        let absorb = left == 0 && agent.queue == QueueMode::Steer;
+        let commit = CommitResult { turn: turn.clone(), step, call_index, result, absorb };
+        engine.store.commit(commit).await?;
+    }
+    Ok(())
+}
+
+fn interrupted_result() -> String {
+    json!({
+        "status": "error",
+        "code": "interrupted",
+        "message": "interrupted: the process stopped while this ran; its effect is unknown",
+    })
+    .to_string()
+}
+
+async fn suspend(engine: &Engine, turn: &Turn, step: i64, pause: Duration) -> Result<Progress, StoreError> {
+    let due_at = engine.store.now() + i64::try_from(pause.as_millis()).unwrap_or(i64::MAX / 2);
+    engine.store.commit(Suspend { turn: turn.clone(), step, kind: WaitKind::Model, due_at }).await?;
+    engine.wake();
+    Ok(Progress::Left(None))
+}
+
+async fn finish(
+    engine: &Engine,
+    turn: &Turn,
+    place: &Place,
+    agent: Option<&Agent>,
+    end: End,
+) -> Result<Progress, StoreError> {
+    let said = end.status == TurnStatus::Done;
+    let parts = match end.text {
+        Some(text) => {
+            let speaker = speaker(engine, place, agent.filter(|_| said));
+            engine.outlet.render(place, &Outgoing { text, speaker, reply_to: None })
+        }
+        None => Vec::new(),
+    };
+    let send_within = if parts.is_empty() { None } else { engine.outlet.send_now(place) };
+    let visible = !parts.is_empty();
+    let finished = engine
+        .store
+        .commit(Finish {
+            turn: turn.clone(),
+            step: end.step,
+            completion: end.completion,
+            status: end.status,
+            reason: end.reason,
+            parts,
+            kind: if said { "answer" } else { "notice" },
+            send_within,
+            agents: engine.agents.clone(),
+            by: (!engine.drain.is_cancelled()).then(|| engine.by.clone()),
+        })
+        .await?;
+    match finished.delivery {
+        Some(delivery) => engine.outlet.dispatch(delivery),
+        None if visible => engine.outlet.hint(turn.conversation_id),
+        None => {}
+    }
+    Ok(Progress::Left(finished.next))
+}
+
+fn speaker(engine: &Engine, place: &Place, agent: Option<&Agent>) -> Speaker {
+    match agent {
+        None => Speaker::Program,
+        Some(agent) if engine.outlet.bound_agent(place).as_deref() == Some(&agent.id) => {
+            Speaker::Bound(agent.name.clone())
+        }
+        Some(agent) => Speaker::Persona(agent.name.clone()),
+    }
+}
+
+/// Everything a turn looks at.
+struct Desk {
+    place: Place,
+    session_key: String,
+    entries: Vec<Entry>,
+}
+
+struct Load<'a> {
+    turn: &'a Turn,
+}
+
+#[async_trait]
+impl Read for Load<'_> {
+    type Output = Desk;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Desk, StoreError> {
+        Ok(Desk {
+            place: conversations::get(tx, self.turn.conversation_id).await?,
+            session_key: sessions::key(tx, self.turn.session_id).await?,
+            entries: entries::newest(tx, self.turn.session_id, self.turn.generation, TRANSCRIPT).await?,
+        })
+    }
+}
+
+/// Runs a turn so that a panic in a tool or client costs this claim and nothing else.
+pub(super) async fn guarded(engine: &Engine, turn: Turn) {
+    let id = turn.id;
+    if std::panic::AssertUnwindSafe(drive(engine, turn)).catch_unwind().await.is_err() {
+        tracing::error!(turn.id = id, "a turn panicked; it is tried again");
+        engine.abandon(id).await;
+    }
+}

@@ -1,0 +1,127 @@
+//! The scheduler: finds work that waits and sets it going, keeps this node's leases, drains at the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::recover::{
+    Abandon, ClaimQueued, FindWork, Release, Renew, Resume, TakeOver, TakenOver, VoidLeases, Waiting,
+};
+use super::{Engine, lock};
+use crate::store::StoreError;
+
+/// So much of each kind of work is looked at in one round.
+const ROUND: i64 = 64;
+
+impl Engine {
+    /// Works until `stop` fires. Then no new turn begins; [`Engine::drained`] ends what is at work.
+    pub async fn run(self: &Arc<Self>, stop: CancellationToken) {
+        if !self.store.shared()
+            && let Err(error) = self.store.commit(VoidLeases { node: self.by.node.clone() }).await
+        {
+            tracing::error!(%error, "leases of an earlier process could not be voided");
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.schedule() => {}
+            () = self.keep() => {}
+        }
+        self.drain.cancel();
+    }
+
+    /// Ends what is at work: waits up to `grace` for steps to end, then gives every turn back as it is.
+    pub async fn drained(&self, grace: Duration) {
+        let mut tasks = std::mem::take(&mut *lock(&self.tasks));
+        let all = async { while tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(grace, all).await.is_err() {
+            tracing::warn!(turns = tasks.len(), "turns did not end in time; they go on at the next start");
+            tasks.shutdown().await;
+        }
+        if let Err(error) = self.store.commit(Release { node: self.by.node.clone() }).await {
+            tracing::error!(%error, "leases could not be given back; they end by themselves");
+        }
+    }
+
+    async fn schedule(self: &Arc<Self>) {
+        loop {
+            let sleep = match self.round().await {
+                Ok(next_due) => self.until(next_due),
+                Err(error) => {
+                    tracing::error!(%error, "the database can't be asked for work, it is tried again");
+                    self.settings.poll
+                }
+            };
+            tokio::select! {
+                () = self.work.notified() => {}
+                () = tokio::time::sleep(sleep) => {}
+            }
+        }
+    }
+
+    fn until(&self, due: Option<i64>) -> Duration {
+        let left = due.map(|due| u64::try_from(due - self.store.now()).unwrap_or(0));
+        left.map_or(self.settings.poll, |left| Duration::from_millis(left).min(self.settings.poll))
+    }
+
+    /// Sets everything going that there are slots for; returns when the next thing is due.
+    async fn round(self: &Arc<Self>) -> Result<Option<i64>, StoreError> {
+        let Waiting { abandoned, due, queued, next_due } = self.store.read(FindWork { limit: ROUND }).await?;
+        for (turn_id, session_id) in abandoned {
+            let Some(slot) = self.slot() else { return Ok(next_due) };
+            let (by, outlet) = (self.by.clone(), self.outlet.clone());
+            match self.store.commit(TakeOver { turn_id, session_id, by, outlet }).await? {
+                TakenOver::Turn(turn) => {
+                    tracing::info!(turn.id, turn.claims, "a turn is taken up again");
+                    self.start(turn, slot);
+                }
+                TakenOver::Dead { conversation_id } => {
+                    tracing::error!(
+                        turn.id = turn_id,
+                        "a turn is given up: the process died in it again and again"
+                    );
+                    self.outlet.hint(conversation_id);
+                }
+                TakenOver::Gone => {}
+            }
+        }
+        for due in due {
+            let Some(slot) = self.slot() else { return Ok(next_due) };
+            if let Some(turn) = self.store.commit(Resume { due, by: self.by.clone() }).await? {
+                self.start(turn, slot);
+            }
+        }
+        for session_id in queued {
+            let Some(slot) = self.slot() else { return Ok(next_due) };
+            let claim = ClaimQueued { session_id, agents: self.agents.clone(), by: self.by.clone() };
+            if let Some(turn) = self.store.commit(claim).await? {
+                self.start(turn, slot);
+            }
+        }
+        Ok(next_due)
+    }
+
+    /// Renews this node's claims for ever.
+    async fn keep(&self) {
+        loop {
+            tokio::time::sleep(self.settings.renew).await;
+            if let Err(error) = self.renew().await {
+                tracing::error!(%error, "leases could not be renewed, it is tried again");
+            }
+        }
+    }
+
+    async fn renew(&self) -> Result<(), StoreError> {
+        self.store.anchor_clock().await?;
+        self.store.commit(Renew { by: self.by.clone() }).await
+    }
+
+    pub(super) async fn abandon(&self, turn_id: i64) {
+        self.forget(turn_id);
+        let node = self.by.node.clone();
+        if let Err(error) = self.store.commit(Abandon { turn_id, node }).await {
+            tracing::error!(%error, "a turn that panicked could not be given back");
+        }
+        self.wake();
+    }
+}

@@ -1,0 +1,293 @@
+//! Accepting (T1): a platform event becomes an inbox item, with the decision who reads it, in one commit;
+//! an idle session's turn is claimed in the same one (T2).
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use roundtable_contract::{ChatKind, Message, MessageKind, Outgoing, Speaker};
+
+use super::command::{self, Done};
+use super::{Edges, merge};
+use crate::engine::claim_next;
+use crate::phrases;
+use crate::routing::{self, Admission, Decision, Facts, Outcome, Target, Trace};
+use crate::store::conversations::{self, Place};
+use crate::store::deliveries::{self, NewAnswer};
+use crate::store::inbox::{self, Body, ItemKind, NewItem, Quoted};
+use crate::store::sessions::{self, Kind, NewSession, Session};
+use crate::store::turns::{Claimant, Turn};
+use crate::store::{StoreError, Transaction, Tx, events, messages, people};
+
+/// T1 for one message.
+pub struct Accept {
+    /// What decides.
+    pub edges: Arc<Edges>,
+    /// The message.
+    pub message: Message,
+    /// Who drives a turn that starts at once; `None`: this node has no free slot.
+    pub by: Option<Claimant>,
+}
+
+/// What an accepted message leaves to do.
+#[derive(Default)]
+pub struct Accepted {
+    /// A turn that was claimed.
+    pub turn: Option<Turn>,
+    /// Something waits for a slot or for its time.
+    pub queued: bool,
+    /// The conversation has something to deliver.
+    pub notice: Option<i64>,
+    /// Turns that were cancelled.
+    pub cancelled: Vec<i64>,
+}
+
+#[async_trait]
+impl Transaction for Accept {
+    type Output = Accepted;
+    const NAME: &'static str = "accept";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Accepted, StoreError> {
+        let message = &self.message;
+        let space = self.edges.space(&message.conversation);
+        let place = conversations::find_or_create(
+            tx,
+            &message.conversation,
+            message.chat_kind,
+            message.title.as_deref(),
+            &space,
+        )
+        .await?;
+        messages::received(tx, place.space_id, message.id, place.id).await?;
+        if message.kind == MessageKind::Edit {
+            return self.edit(tx, &place).await;
+        }
+        let known = self.look_up(tx, &place).await?;
+        let decision = self.edges.decide(message, &known);
+        events::take(tx, &message.conversation.account, message.key.as_str(), place.id, &decision.rule)
+            .await?;
+        self.carry_out(tx, &place, &decision, &known).await
+    }
+}
+
+impl Accept {
+    async fn look_up(&self, tx: &mut Tx<'_>, place: &Place) -> Result<people::Facts, StoreError> {
+        let message = &self.message;
+        let answered = message.reply_to.as_ref().filter(|quote| quote.ours).and_then(|quote| quote.id);
+        let mut known = people::facts(
+            tx,
+            &message.conversation.account,
+            &message.sender.id,
+            &message.conversation.chat,
+            answered.map(|id| (place.space_id, id)),
+        )
+        .await?;
+        if answered.is_some() && known.reply_session.is_none() {
+            // A message of ours that can be answered and has no number yet is the one on its way.
+            known.reply_session = deliveries::session_in_flight(tx, place.id).await?;
+        }
+        Ok(known)
+    }
+
+    async fn carry_out(
+        &self,
+        tx: &mut Tx<'_>,
+        place: &Place,
+        decision: &Decision,
+        known: &people::Facts,
+    ) -> Result<Accepted, StoreError> {
+        let sender = &self.message.sender;
+        let mut accepted = Accepted::default();
+        if matches!(decision.admission, Admission::AllowGroup) {
+            people::allow_chat(tx, &place.address.account, &place.address.chat, &sender.id).await?;
+            let text = phrases::group_allowed(&sender.name, &place.address);
+            self.say(tx, place, "allowed", text, &mut accepted).await?;
+        }
+        match &decision.outcome {
+            Outcome::Ignore | Outcome::Ambient => {}
+            Outcome::Say(notice) => {
+                self.say(tx, place, "notice", notice.to_string(), &mut accepted).await?;
+            }
+            Outcome::Command(command) => {
+                let owner = known.owner || self.edges.owns(&self.message);
+                let Done { text, cancelled } =
+                    command::carry_out(tx, &self.edges, &self.message, place, owner, command).await?;
+                accepted.cancelled = cancelled;
+                if let Some(text) = text {
+                    self.say(tx, place, "command", text, &mut accepted).await?;
+                }
+            }
+            Outcome::Deliver(targets) => {
+                for target in targets {
+                    self.deliver(tx, place, target, &mut accepted).await?;
+                }
+            }
+        }
+        Ok(accepted)
+    }
+
+    async fn deliver(
+        &self,
+        tx: &mut Tx<'_>,
+        place: &Place,
+        target: &Target,
+        accepted: &mut Accepted,
+    ) -> Result<(), StoreError> {
+        let session = self.session(tx, place, target).await?;
+        if session.archived {
+            let text = phrases::target_stopped(&session.agent);
+            return self.say(tx, place, "archived", text, accepted).await;
+        }
+        let cap = self.edges.agents.get(&session.agent).map_or(0, |agent| agent.inbox_cap);
+        // Nothing can pile up in a session whose turn takes everything at once.
+        if session.open_turn.is_some() {
+            let waiting = inbox::count_pending(tx, session.id).await?;
+            if waiting >= cap {
+                let text = phrases::inbox_full(&session.agent, usize::try_from(waiting).unwrap_or(0));
+                return self.say(tx, place, "full", text, accepted).await;
+            }
+        }
+        self.push(tx, place, &session).await?;
+        let turn = match &self.by {
+            Some(by) if accepted.turn.is_none() => claim_next(tx, &session, &self.edges.agents, by).await?,
+            _ => None,
+        };
+        match turn {
+            Some(turn) => accepted.turn = Some(turn),
+            None => accepted.queued = true,
+        }
+        Ok(())
+    }
+
+    async fn session(&self, tx: &mut Tx<'_>, place: &Place, target: &Target) -> Result<Session, StoreError> {
+        let id = match target {
+            Target::Session(id) => *id,
+            Target::Agent { agent } => match sessions::find(tx, place.id, agent).await? {
+                Some(id) => id,
+                None => self.create(tx, place, agent).await?,
+            },
+        };
+        sessions::lock(tx, id).await
+    }
+
+    async fn create(&self, tx: &mut Tx<'_>, place: &Place, agent: &str) -> Result<i64, StoreError> {
+        let key = routing::session_key(agent, &routing::Place::of(&self.message));
+        let kind = match place.kind {
+            ChatKind::Direct => Kind::Direct,
+            ChatKind::Group => Kind::Group,
+        };
+        let new = NewSession { key: &key, kind, agent, conversation_id: place.id, tree_id: None };
+        sessions::create(tx, &new).await
+    }
+
+    async fn push(&self, tx: &mut Tx<'_>, place: &Place, session: &Session) -> Result<(), StoreError> {
+        let message = &self.message;
+        let open = inbox::open_merge(tx, session.id, place.id, message.sender.id.as_str()).await?;
+        let piece = merge::piece(message, open.as_deref());
+        let not_before = piece.as_ref().map_or(0, |_| tx.now() + merge::PAUSE);
+        if let Some(key) = &piece {
+            inbox::hold_merge(tx, session.id, key, not_before).await?;
+        }
+        let item = NewItem {
+            session_id: session.id,
+            tree_id: session.tree_id,
+            kind: ItemKind::User,
+            wake: true,
+            conversation_id: place.id,
+            sender: message.sender.id.as_str(),
+            sender_name: &message.sender.name,
+            message_id: Some(message.id),
+            body: &body(message),
+            merge_key: piece.as_deref(),
+            not_before,
+        };
+        inbox::push(tx, &item).await?;
+        Ok(())
+    }
+
+    /// A new version of a message: one that nobody has read yet is replaced; otherwise its readers learn of
+    /// it without being woken, or at the next step of the turn at work.
+    async fn edit(&self, tx: &mut Tx<'_>, place: &Place) -> Result<Accepted, StoreError> {
+        let message = &self.message;
+        let readers = inbox::of_message(tx, place.id, message.id).await?;
+        let rule = if readers.is_empty() { "edit of a message that nobody read" } else { "edit" };
+        events::take(tx, &message.conversation.account, message.key.as_str(), place.id, rule).await?;
+        for reader in readers {
+            if !reader.consumed {
+                inbox::rewrite(tx, reader.id, &body(message)).await?;
+                continue;
+            }
+            let session = sessions::lock(tx, reader.session_id).await?;
+            let item = NewItem {
+                session_id: session.id,
+                tree_id: session.tree_id,
+                kind: ItemKind::User,
+                wake: false,
+                conversation_id: place.id,
+                sender: message.sender.id.as_str(),
+                sender_name: &message.sender.name,
+                message_id: Some(message.id),
+                body: &Body { edited: true, ..body(message) },
+                merge_key: None,
+                not_before: 0,
+            };
+            inbox::push(tx, &item).await?;
+        }
+        Ok(Accepted::default())
+    }
+
+    async fn say(
+        &self,
+        tx: &mut Tx<'_>,
+        place: &Place,
+        what: &str,
+        text: String,
+        accepted: &mut Accepted,
+    ) -> Result<(), StoreError> {
+        let outgoing = Outgoing { text, speaker: Speaker::Program, reply_to: None };
+        let parts = self.edges.outlet.render(place, &outgoing);
+        let name = format!("{what}:{}", self.message.key);
+        let notice = NewAnswer {
+            conversation_id: place.id,
+            turn: None,
+            kind: "notice",
+            name: &name,
+            parts: &parts,
+            send_within: None,
+        };
+        deliveries::insert(tx, &notice).await?;
+        accepted.notice = Some(place.id);
+        Ok(())
+    }
+}
+
+fn body(message: &Message) -> Body {
+    let quote = message
+        .reply_to
+        .as_ref()
+        .and_then(|quote| Some(Quoted { author: quote.author.clone(), text: quote.text.clone()? }));
+    Body {
+        text: message.text.clone(),
+        // An answer to the agent's own words needs no quote of them: they are in its transcript.
+        quote: quote.filter(|_| message.reply_to.as_ref().is_some_and(|quote| !quote.ours)),
+        attachments: message.attachments.clone(),
+        forwarded: message.forwarded,
+        edited: false,
+    }
+}
+
+impl Edges {
+    /// The pure decision about a message, with what was looked up.
+    pub fn decide(&self, message: &Message, known: &people::Facts) -> Decision {
+        let facts = Facts {
+            owner: known.owner,
+            known: known.paired,
+            group_allowed: known.chat_allowed,
+            owners_exist: known.owners_exist,
+            code_open: known.code_open,
+            reply_session: known.reply_session,
+            ..Facts::default()
+        };
+        let policy = self.policy(&message.conversation.account);
+        routing::decide(&self.rules, policy, &facts, message, Trace::Off)
+    }
+}

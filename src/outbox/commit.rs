@@ -1,0 +1,125 @@
+//! The outbox's transactions: T6, T7, and what people may do to a delivery.
+
+use async_trait::async_trait;
+use roundtable_contract::{AccountId, ChatId, MessageId};
+
+use crate::store::conversations::{self, Place};
+use crate::store::deliveries::{self, Delivery, Shown};
+use crate::store::messages::{self, Known};
+use crate::store::{Read, StoreError, Transaction, Tx};
+
+/// Open deliveries of a conversation that are looked at together.
+const LOOK_AHEAD: i64 = 20;
+
+/// Numbers that are read behind a lost message; more than any read-back can look at.
+const NUMBERS: i64 = 500;
+
+/// Reads a conversation and what is open in it.
+pub struct Open {
+    /// The conversation.
+    pub conversation_id: i64,
+}
+
+#[async_trait]
+impl Read for Open {
+    type Output = (Place, Vec<Delivery>);
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
+        let place = conversations::get(tx, self.conversation_id).await?;
+        Ok((place, deliveries::open(tx, self.conversation_id, LOOK_AHEAD).await?))
+    }
+}
+
+/// T6: a call is on its way.
+pub struct StartCall {
+    /// What is called for.
+    pub delivery: Delivery,
+    /// Milliseconds after which the call is over in any case.
+    pub within: i64,
+}
+
+#[async_trait]
+impl Transaction for StartCall {
+    type Output = Delivery;
+    const NAME: &'static str = "sending";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Delivery, StoreError> {
+        deliveries::start_call(tx, &self.delivery, self.within).await
+    }
+}
+
+/// T7: what is known now. Returns what else is open in the conversation.
+pub struct Settle {
+    /// The delivery.
+    pub delivery: Delivery,
+    /// What is known.
+    pub shown: Shown,
+}
+
+#[async_trait]
+impl Transaction for Settle {
+    type Output = Vec<Delivery>;
+    const NAME: &'static str = "settle";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Delivery>, StoreError> {
+        deliveries::settle(tx, self.delivery.id, &self.shown).await?;
+        deliveries::open(tx, self.delivery.conversation_id, LOOK_AHEAD).await
+    }
+}
+
+/// A chat continues under another id.
+pub struct Move {
+    /// The account.
+    pub account: AccountId,
+    /// The id that is gone.
+    pub from: ChatId,
+    /// The id to use.
+    pub to: ChatId,
+    /// The id space of the new chat.
+    pub space: String,
+}
+
+#[async_trait]
+impl Transaction for Move {
+    type Output = ();
+    const NAME: &'static str = "move";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        conversations::moved(tx, &self.account, &self.from, &self.to, &self.space).await
+    }
+}
+
+/// What is known around a lost delivery.
+pub struct Around<'a> {
+    /// Its conversation.
+    pub place: &'a Place,
+    /// The delivery.
+    pub delivery: &'a Delivery,
+}
+
+#[async_trait]
+impl Read for Around<'_> {
+    type Output = (Known, i64);
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
+        let after = self.delivery.after.unwrap_or(MessageId(0));
+        let since = self.delivery.call_until.unwrap_or(0);
+        let known = messages::known(tx, self.place.space_id, after, since, NUMBERS).await?;
+        Ok((known, deliveries::others_unknown(tx, self.place.id, self.delivery.id).await?))
+    }
+}
+
+/// Conversations of an account that have something to deliver.
+pub struct Due<'a> {
+    /// The account.
+    pub account: &'a AccountId,
+}
+
+#[async_trait]
+impl Read for Due<'_> {
+    type Output = Vec<i64>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<i64>, StoreError> {
+        deliveries::due_conversations(tx, &self.account.channel, &self.account.name).await
+    }
+}

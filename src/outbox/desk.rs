@@ -1,0 +1,60 @@
+//! One account's desk in the outbox: its channel, its pace, and how long this process holds it.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use roundtable_contract::Channel;
+
+use super::pacing::Pacer;
+use crate::store::conversations::Place;
+
+/// Calls get at least this much time, in milliseconds; with less of the lease left none is begun.
+const SHORTEST_CALL: i64 = 20;
+
+/// One account.
+pub(super) struct Desk {
+    pub(super) channel: Arc<dyn Channel>,
+    pacer: Mutex<Pacer>,
+    /// Until when this process may call for the account; 0 when it doesn't hold it.
+    held_until: AtomicI64,
+}
+
+impl Desk {
+    pub(super) fn new(channel: Arc<dyn Channel>) -> Self {
+        let pacer = Mutex::new(Pacer::new(channel.limits()));
+        Self { channel, pacer, held_until: AtomicI64::new(0) }
+    }
+
+    /// The account is this process's until then.
+    pub(super) fn hold(&self, until: i64) {
+        self.held_until.store(until, Ordering::Relaxed);
+    }
+
+    /// The milliseconds that a call begun now may take; `None`: the account is not ours.
+    ///
+    /// No call outlives the lease, so that a new owner never meets one of ours.
+    pub(super) fn call_within(&self, now: i64) -> Option<i64> {
+        let left = self.held_until.load(Ordering::Relaxed) - now;
+        let timeout = i64::try_from(self.channel.limits().send_timeout.as_millis()).unwrap_or(i64::MAX);
+        (left >= SHORTEST_CALL).then_some(left.min(timeout))
+    }
+
+    /// Takes the chat's slot, or says how many milliseconds to wait.
+    pub(super) fn pace(&self, place: &Place, now: i64) -> Result<(), u64> {
+        self.pacer().take(&place.address.chat, place.kind, now)
+    }
+
+    /// The platform wants a pause.
+    pub(super) fn close(&self, place: &Place, whole_account: bool, until: i64) {
+        self.pacer().close(&place.address.chat, whole_account, until);
+    }
+
+    /// The platform has asked for a pause that is not over.
+    pub(super) fn is_closed(&self, place: &Place, now: i64) -> bool {
+        self.pacer().is_closed(&place.address.chat, now)
+    }
+
+    fn pacer(&self) -> std::sync::MutexGuard<'_, Pacer> {
+        self.pacer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

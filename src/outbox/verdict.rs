@@ -1,0 +1,151 @@
+//! What a call or a look at the platform means for a delivery. Pure.
+
+use std::time::Duration;
+
+use roundtable_contract::{Found, Limits, Receipt, SendError};
+
+use crate::store::deliveries::{Delivery, NEVER, Shown};
+
+/// A platform that can't be reached is tried again for so long.
+const GIVE_UP: i64 = 24 * 60 * 60 * 1000;
+
+const FIRST_PAUSE: i64 = 1000;
+const LONGEST_PAUSE: i64 = 5 * 60 * 1000;
+
+/// Reads the outcome of a call. A chat that moved is the caller's matter; here it is tried again at once.
+pub fn of_call(
+    delivery: &Delivery,
+    outcome: &Result<Receipt, SendError>,
+    limits: &Limits,
+    now: i64,
+) -> Shown {
+    match outcome {
+        Ok(receipt) if delivery.part.stub.is_some() && delivery.message.is_none() => {
+            Shown::Stubbed(receipt.id)
+        }
+        Ok(receipt) => Shown::Sent(receipt.id),
+        Err(error @ SendError::Rejected { .. }) => Shown::Failed(error.to_string()),
+        Err(error @ SendError::RateLimited { after, .. }) => later(now + millis(*after), error),
+        Err(error @ SendError::Moved { .. }) => later(now, error),
+        Err(error @ SendError::Unreachable { .. }) if now - delivery.created_at > GIVE_UP => {
+            Shown::Failed(format!("{error}; given up after 24 hours"))
+        }
+        Err(error @ SendError::Unreachable { .. }) => later(now + pause(delivery.attempts), error),
+        // An edit may be repeated freely; a send must be looked for, after everything on its way has landed.
+        Err(error @ SendError::Unknown { .. }) if delivery.message.is_some() => {
+            later(now + pause(delivery.attempts), error)
+        }
+        Err(error @ SendError::Unknown { .. }) => {
+            Shown::Unknown { due_at: now + millis(limits.send_timeout), error: error.to_string() }
+        }
+    }
+}
+
+/// Reads what a look at the platform has found.
+pub fn of_look(delivery: &Delivery, found: &Result<Found, SendError>, limits: &Limits, now: i64) -> Shown {
+    match found {
+        Ok(Found::Visible(receipt)) if delivery.part.stub.is_some() => Shown::Stubbed(receipt.id),
+        Ok(Found::Visible(receipt)) => Shown::Sent(receipt.id),
+        Ok(Found::Absent) => Shown::Later { due_at: now, error: "it was lost on the way".into() },
+        Ok(Found::Unclear) if limits.repeat_unknown && delivery.unknowns <= 1 => {
+            Shown::Later { due_at: now, error: "its outcome is unknown; it is sent once more".into() }
+        }
+        Ok(Found::Unclear) => Shown::Unknown {
+            due_at: NEVER,
+            error: "its outcome is unknown; `roundtable deliveries retry` sends it again".into(),
+        },
+        Err(error @ SendError::RateLimited { after, .. }) => {
+            Shown::Unknown { due_at: now + millis(*after), error: error.to_string() }
+        }
+        Err(error @ (SendError::Rejected { .. } | SendError::Moved { .. })) => {
+            Shown::Failed(error.to_string())
+        }
+        Err(error) => Shown::Unknown {
+            due_at: now + LONGEST_PAUSE.min(pause(delivery.attempts)),
+            error: error.to_string(),
+        },
+    }
+}
+
+fn later(due_at: i64, error: &SendError) -> Shown {
+    Shown::Later { due_at, error: error.to_string() }
+}
+
+fn pause(attempts: i64) -> i64 {
+    let doublings = u32::try_from(attempts.clamp(1, 16) - 1).unwrap_or(0);
+    (FIRST_PAUSE << doublings).min(LONGEST_PAUSE)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(NEVER / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use roundtable_contract::{MessageId, Part};
+
+    use super::*;
+    use crate::store::deliveries::State;
+
+    const NOW: i64 = 1_000_000_000;
+
+    fn delivery() -> Delivery {
+        Delivery {
+            id: 1,
+            conversation_id: 1,
+            answer: "a".into(),
+            part: Part { body: String::new(), text: String::new(), stub: None },
+            state: State::Sending,
+            after: None,
+            message: None,
+            attempts: 1,
+            unknowns: 1,
+            due_at: 0,
+            call_until: None,
+            created_at: NOW,
+        }
+    }
+
+    fn limits(repeat_unknown: bool) -> Limits {
+        Limits {
+            chat_per_second: 0.0,
+            chat_burst: 0,
+            group_per_minute: 0,
+            total_per_second: 0.0,
+            send_timeout: Duration::from_secs(10),
+            typing_lasts: Duration::from_secs(5),
+            repeat_unknown,
+        }
+    }
+
+    #[test]
+    fn a_pause_doubles_up_to_five_minutes_and_ends_after_a_day() {
+        let error = Err(SendError::Unreachable { reason: "refused".into() });
+        let due = |attempts| match of_call(&Delivery { attempts, ..delivery() }, &error, &limits(true), NOW) {
+            Shown::Later { due_at, .. } => due_at - NOW,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!([1, 2, 3, 9, 10, 1000].map(due), [1000, 2000, 4000, 256_000, 300_000, 300_000]);
+        let old = Delivery { created_at: NOW - GIVE_UP - 1, ..delivery() };
+        assert!(matches!(of_call(&old, &error, &limits(true), NOW), Shown::Failed(_)));
+    }
+
+    #[test]
+    fn an_unknown_send_is_looked_for_and_an_unknown_edit_is_made_again() {
+        let error = Err(SendError::Unknown { reason: "no answer".into() });
+        let shown = of_call(&delivery(), &error, &limits(true), NOW);
+        assert!(matches!(shown, Shown::Unknown { due_at, .. } if due_at == NOW + 10_000));
+        let second_step = Delivery { message: Some(MessageId(7)), ..delivery() };
+        assert!(matches!(of_call(&second_step, &error, &limits(true), NOW), Shown::Later { .. }));
+    }
+
+    #[test]
+    fn what_cannot_be_found_is_repeated_once_where_that_is_allowed() {
+        let unclear = Ok(Found::Unclear);
+        let once =
+            |unknowns, repeat| of_look(&Delivery { unknowns, ..delivery() }, &unclear, &limits(repeat), NOW);
+        assert!(matches!(once(1, true), Shown::Later { .. }));
+        assert!(matches!(once(2, true), Shown::Unknown { due_at: NEVER, .. }));
+        assert!(matches!(once(1, false), Shown::Unknown { due_at: NEVER, .. }));
+    }
+}
