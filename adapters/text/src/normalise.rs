@@ -33,7 +33,10 @@ mod tests {
     fn control_characters_become_spaces_and_marks_vanish() {
         assert_eq!(normalise("\u{1}a\tb\r\nc\u{0}d \n"), "a b\nc d");
         assert_eq!(normalise("x\u{2028}y\u{202e}z\u{333}\u{33f}\u{30a}!"), "xyz!");
-        assert_eq!(normalise("e\u{301} \u{2027}\u{202f}\u{7f} 👩\u{200d}💻"), "e\u{301} \u{2027}\u{202f}\u{7f} 👩\u{200d}💻");
+        assert_eq!(
+            normalise("e\u{301} \u{2027}\u{202f}\u{7f} 👩\u{200d}💻"),
+            "e\u{301} \u{2027}\u{202f}\u{7f} 👩\u{200d}💻"
+        );
     }
 
     #[test]

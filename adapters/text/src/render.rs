@@ -71,7 +71,8 @@ impl Writer {
                 None if is_task => String::new(),
                 None => "• ".to_owned(),
             };
-            self.write(&marker);
+            self.start_line();
+            self.text.push_str(&marker);
             let width = if marker.is_empty() { 2 } else { marker.chars().count() };
             self.indent += width;
             self.blocks(item, 1);
@@ -136,12 +137,11 @@ impl Writer {
         }
     }
 
+    /// Writes the newlines that waited, and the indentation after them.
     fn start_line(&mut self) {
         let newlines = std::mem::take(&mut self.newlines);
-        if !self.text.is_empty() {
+        if newlines > 0 && !self.text.is_empty() {
             self.text.extend(std::iter::repeat_n('\n', newlines));
-        }
-        if self.text.is_empty() || self.text.ends_with('\n') {
             self.text.extend(std::iter::repeat_n(' ', self.indent));
         }
     }
@@ -150,12 +150,24 @@ impl Writer {
     /// `**`) behind it, all the same way so that nothing starts to overlap, and drops empty spans.
     fn finish(self) -> Styled {
         let Self { text, mut spans, .. } = self;
-        let ends: Vec<usize> = text.grapheme_indices(true).map(|(start, _)| start).chain([text.len()]).collect();
+        let ends: Vec<usize> =
+            text.grapheme_indices(true).map(|(start, _)| start).chain([text.len()]).collect();
         let snap = |byte: usize| ends[ends.partition_point(|end| *end < byte)];
         for span in &mut spans {
             (span.start, span.end) = (snap(span.start), snap(span.end));
         }
         spans.retain(|span| span.start < span.end);
         Styled { text, spans }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use crate::parse;
+
+    fn shown(markdown: &str) -> String {
+        parse(markdown).to_styled().marked()
     }
 }

@@ -72,9 +72,7 @@ impl Pieces {
             let spans = styled.spans.iter().filter(|span| wanted(span));
             covered(list.len(), spans.map(|span| index(span.start) + inner..index(span.end)))
         };
-        let fits = |span: &StyleSpan| {
-            list[index(span.end)].before - list[index(span.start)].before <= limit
-        };
+        let fits = |span: &StyleSpan| list[index(span.end)].before - list[index(span.start)].before <= limit;
         let in_pre = covered(0, &|span| matches!(span.style, Style::Pre { .. }));
         let in_block = covered(1, &|span| matches!(span.style, Style::Pre { .. } | Style::Quote));
         let locked = covered(1, &|span| matches!(span.style, Style::Link { .. } | Style::Code) && fits(span));
@@ -190,9 +188,12 @@ fn cuts(text: &str, list: &[Piece], in_block: &[bool], locked: &[bool]) -> Vec<O
                 let newlines = list[gap.clone()].iter().filter(|piece| piece.kind == Kind::Newline).count();
                 let last = text[..list[at + 1].start].chars().next_back();
                 cuts[at] = Some(match newlines {
+                    _ if next + 1 == list.len() => Cut::Paragraph,
                     0 if gap.is_empty() && matches!(last, Some('。' | '！' | '？')) => Cut::Sentence,
                     0 if gap.is_empty() => Cut::Grapheme,
-                    0 if matches!(last, Some('.' | '!' | '?' | '…' | '。' | '！' | '？')) => Cut::Sentence,
+                    0 if matches!(last, Some('.' | '!' | '?' | '…' | '。' | '！' | '？')) => {
+                        Cut::Sentence
+                    }
                     0 => Cut::Word,
                     1 => Cut::Line,
                     _ if in_block[at + 1] => Cut::Line,
@@ -202,4 +203,91 @@ fn cuts(text: &str, list: &[Piece], in_block: &[bool], locked: &[bool]) -> Vec<O
         }
     }
     cuts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse;
+
+    fn parts(markdown: &str, limit: usize) -> Vec<String> {
+        split(&parse(markdown).to_styled(), limit, utf16_len).iter().map(Styled::marked).collect()
+    }
+
+    fn plain(text: &str, limit: usize) -> Vec<String> {
+        let styled = Styled { text: text.into(), spans: vec![] };
+        split(&styled, limit, utf16_len).into_iter().map(|part| part.text).collect()
+    }
+
+    #[test]
+    fn utf16_counts_surrogates() {
+        assert_eq!(utf16_len("aé漢👩"), 5);
+    }
+
+    #[test]
+    fn what_fits_is_one_part_without_the_whitespace_around_it() {
+        assert_eq!(plain(" \n a b \n", 3), ["a b"]);
+        assert_eq!(plain(" \n\u{200b} ", 9), [""; 0]);
+    }
+
+    #[test]
+    fn better_places_are_preferred() {
+        assert_eq!(plain("one two\n\nthree\nfour five", 18), ["one two\n\nthree", "four five"]);
+        assert_eq!(plain("one two six\n\nthree\nfour", 18), ["one two six", "three\nfour"]);
+        assert_eq!(plain("one. two\nsix. seven", 14), ["one. two", "six. seven"]);
+        assert_eq!(plain("Is it? It is so.", 12), ["Is it?", "It is so."]);
+        assert_eq!(plain("one two three", 8), ["one two", "three"]);
+        assert_eq!(plain("一二三。四五六七", 6), ["一二三。", "四五六七"]);
+    }
+
+    #[test]
+    fn a_better_place_is_not_worth_a_part_less_than_half_full() {
+        assert_eq!(plain("a\n\nb c d e f g h i", 12), ["a\n\nb c d e f", "g h i"]);
+    }
+
+    #[test]
+    fn a_long_word_goes_to_the_next_part_whole_if_it_fits() {
+        assert_eq!(plain("see https://example.org/a now", 23), ["see", "https://example.org/a", "now"]);
+        assert_eq!(plain("see https://example.org/abc", 12), ["see", "https://exam", "ple.org/abc"]);
+    }
+
+    #[test]
+    fn graphemes_are_cut_only_if_they_are_too_long() {
+        let family = "👩\u{200d}👩\u{200d}👧";
+        assert_eq!(plain(&family.repeat(3), 17), [family.repeat(2), family.into()]);
+        assert_eq!(plain("e\u{301}\u{302}\u{303}f", 3), ["e\u{301}\u{302}", "\u{303}f"]);
+        assert_eq!(plain("👩b", 1), ["👩", "b"]);
+        assert_eq!(plain("ab", 0), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_code_block_goes_on_with_its_language_and_indentation() {
+        let code = "# Title\n\n```py\ndef a():\n    b()\n\n    c()\n```\nend";
+        assert_eq!(
+            parts(code, 18),
+            ["{bold:Title}\n\n{pre py:def a():}", "{pre py:    b()\n\n    c()}", "end"]
+        );
+    }
+
+    #[test]
+    fn indentation_that_fills_a_part_is_dropped() {
+        assert_eq!(parts("```\na\n          b\n```", 5), ["{pre:a}", "{pre:b}"]);
+    }
+
+    #[test]
+    fn short_links_and_code_stay_whole() {
+        assert_eq!(parts("one [two three](u) four", 12), ["one", "{link u:two three}", "four"]);
+        assert_eq!(parts("one `two three`", 12), ["one", "{code:two three}"]);
+        assert_eq!(parts("ab`cd ef`gh", 6), ["ab", "{code:cd ef}g", "h"]);
+        assert_eq!(parts("`one two three`", 8), ["{code:one two}", "{code:three}"]);
+        assert_eq!(parts("one` two`six", 6), ["one", "{code:two}six"]);
+    }
+
+    #[test]
+    fn styles_reach_over_cuts() {
+        assert_eq!(
+            parts("> **one *two***\n> six", 4),
+            ["{quote:{bold:one}}", "{quote:{bold:{italic:two}}}", "{quote:six}"]
+        );
+    }
 }

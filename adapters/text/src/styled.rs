@@ -104,6 +104,27 @@ impl StyleSpan {
 }
 
 #[cfg(test)]
+impl Styled {
+    /// The text with its styles written out, `{bold:…}`, for snapshots.
+    pub(crate) fn marked(&self) -> String {
+        let mut marked = String::new();
+        for at in (0..=self.text.len()).filter(|at| self.text.is_char_boundary(*at)) {
+            marked.extend(self.spans.iter().filter(|span| span.end == at).map(|_| '}'));
+            for span in self.spans.iter().filter(|span| span.start == at) {
+                let name = match &span.style {
+                    Style::Pre { language } => format!("pre {}", language.as_deref().unwrap_or_default()),
+                    Style::Link { url } => format!("link {url}"),
+                    plain => format!("{plain:?}").to_lowercase(),
+                };
+                marked.push_str(&format!("{{{}:", name.trim()));
+            }
+            marked.extend(self.text[at..].chars().next());
+        }
+        marked
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -22,7 +22,8 @@ pub(crate) fn table(columns: &[Align], rows: &[Vec<Vec<Inline>>]) -> String {
     let mut lines = Vec::new();
     for (index, row) in rows.iter().enumerate().filter(|(_, row)| !row.is_empty()) {
         let aligns = columns.iter().chain(std::iter::repeat(&Align::Left));
-        let cells = row.iter().zip(&widths).zip(aligns).map(|((cell, width), align)| pad(cell, *width, *align));
+        let cells =
+            row.iter().zip(&widths).zip(aligns).map(|((cell, width), align)| pad(cell, *width, *align));
         lines.push(cells.collect::<Vec<_>>().join(" | ").trim_end().to_owned());
         if index == 0 {
             lines.push(widths.iter().map(|width| "-".repeat(*width)).collect::<Vec<_>>().join("-+-"));

@@ -95,7 +95,8 @@ fn push_plain(inlines: &[Inline], text: &mut String) {
             Inline::Link { url, content } => {
                 let start = text.len();
                 push_plain(content, text);
-                if !url.ends_with(&text[start..]) {
+                let shown = &text[start..];
+                if url != shown && url.strip_prefix("mailto:") != Some(shown) {
                     text.push_str(&format!(" ({url})"));
                 }
             }
