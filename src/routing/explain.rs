@@ -1,0 +1,111 @@
+//! Why a message goes where it goes, for `roundtable route explain`.
+
+use std::fmt::Write;
+
+use super::decide::{Case, ORDER};
+use super::{Decision, Outcome, Target};
+
+/// One rule that was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Its name.
+    pub rule: String,
+    /// How it fared.
+    pub verdict: Verdict,
+    /// Why.
+    pub why: String,
+}
+
+/// How a rule fared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It made the decision.
+    Wins,
+    /// It applies, and another one comes before it.
+    Loses,
+    /// It has nothing to say about this message.
+    Passes,
+}
+
+impl Case<'_> {
+    /// Every rule up to the one that decides, and all bindings if they were reached.
+    pub(super) fn trace(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for rule in &ORDER {
+            let name = rule.name.to_owned();
+            if let Some(found) = (rule.find)(self) {
+                steps.push(Step { rule: name, verdict: Verdict::Wins, why: found.rule });
+                return steps;
+            }
+            steps.push(Step { rule: name, verdict: Verdict::Passes, why: (rule.otherwise)(self) });
+        }
+        steps.extend((0..self.rules.bindings.len()).map(|index| self.trace_binding(index)));
+        steps.push(match self.bound.binding {
+            None => Step {
+                rule: "default agent".into(),
+                verdict: Verdict::Wins,
+                why: "no binding matches".into(),
+            },
+            Some(_) => Step {
+                rule: "default agent".into(),
+                verdict: Verdict::Loses,
+                why: "a binding matches".into(),
+            },
+        });
+        steps
+    }
+
+    fn trace_binding(&self, index: usize) -> Step {
+        let number = format!("binding {}", index + 1);
+        let rule = match self.rules.bindings[index].fit(&self.place) {
+            Err(mismatch) => {
+                return Step { rule: number, verdict: Verdict::Passes, why: mismatch.to_string() };
+            }
+            Ok(rule) => rule,
+        };
+        let (verdict, why) = match self.bound.binding {
+            Some(winner) if winner == index => (Verdict::Wins, "the most specific that matches".into()),
+            _ if rule == self.bound.rule => (Verdict::Loses, format!("after {} in the file", self.bound)),
+            _ => (Verdict::Loses, format!("less specific than {}", self.bound)),
+        };
+        Step { rule: format!("{number} ({rule})"), verdict, why }
+    }
+}
+
+/// Prints a decision that was made with its trace: one line a rule, then the outcome.
+pub fn explain(decision: &Decision) -> String {
+    let width = decision.trace.iter().map(|step| step.rule.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for Step { rule, verdict, why } in &decision.trace {
+        let verdict = match verdict {
+            Verdict::Wins => "wins",
+            Verdict::Loses => "loses",
+            Verdict::Passes => "-",
+        };
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "{rule:width$}  {verdict:5}  {why}");
+    }
+    let _ = writeln!(text, "outcome: {}", outcome(&decision.outcome));
+    let _ = writeln!(text, "stored as: {}", decision.rule);
+    text
+}
+
+fn outcome(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Ignore => "nothing happens".into(),
+        Outcome::Ambient => "kept as context, wakes nobody".into(),
+        Outcome::Say(notice) => format!("the sender is told: {notice}"),
+        Outcome::Command(command) => format!("the command {command:?}"),
+        Outcome::Deliver(targets) => {
+            let targets: Vec<_> = targets.iter().map(target).collect();
+            format!("goes to {}", targets.join(" and to "))
+        }
+    }
+}
+
+fn target(target: &Target) -> String {
+    match target {
+        Target::Session(id) => format!("session {id}"),
+        Target::Agent { agent } => format!("{agent}'s session for this conversation"),
+    }
+}

@@ -1,0 +1,1 @@
+//! Tests of the whole of routing: who gets which message.
