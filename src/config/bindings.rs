@@ -103,8 +103,10 @@ impl Binding {
     pub(super) fn is_shadowed_by(&self, earlier: &Self) -> bool {
         earlier.tier() <= self.tier()
             && earlier.names_a_place()
-            && earlier.fields().iter().zip(self.fields()).all(|((_, theirs), (_, ours))| {
-                theirs.is_none() || *theirs == ours
-            })
+            && earlier
+                .fields()
+                .iter()
+                .zip(self.fields())
+                .all(|((_, theirs), (_, ours))| theirs.is_none() || *theirs == ours)
     }
 }

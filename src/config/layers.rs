@@ -47,10 +47,12 @@ pub(super) fn merge(
 }
 
 fn layered(layers: &[String], overrides: &[Override]) -> Result<Table, ConfigError> {
-    let environment = toml::to_string(&overridden(overrides)).map_err(|error| ConfigError::Foreign(error.into()))?;
-    let builder = layers.iter().chain([&environment]).fold(Config::builder(), |builder, text| {
-        builder.add_source(File::from_str(text, FileFormat::Toml))
-    });
+    let environment =
+        toml::to_string(&overridden(overrides)).map_err(|error| ConfigError::Foreign(error.into()))?;
+    let builder = layers
+        .iter()
+        .chain([&environment])
+        .fold(Config::builder(), |builder, text| builder.add_source(File::from_str(text, FileFormat::Toml)));
     builder.build()?.try_deserialize()
 }
 
@@ -75,7 +77,11 @@ pub(super) fn overrides(env: &BTreeMap<String, String>) -> Vec<Override> {
         let steps: Vec<Step> = keys.split("__").map(|key| Step::Key(key.to_owned())).collect();
         let path = KeyPath(steps);
         // Container tools set what isn't given to "".
-        (path.0.len() > 1 && !text.is_empty()).then(|| Override { name: name.clone(), path, text: text.clone() })
+        (path.0.len() > 1 && !text.is_empty()).then(|| Override {
+            name: name.clone(),
+            path,
+            text: text.clone(),
+        })
     };
     env.iter().filter_map(set).collect()
 }

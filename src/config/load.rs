@@ -105,9 +105,13 @@ fn checked(
             findings.warn(&path, LITERAL, Some(help));
         }
     }
-    let names = |tree: &mut Table, key| tree::table(tree, [key]).into_iter().flat_map(|all| all.keys().cloned()).collect();
-    let defined = validate::Defined { models: names(&mut tree, "models"), agents: names(&mut tree, "agents") };
+    let names = |tree: &mut Table, key| {
+        tree::table(tree, [key]).into_iter().flat_map(|all| all.keys().cloned()).collect()
+    };
+    let defined =
+        validate::Defined { models: names(&mut tree, "models"), agents: names(&mut tree, "agents") };
     let mut config = shape::typed(tree, overrides, findings);
+    findings.values_are_typed();
     validate::check(&config, &defined, findings);
     config.replace_aliases();
     config
@@ -116,7 +120,8 @@ fn checked(
 const LITERAL: &str = "the secret itself is in the file";
 
 fn misspelt_variables(sources: &Sources, findings: &mut Findings) {
-    let referred = |name: &str| findings.file.as_ref().is_some_and(|file| file.content.contains(&format!("env:{name}")));
+    let referred =
+        |name: &str| findings.file.as_ref().is_some_and(|file| file.content.contains(&format!("env:{name}")));
     let misspelt: Vec<Finding> = layers::near_overrides(&sources.env)
         .filter(|(name, _)| *name != defaults::HTTP_TOKEN && !referred(name))
         .map(|(name, meant)| Finding {

@@ -35,7 +35,16 @@ impl KeyPath {
 
     /// The last key of the path.
     pub(super) fn last_key(&self) -> &str {
-        self.0.iter().rev().find_map(|step| if let Step::Key(key) = step { Some(key) } else { None }).map_or("", |key| key)
+        self.0
+            .iter()
+            .rev()
+            .find_map(|step| if let Step::Key(key) = step { Some(key) } else { None })
+            .map_or("", |key| key)
+    }
+
+    /// How many steps the paths have in common.
+    pub(super) fn common(&self, other: &Self) -> usize {
+        self.0.iter().zip(&other.0).take_while(|(one, two)| one == two).count()
     }
 
     /// The path is `ancestor` or lies below it.

@@ -100,7 +100,9 @@ impl Text {
         for (depth, step) in path.0.iter().enumerate() {
             let (start, next) = match (step, here) {
                 (Step::Key(key), DeValue::Table(table)) => {
-                    let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref() == key) else { break };
+                    let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref() == key) else {
+                        break;
+                    };
                     (name.span().start, value.get_ref())
                 }
                 (Step::Index(index), DeValue::Array(array)) => {
@@ -133,13 +135,20 @@ pub(super) struct Findings {
     pub errors: Vec<Finding>,
     /// What may not be meant.
     pub warnings: Vec<Finding>,
+    /// How many of the errors are broken values, for which a default stands in; `None` while all are.
+    broken: Option<usize>,
 }
 
 impl Findings {
-    /// Records an error, unless something at `path` or around it is known to be wrong already: what
-    /// follows from an error is noise.
+    /// From here on errors are about how sound values fit together: none of them hides another.
+    pub fn values_are_typed(&mut self) {
+        self.broken = Some(self.errors.len());
+    }
+
+    /// Records an error, unless it only follows from a broken value at `path` or around it.
     pub fn error(&mut self, path: &KeyPath, message: impl Into<String>, help: Option<String>) {
-        if !self.errors.iter().any(|known| !known.path.0.is_empty() && path.is_within(&known.path)) {
+        let broken = &self.errors[..self.broken.unwrap_or(self.errors.len())];
+        if !broken.iter().any(|cause| !cause.path.0.is_empty() && path.is_within(&cause.path)) {
             let finding = self.finding(path, message.into(), help);
             self.errors.push(finding);
         }
@@ -157,13 +166,17 @@ impl Findings {
         if let Some((_, name)) = variable {
             return Origin::Variable(name.clone());
         }
+        let near =
+            self.variables.iter().map(|(set, name)| (set.common(path), name)).max_by_key(|(depth, _)| *depth);
         let located = self.file.as_ref().map(|file| (file, file.locate(path)));
-        let below = self.variables.iter().find(|(set, _)| set.is_within(path));
-        match (located, below) {
+        match (located, near) {
+            (None, Some((depth, name))) if depth > 0 => Origin::Variable(name.clone()),
             // A table that only the environment speaks of.
-            (None | Some((_, (0, _))), Some((_, name))) => Origin::Variable(name.clone()),
+            (Some((_, (in_file, _))), Some((depth, name))) if depth > in_file => {
+                Origin::Variable(name.clone())
+            }
             (Some((file, (_, line))), _) => Origin::File { name: file.name.clone(), line },
-            (None, None) => Origin::Default,
+            (None, _) => Origin::Default,
         }
     }
 
@@ -194,7 +207,7 @@ pub(super) fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     match close {
         Some((_, candidate)) => Some(format!("did you mean `{candidate}`?")),
         None if known.is_empty() => None,
-        None => Some(format!("there is {}", list(&known))),
+        None => Some(format!("choose from {}", list(&known))),
     }
 }
 

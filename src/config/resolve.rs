@@ -20,7 +20,11 @@ pub(super) struct Surroundings<'a> {
 
 /// Replaces every reference in the tree by its target; one without a target is recorded and left empty.
 /// Returns the keys under which the text itself was a secret.
-pub(super) fn references(tree: &mut Table, around: &Surroundings<'_>, findings: &mut Findings) -> Vec<KeyPath> {
+pub(super) fn references(
+    tree: &mut Table,
+    around: &Surroundings<'_>,
+    findings: &mut Findings,
+) -> Vec<KeyPath> {
     let mut literals = Vec::new();
     for Place { path, cure, needed } in secret_places(tree) {
         let Some(Value::String(text)) = tree::get(tree, &path) else { continue };
@@ -42,7 +46,8 @@ pub(super) fn references(tree: &mut Table, around: &Surroundings<'_>, findings: 
             Ok(text) => *soul = text,
             Err(message) => {
                 let embedded = souls::SOULS.map(|(path, _)| path);
-                let cure = format!("write the path of a text file, from this file's folder, or {}", list(&embedded));
+                let cure =
+                    format!("write the path of a text file, from this file's folder, or {}", list(&embedded));
                 findings.error(&KeyPath::of(["agents", id, "soul"]), message, Some(cure));
             }
         }
@@ -59,8 +64,10 @@ struct Place {
 }
 
 fn secret_places(tree: &mut Table) -> Vec<Place> {
-    let place = |path, what: &str, key: &str, needed| {
-        Place { path, cure: format!("set it to {what}, or write `{key} = \"file:PATH\"`"), needed }
+    let place = |path, what: &str, key: &str, needed| Place {
+        path,
+        cure: format!("set it to {what}, or write `{key} = \"file:PATH\"`"),
+        needed,
     };
     let mut places = vec![
         place(KeyPath::of(["store", "url"]), "the database's address", "url", true),
@@ -72,7 +79,9 @@ fn secret_places(tree: &mut Table) -> Vec<Place> {
         places.push(place(KeyPath::of(["models", id, "api_key"]), &what, "api_key", true));
     }
     for (name, account) in tree::entries(tree, ["channels", "telegram"]) {
-        let enabled = account.get("enabled").is_none_or(|value| *value != Value::Boolean(false) && value.as_str() != Some("false"));
+        let enabled = account
+            .get("enabled")
+            .is_none_or(|value| *value != Value::Boolean(false) && value.as_str() != Some("false"));
         let path = KeyPath::of(["channels", "telegram", name, "token"]);
         places.push(place(path, "the token that @BotFather gave your bot", "token", enabled));
     }

@@ -15,7 +15,12 @@ pub(super) fn typed(mut tree: Table, overrides: &[Override], findings: &mut Find
             Ok(config) => return config,
             Err(error) => error,
         };
-        let path = key_path(error.path());
+        let mut path = key_path(error.path());
+        let missing =
+            error.inner().message().strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+        if let Some(key) = missing {
+            path = path.key(key);
+        }
         if reread(&mut tree, &path, overrides) {
             continue;
         }
@@ -29,7 +34,9 @@ pub(super) fn typed(mut tree: Table, overrides: &[Override], findings: &mut Find
 
 /// A variable's value is text; where the key wants something else, it is read as TOML.
 fn reread(tree: &mut Table, path: &KeyPath, overrides: &[Override]) -> bool {
-    let Some(text) = overrides.iter().find(|set| set.path == *path).map(|set| &set.text) else { return false };
+    let Some(text) = overrides.iter().find(|set| set.path == *path).map(|set| &set.text) else {
+        return false;
+    };
     match (tree::get(tree, path), toml_value(text)) {
         (Some(value @ Value::String(_)), Some(read)) if !read.is_str() => {
             *value = read;
@@ -70,10 +77,22 @@ fn explain(path: &KeyPath, message: &str) -> (String, Option<String>) {
         let message = format!("`{word}` is none of {}", list(&choice));
         return (message, suggest(word, choice).filter(|help| help.starts_with("did you mean")));
     }
+    if message.starts_with("missing field `") {
+        return ("is missing".into(), None);
+    }
+    if message.ends_with("expected string only") {
+        return ("is no text".into(), Some("write a word in quotes".into()));
+    }
+    if message == "invalid socket address syntax" {
+        return ("is no address and port".into(), Some("write them like \"127.0.0.1:7080\"".into()));
+    }
     let message = message
+        .replace("invalid type: sequence", "invalid type: array")
+        .replace("invalid type: map", "invalid type: table")
+        .replace("expected a sequence", "expected an array")
+        .replace("expected a map", "expected a table")
         .replace("expected u32", "expected a whole number of at least 0")
-        .replace("expected f64", "expected a number")
-        .replace("expected struct WebUrl", "expected an address");
+        .replace("expected f64", "expected a number");
     (message, None)
 }
 

@@ -23,6 +23,7 @@ pub(super) struct Defined {
 /// Records everything that doesn't hold together.
 pub(super) fn check(config: &Config, defined: &Defined, findings: &mut Findings) {
     numbers(config, findings);
+    database(config, findings);
     ids(config, findings);
     models(config, defined, findings);
     agents(config, defined, findings);
@@ -33,9 +34,12 @@ pub(super) fn check(config: &Config, defined: &Defined, findings: &mut Findings)
     for (index, binding) in config.bindings.iter().enumerate() {
         let path = KeyPath::of(["bindings"]).index(index);
         bound(binding, &path, config, defined, findings);
-        if let Some(first) = config.bindings[..index].iter().position(|earlier| binding.is_shadowed_by(earlier)) {
+        if let Some(first) =
+            config.bindings[..index].iter().position(|earlier| binding.is_shadowed_by(earlier))
+        {
             let same = config.bindings[first].fields() == binding.fields();
-            let why = if same { "names the same place as" } else { "can never win: all it matches is taken by" };
+            let why =
+                if same { "names the same place as" } else { "can never win: all it matches is taken by" };
             findings.error(&path, format!("{why} bindings[{first}]"), Some("take one of them out".into()));
         }
     }
@@ -57,7 +61,8 @@ fn numbers(config: &Config, findings: &mut Findings) {
         periods.push((path.clone().key("timeout"), model.timeout));
         counts.push((path.clone().key("max_output_tokens"), model.max_output_tokens));
         if model.window <= model.max_output_tokens {
-            let help = format!("{} tokens are kept for the answer (max_output_tokens)", model.max_output_tokens);
+            let help =
+                format!("{} tokens are kept for the answer (max_output_tokens)", model.max_output_tokens);
             findings.error(&path.key("window"), "leaves no room for a question", Some(help));
         }
     }
@@ -88,13 +93,24 @@ fn numbers(config: &Config, findings: &mut Findings) {
     }
 }
 
+/// The address may hold a password: the message does not repeat it.
+fn database(config: &Config, findings: &mut Findings) {
+    let url = config.store.url.expose();
+    if !["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+        let help = "write sqlite:<path> or postgres://user@host/db".to_owned();
+        findings.error(&KeyPath::of(["store", "url"]), "is no address of a database we know", Some(help));
+    }
+}
+
 fn ids(config: &Config, findings: &mut Findings) {
     let models = config.models.keys().map(|id| (KeyPath::of(["models", id]), id));
-    let accounts = config.channels.telegram.keys().map(|name| (KeyPath::of(["channels", "telegram", name]), name));
+    let accounts =
+        config.channels.telegram.keys().map(|name| (KeyPath::of(["channels", "telegram", name]), name));
     for (path, id) in models.chain(accounts) {
         well_formed(id, &path, findings);
     }
-    let mut owners: BTreeMap<&str, &str> = config.agents.keys().map(|id| (id.as_str(), id.as_str())).collect();
+    let mut owners: BTreeMap<&str, &str> =
+        config.agents.keys().map(|id| (id.as_str(), id.as_str())).collect();
     for (id, agent) in &config.agents {
         let path = KeyPath::of(["agents", id]);
         agent_word(id, &path, findings);
@@ -105,7 +121,7 @@ fn ids(config: &Config, findings: &mut Findings) {
             let path = path.clone().key("aliases").index(index);
             agent_word(alias, &path, findings);
             if let Some(owner) = owners.insert(alias, id) {
-                findings.error(&path, format!("`{alias}` already means `{owner}`"), None);
+                findings.error(&path, format!("`{alias}` is taken by agent `{owner}`"), None);
             }
         }
     }
@@ -199,7 +215,8 @@ fn known(what: &str, id: &str, all: &BTreeSet<String>, path: KeyPath, findings: 
 
 fn telegram(name: &str, account: &Telegram, findings: &mut Findings) {
     let path = KeyPath::of(["channels", "telegram", name]);
-    let group_help = "write the group's number, like \"-1001234567890\" (`/whoami` in the group says it), or \"*\"";
+    let group_help =
+        "write the group's number, like \"-1001234567890\" (`/whoami` in the group says it), or \"*\"";
     let is_group = |id: &str| id == "*" || id.strip_prefix('-').is_some_and(is_number);
     for (index, id) in account.groups.iter().enumerate().filter(|(_, id)| !is_group(id)) {
         let path = path.clone().key("groups").index(index);
@@ -211,7 +228,8 @@ fn telegram(name: &str, account: &Telegram, findings: &mut Findings) {
     }
     for (key, people) in [("users", &account.users), ("owners", &account.owners)] {
         for (index, id) in people.iter().enumerate().filter(|(_, id)| !is_number(id)) {
-            let help = "write the person's number (`/whoami` says it): names can be taken over by others".to_owned();
+            let help =
+                "write the person's number (`/whoami` says it): names can be taken over by others".to_owned();
             findings.error(&path.clone().key(key).index(index), format!("`{id}` is no person"), Some(help));
         }
     }
@@ -253,10 +271,15 @@ fn bound(binding: &Binding, path: &KeyPath, config: &Config, defined: &Defined, 
         known("agent", agent, &agents, path, findings);
     }
     if binding.agents.is_empty() {
-        findings.error(path, "names no agent", Some("write `agent = \"…\"` or `agents = [\"…\", \"…\"]`".into()));
+        findings.error(
+            path,
+            "names no agent",
+            Some("write `agent = \"…\"` or `agents = [\"…\", \"…\"]`".into()),
+        );
     }
     if !binding.names_a_place() {
-        let help = "give a channel, account, chat or user; for everywhere else there is the default agent".to_owned();
+        let help = "give a channel, account, chat or user; for everywhere else there is the default agent"
+            .to_owned();
         findings.error(path, "names no place", Some(help));
     }
     for (key, value) in [("guild", &binding.guild), ("role", &binding.role)] {
@@ -280,8 +303,12 @@ fn account_exists(binding: &Binding, path: &KeyPath, config: &Config, findings: 
         Some("local") => local,
         None => &telegram | &local,
         Some(other) => {
+            let path = path.clone().key("channel");
             let help = suggest(other, ["telegram", "local"]);
-            findings.error(&path.clone().key("channel"), format!("there is no channel `{other}`"), help);
+            match other {
+                "discord" => findings.error(&path, "Discord comes in a later version", help),
+                _ => findings.error(&path, format!("there is no channel `{other}`"), help),
+            }
             return;
         }
     };

@@ -38,7 +38,10 @@ impl TryFrom<String> for WebUrl {
     fn try_from(text: String) -> Result<Self, String> {
         match Url::parse(&text) {
             Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(Self(url)),
-            _ => Err("this is no address of a server: write http:// or https://, a host and perhaps a port".into()),
+            _ => {
+                Err("this is no address of a server: write http:// or https://, a host and perhaps a port"
+                    .into())
+            }
         }
     }
 }
@@ -61,7 +64,7 @@ pub(super) fn rate<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> 
 
 /// A platform's number of a chat or a person, which people write with and without quotes.
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "a number, with or without quotes")]
+#[serde(untagged, expecting = "write a number, with or without quotes")]
 enum Id {
     Number(i64),
     Text(String),
