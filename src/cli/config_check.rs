@@ -1,0 +1,39 @@
+//! `roundtable config check`: says whether the program would start with this configuration.
+
+use crate::config::{self, Loaded, Sources};
+
+/// The exit code of every command that finds its configuration wrong (`EX_CONFIG` of sysexits.h).
+pub const EX_CONFIG: u8 = 78;
+
+/// What is printed, and the exit code. The verdict is the program's own: it loads the same way.
+pub fn check(sources: &Sources) -> (String, u8) {
+    match config::load(sources) {
+        Ok(loaded) => (summary(&loaded), 0),
+        Err(report) => (report.to_string(), EX_CONFIG),
+    }
+}
+
+fn summary(loaded: &Loaded) -> String {
+    let Loaded { config, file, warnings } = loaded;
+    let file = match file {
+        Some(file) => file.display().to_string(),
+        None => "defaults and environment, no file".to_owned(),
+    };
+    let agents: Vec<&str> = config.agents.keys().map(String::as_str).collect();
+    let models: Vec<String> = config
+        .models
+        .iter()
+        .map(|(id, model)| format!("{id} ({}/{})", model.provider.as_str(), model.model))
+        .collect();
+    let telegram = config.channels.telegram.iter().filter(|(_, account)| account.enabled);
+    let local = config.channels.local.enabled.then(|| "local:main".to_owned());
+    let accounts: Vec<String> = telegram.map(|(name, _)| format!("telegram:{name}")).chain(local).collect();
+    let mut lines = vec![
+        format!("ok: {file}"),
+        format!("agents: {}", agents.join(", ")),
+        format!("models: {}", models.join(", ")),
+        format!("accounts: {}", accounts.join(", ")),
+    ];
+    lines.extend(warnings.iter().map(|warning| format!("warning: {warning}")));
+    lines.join("\n")
+}
