@@ -175,7 +175,7 @@ pub fn model_failed(agent: &str, error: &ModelError) -> String {
         ),
         ModelError::Refused { model, reason } => format!(
             "{agent} can't answer: {model} refused the request ({reason}). Asking again won't help; whoever runs \
-             me can check the model's key and settings with `roundtable doctor`."
+             me can check the model's key and settings in the configuration."
         ),
     }
 }
@@ -189,8 +189,18 @@ pub fn timed_out(agent: &str, after: Duration) -> String {
 }
 
 /// A turn took more steps than it may.
-pub fn too_many_steps(agent: &str, steps: u32) -> String {
+pub fn too_many_steps(agent: &str, steps: i64) -> String {
     format!("{agent} did not finish within {steps} steps and was stopped. Try a smaller piece of the task.")
+}
+
+/// A turn made the same call again and again.
+pub fn looping(agent: &str, tool: &str) -> String {
+    format!("{agent} called `{tool}` in the same way again and again and was stopped. Try other words.")
+}
+
+/// The agent of a session was taken out of the configuration.
+pub fn agent_gone(agent: &str) -> String {
+    format!("`{agent}` is no longer part of this team, so nobody can answer here. `/help` lists who is.")
 }
 
 /// A turn is given up because the process died in it again and again. Said once.

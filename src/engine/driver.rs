@@ -109,7 +109,7 @@ async fn attempt(
                 step: 0,
                 status: TurnStatus::TimedOut,
                 reason: Some("deadline".into()),
-                text: Some(phrases::turn_timed_out(Duration::from_millis(agent.turn_timeout.unsigned_abs()))),
+                text: Some(phrases::timed_out(&agent.name, Duration::from_millis(agent.turn_timeout.unsigned_abs()))),
             };
             finish(engine, turn, &desk.place, Some(agent), end).await
         }
@@ -137,17 +137,17 @@ async fn steps(
                 None
             }
             Action::CallModel { step } => match ask(agent, &request(engine, agent, desk, &entries)).await {
-                Ok(completion) if completion.answer.calls.is_empty() => Some(ended(step, completion)),
+                Ok(completion) if completion.answer.calls.is_empty() => Some(ended(agent, step, completion)),
                 Ok(completion) => {
                     engine.store.commit(CommitAnswer { turn: turn.clone(), step, completion }).await?;
                     None
                 }
                 Err(error) => match turn::pause_after(&error) {
                     Some(pause) => return suspend(engine, turn, step, pause).await,
-                    None => Some(End::failed(step, "model", phrases::model_failed(&error))),
+                    None => Some(End::failed(step, "model", phrases::model_failed(&agent.name, &error))),
                 },
             },
-            Action::Stop(why) => Some(stopped(&why)),
+            Action::Stop(why) => Some(stopped(agent, &why)),
         };
         if let Some(end) = end {
             return finish(engine, turn, &desk.place, Some(agent), end).await;
@@ -176,12 +176,12 @@ async fn ask(agent: &Agent, request: &Request) -> Result<Completion, ModelError>
     Err(ModelError::Unavailable { model, reason: "the answer broke off".into() })
 }
 
-fn ended(step: i64, completion: Completion) -> End {
+fn ended(agent: &Agent, step: i64, completion: Completion) -> End {
     let text = match turn::ending(&completion.answer) {
         Ending::Say => Some(completion.answer.text.clone()),
         Ending::Silent => None,
         Ending::Empty => {
-            let text = Some(phrases::empty_answer(&completion.model));
+            let text = Some(phrases::empty_answer(&agent.name));
             let reason = Some("empty_answer".into());
             return End { completion: Some(completion), step, status: TurnStatus::Failed, reason, text };
         }
@@ -189,10 +189,10 @@ fn ended(step: i64, completion: Completion) -> End {
     End { completion: Some(completion), step, status: TurnStatus::Done, reason: None, text }
 }
 
-fn stopped(why: &Runaway) -> End {
+fn stopped(agent: &Agent, why: &Runaway) -> End {
     match why {
-        Runaway::Loop { tool } => End::failed(0, "loop", phrases::turn_looped(tool)),
-        Runaway::Steps => End::failed(0, "steps", phrases::turn_too_long(turn::MAX_STEPS)),
+        Runaway::Loop { tool } => End::failed(0, "loop", phrases::looping(&agent.name, tool)),
+        Runaway::Steps => End::failed(0, "steps", phrases::too_many_steps(&agent.name, turn::MAX_STEPS)),
     }
 }
 

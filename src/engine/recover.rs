@@ -91,7 +91,7 @@ impl Transaction for TakeOver {
         }
         turns::leave(tx, &turn, TurnStatus::Failed, Some("dead_letter")).await?;
         let place = conversations::get(tx, turn.conversation_id).await?;
-        let text = phrases::dead_letter(CLAIMS);
+        let text = phrases::dead_letter(&turn.agent);
         let parts = self.outlet.render(&place, &Outgoing { text, speaker: Speaker::Program, reply_to: None });
         let name = format!("turn:{}", turn.id);
         let notice = NewAnswer {

@@ -1,5 +1,7 @@
 //! Language models behind one trait: the engine asks, a client streams.
 
+pub mod tokens;
+
 use std::time::Duration;
 
 use futures::stream::BoxStream;

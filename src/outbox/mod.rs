@@ -167,7 +167,7 @@ impl Outlet for Way {
     }
 
     fn bound_agent(&self, place: &Place) -> Option<String> {
-        self.0.rules.only_agent(&place.address, place.kind)
+        self.0.rules.bound_agent(&place.address, place.kind).map(str::to_owned)
     }
 
     fn send_now(&self, place: &Place) -> Option<i64> {

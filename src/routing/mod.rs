@@ -10,6 +10,7 @@
 pub mod addressed;
 pub mod admission;
 pub mod bindings;
+mod bound;
 pub mod commands;
 pub mod decide;
 pub mod explain;
