@@ -50,7 +50,7 @@ fn sources(wanted: fn(&str) -> bool) -> Vec<Source> {
             }
         }
     }
-    assert!(found.len() > 4, "the sources were not found");
+    assert!(!found.is_empty(), "nothing was found to look at");
     found
 }
 

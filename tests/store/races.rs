@@ -8,6 +8,7 @@ use roundtable::engine::claim_next;
 use roundtable::local;
 use roundtable::models::{Answer, Usage};
 use roundtable::store::deliveries::{self, NewAnswer};
+use roundtable::store::inbox::{self, Body, ItemKind, NewItem};
 use roundtable::store::turns::{self, Claimant, Turn, TurnStatus};
 use roundtable::store::{StoreError, Transaction, Tx, entries, events, sessions};
 use roundtable_contract::{
@@ -86,6 +87,36 @@ impl Transaction for Claim {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Turn>, StoreError> {
         let session = sessions::lock(tx, SESSION).await?;
+        claim_next(tx, &session, &agents(), &self.by).await
+    }
+}
+
+/// T1 of a second message, with T2.
+struct Accept {
+    by: Claimant,
+}
+
+#[async_trait]
+impl Transaction for Accept {
+    type Output = Option<Turn>;
+    const NAME: &'static str = "accept";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Turn>, StoreError> {
+        let session = sessions::lock(tx, SESSION).await?;
+        let item = NewItem {
+            session_id: session.id,
+            tree_id: session.tree_id,
+            kind: ItemKind::User,
+            wake: true,
+            conversation_id: 1,
+            sender: "ann",
+            sender_name: "Ann",
+            message_id: Some(MessageId(2)),
+            body: &Body::default(),
+            merge_key: None,
+            not_before: 0,
+        };
+        inbox::push(tx, &item).await?;
         claim_next(tx, &session, &agents(), &self.by).await
     }
 }
@@ -232,6 +263,18 @@ async fn of_two_claims_one_opens_the_turn() {
         assert!(matches!(first, Ok(Some(_))), "{database:?}: {first:?}");
         assert!(matches!(second, Ok(None)), "{database:?}: {second:?}");
         assert_eq!(world.ask(STATUS).await, "running by node-0, token 1", "{database:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_comes_as_a_turn_opens_waits_for_it() {
+    for database in Database::all() {
+        let world = queued(database).await;
+        let (claimed, accepted) = world.meet(Claim { by: claimant(0) }, Accept { by: claimant(1) }).await;
+        assert!(matches!(claimed, Ok(Some(_))), "{database:?}: {claimed:?}");
+        assert!(matches!(accepted, Ok(None)), "{database:?}: {accepted:?}");
+        let state = world.ask(STATE).await;
+        assert!(state.starts_with("open turns 1, turns 1, ") && state.contains("waiting items 1"), "{state}");
     }
 }
 

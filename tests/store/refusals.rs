@@ -8,6 +8,7 @@ use roundtable::time::SystemClock;
 use sqlx::{Connection, PgConnection, SqliteConnection};
 
 use crate::support::databases::{Database, Fresh, open};
+use crate::support::postgres::postgres;
 
 /// The sentence with which a database is refused, its path written as `<db>`.
 async fn refusal(url: &str, access: Access) -> String {
@@ -114,9 +115,11 @@ async fn a_look_at_what_is_not_there_or_empty() {
 }
 
 #[tokio::test]
-async fn a_postgresql_that_is_not_there() {
-    // Port 1 of this machine answers nobody.
-    let why = refusal("postgres://nobody@127.0.0.1:1/none", Access::Node).await;
-    assert!(why.starts_with("PostgreSQL can't be reached: "), "{why}");
-    assert!(why.ends_with("Check store.url and that the server runs."), "{why}");
+async fn a_postgresql_without_the_database() {
+    let Some(server) = postgres() else { return };
+    assert_eq!(
+        refusal(&server.url("none"), Access::Node).await,
+        "PostgreSQL can't be reached: error returned from database: database \"none\" does not exist. Check \
+         store.url and that the server runs."
+    );
 }
