@@ -18,7 +18,7 @@ use roundtable_contract::{
 
 use crate::agents::Agents;
 use crate::engine::{Engine, Outlet};
-use crate::outbox::{Move, Outbox};
+use crate::outbox::Move;
 use crate::routing::{Policy, Rules};
 use crate::store::{Read, Store, StoreError, Transaction, Tx, cursors};
 
@@ -59,7 +59,6 @@ impl Edges {
 pub struct Front {
     store: Store,
     engine: Arc<Engine>,
-    outbox: Arc<Outbox>,
     edges: Arc<Edges>,
     states: Arc<States>,
 }
@@ -69,11 +68,10 @@ impl Front {
     pub fn new(
         store: Store,
         engine: Arc<Engine>,
-        outbox: Arc<Outbox>,
         edges: Arc<Edges>,
         states: Arc<States>,
     ) -> Self {
-        Self { store, engine, outbox, edges, states }
+        Self { store, engine, edges, states }
     }
 
     async fn message(&self, message: Message) -> Result<(), StoreError> {

@@ -1,8 +1,9 @@
 //! Owners, people who may speak, groups let in at run time, and the owner's code.
 
+use async_trait::async_trait;
 use roundtable_contract::{AccountId, ChatId, MessageId, UserId};
 
-use super::{StoreError, Tx, params, sql};
+use super::{StoreError, Transaction, Tx, params, sql};
 
 /// What the database knows that bears on who is admitted and who is spoken to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -92,8 +93,26 @@ pub async fn allow_chat(
 }
 
 /// Stores a new owner's code and voids all earlier ones; does nothing when there is an owner already.
-/// Returns whether the code counts.
-pub async fn new_code(tx: &mut Tx<'_>, code: &str, expires_at: i64) -> Result<bool, StoreError> {
+/// Says whether the code counts.
+pub struct NewCode {
+    /// The code, normalised.
+    pub code: String,
+    /// How long it can be used, in milliseconds.
+    pub life: i64,
+}
+
+#[async_trait]
+impl Transaction for NewCode {
+    type Output = bool;
+    const NAME: &'static str = "new_code";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        let expires_at = tx.now() + self.life;
+        new_code(tx, &self.code, expires_at).await
+    }
+}
+
+async fn new_code(tx: &mut Tx<'_>, code: &str, expires_at: i64) -> Result<bool, StoreError> {
     let owners: i64 = tx
         .one(sql!("SELECT COUNT(*) AS owners FROM people WHERE role = 'owner'"), params![])
         .await?
@@ -107,8 +126,7 @@ pub async fn new_code(tx: &mut Tx<'_>, code: &str, expires_at: i64) -> Result<bo
     Ok(true)
 }
 
-/// Voids every code: it was shown where others could read it.
-pub async fn void_codes(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+async fn void_codes(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     tx.execute(sql!("UPDATE owner_codes SET ended_at = $1 WHERE ended_at IS NULL"), params![tx.now()])
         .await?;
     Ok(())
