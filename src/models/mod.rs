@@ -1,5 +1,6 @@
 //! Language models behind one trait: the engine asks, a client streams.
 
+mod demo;
 mod prices;
 mod spec;
 pub mod tokens;
@@ -10,6 +11,7 @@ use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use demo::Demo;
 pub use prices::{Prices, Spent};
 pub use spec::{ModelSpec, Provider, UnknownProvider};
 
