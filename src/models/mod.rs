@@ -2,6 +2,7 @@
 
 mod demo;
 mod prices;
+mod retry;
 mod spec;
 pub mod tokens;
 
@@ -13,10 +14,11 @@ use serde_json::Value;
 
 pub use demo::Demo;
 pub use prices::{Prices, Spent};
+pub use retry::{Jitter, Resilient, RetryPolicy, system_jitter};
 pub use spec::{ModelSpec, Provider, UnknownProvider};
 
 /// One model as an agent uses it. Implementations do one attempt: retries and fallback are
-/// `Resilient`'s, so that they are the same for every provider.
+/// [`Resilient`]'s, so that they are the same for every provider.
 pub trait ModelClient: Send + Sync {
     /// Starts one call. The stream ends with exactly one [`ModelEvent::End`]; a stream that ends without
     /// it, or yields an error, is a failed call. Dropping the stream cancels the request.
