@@ -1,7 +1,12 @@
 //! Language models behind one trait: the engine asks, a client streams.
+//!
+//! [`Models::build`] makes every configured model once; each is its client ([`GenaiClient`] or [`Demo`])
+//! wrapped in [`Resilient`], which retries and falls back.
 
 mod demo;
+mod genai_client;
 mod prices;
+mod registry;
 mod retry;
 mod spec;
 pub mod tokens;
@@ -13,7 +18,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use demo::Demo;
+pub use genai_client::GenaiClient;
 pub use prices::{Prices, Spent};
+pub use registry::{BuildError, Models, http_client};
 pub use retry::{Jitter, Resilient, RetryPolicy, system_jitter};
 pub use spec::{ModelSpec, Provider, UnknownProvider};
 

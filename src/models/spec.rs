@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use super::Prices;
 
-/// One configured model. The configuration makes it, `Models::build` takes it.
+/// One configured model. The configuration makes it, [`Models::build`](super::Models::build) takes it.
 #[derive(Debug, Clone)]
 pub struct ModelSpec {
     /// Its id in the configuration, the `main` of `[models.main]`. Named in errors.
