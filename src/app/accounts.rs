@@ -40,7 +40,7 @@ fn telegram(name: &str, account: &config::Telegram) -> anyhow::Result<Telegram> 
     Telegram::new(roundtable_telegram::Config {
         account: AccountId::new("telegram", name),
         token: account.token.expose().to_owned(),
-        api_url: account.api_url.clone().into(),
+        api_url: account.api_url.url().clone(),
         limits,
         exactly_once,
         poll_timeout: account.poll_timeout,

@@ -5,7 +5,7 @@ use secrecy::SecretString;
 
 use crate::agents::{Agent, Agents, QueueMode};
 use crate::config::{self, Config};
-use crate::models::{Jitter, ModelSpec, Models, Prices, Provider, RetryPolicy, http_client};
+use crate::models::{ModelSpec, Models, Prices, Provider, RetryPolicy, http_client, system_jitter};
 use crate::routing::{Binding, KnownAgent, Mention, Rules};
 
 pub(super) fn rules(config: &Config) -> Rules {
@@ -69,7 +69,7 @@ fn models(config: &Config) -> anyhow::Result<Models> {
     let specs = config.models.iter().map(|(id, model)| (spec(id, model), model.fallback.clone())).collect();
     let retries = config.models.values().map(|model| model.retries).max().unwrap_or(0);
     let policy = RetryPolicy { attempts: retries + 1, ..RetryPolicy::default() };
-    Ok(Models::build(specs, &http, policy, &Jitter::default())?)
+    Ok(Models::build(specs, &http, policy, &system_jitter())?)
 }
 
 fn spec(id: &str, model: &config::Model) -> ModelSpec {
@@ -89,7 +89,17 @@ fn spec(id: &str, model: &config::Model) -> ModelSpec {
         base_url: model.base_url.as_ref().map(ToString::to_string),
         window: model.window,
         max_output_tokens: Some(model.max_output_tokens),
-        prices: model.prices.map(|prices| Prices { input: prices.input, output: prices.output }),
+        prices: model.prices.map(|prices| prices_of(model.provider, prices)),
         timeout: model.timeout,
     }
+}
+
+/// What a token from the provider's cache costs is not in the configuration: a tenth at Anthropic and
+/// Google, a quarter at the others at most (their price lists, 2026).
+fn prices_of(provider: config::Provider, prices: config::Prices) -> Prices {
+    let cached_fraction = match provider {
+        config::Provider::Anthropic | config::Provider::Gemini => 0.1,
+        _ => 0.25,
+    };
+    Prices { input: prices.input, output: prices.output, cached_fraction }
 }

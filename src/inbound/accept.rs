@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use roundtable_contract::{ChatKind, Message, MessageKind, Outgoing, Speaker};
+use roundtable_contract::{ChatKind, Message, MessageKind, Outgoing};
 
 use super::command::{self, Done};
 use super::{Edges, merge};
@@ -243,8 +243,7 @@ impl Accept {
         text: String,
         accepted: &mut Accepted,
     ) -> Result<(), StoreError> {
-        let outgoing = Outgoing { text, speaker: Speaker::Program, reply_to: None };
-        let parts = self.edges.outlet.render(place, &outgoing);
+        let parts = self.edges.outlet.render(place, &Outgoing::of_program(text));
         let name = format!("{what}:{}", self.message.key);
         let notice = NewAnswer {
             conversation_id: place.id,

@@ -65,12 +65,7 @@ pub struct Front {
 
 impl Front {
     /// The front of a node.
-    pub fn new(
-        store: Store,
-        engine: Arc<Engine>,
-        edges: Arc<Edges>,
-        states: Arc<States>,
-    ) -> Self {
+    pub fn new(store: Store, engine: Arc<Engine>, edges: Arc<Edges>, states: Arc<States>) -> Self {
         Self { store, engine, edges, states }
     }
 

@@ -11,8 +11,6 @@ mod retry;
 mod spec;
 pub mod tokens;
 
-pub mod tokens;
-
 use std::time::Duration;
 
 use futures::stream::BoxStream;

@@ -3,7 +3,7 @@
 //! Text plus entities, never a parse mode: a model's markup can't make a message unsendable, and
 //! cutting is done on what people see.
 
-use roundtable_contract::{MessageId, Outgoing, Part};
+use roundtable_contract::{MessageId, Outgoing, Part, Speaker};
 use roundtable_text::{Style, StyleSpan, Styled, parse, split, utf16_len};
 use serde::{Deserialize, Serialize};
 use teloxide::types::{MessageEntity, MessageEntityKind};
@@ -44,7 +44,10 @@ impl Body {
 
 /// The messages of an answer.
 pub(crate) fn render(outgoing: &Outgoing, exactly_once: ExactlyOnce) -> Vec<Part> {
-    let speaker = outgoing.speaker.as_deref();
+    let speaker = match &outgoing.speaker {
+        Speaker::Persona(name) => Some(name.as_str()),
+        Speaker::Program | Speaker::Bound(_) => None,
+    };
     let mut styled = parse(&outgoing.text).to_styled();
     if let Some(name) = speaker {
         styled = styled.with_prefix(name);
@@ -114,7 +117,7 @@ mod tests {
     use super::*;
 
     fn answer(text: &str) -> Outgoing {
-        Outgoing { text: text.into(), ..Outgoing::default() }
+        Outgoing::of_program(text)
     }
 
     fn json_of(text: &str) -> Value {
@@ -151,11 +154,18 @@ mod tests {
         );
     }
 
+    fn spoken_by(name: Option<&str>) -> Speaker {
+        name.map_or(Speaker::Program, |name| Speaker::Persona(name.to_owned()))
+    }
+
     #[test]
     fn a_speaker_is_named_and_only_the_first_part_replies() {
         let long = "word ".repeat(2000);
-        let outgoing =
-            Outgoing { speaker: Some("Coder".into()), reply_to: Some(MessageId(7)), ..answer(&long) };
+        let outgoing = Outgoing {
+            speaker: Speaker::Persona("Coder".into()),
+            reply_to: Some(MessageId(7)),
+            ..answer(&long)
+        };
         let parts = render(&outgoing, ExactlyOnce::Probe);
         assert_eq!(parts.len(), 3);
         let bodies: Vec<_> = parts.iter().map(body).collect();
@@ -171,11 +181,8 @@ mod tests {
     #[test]
     fn a_stub_shows_a_beginning_and_never_all() {
         let stubs = |speaker: Option<&str>, text: &str| {
-            let outgoing = Outgoing {
-                speaker: speaker.map(str::to_owned),
-                reply_to: Some(MessageId(7)),
-                ..answer(text)
-            };
+            let outgoing =
+                Outgoing { speaker: spoken_by(speaker), reply_to: Some(MessageId(7)), ..answer(text) };
             let parts = render(&outgoing, ExactlyOnce::Edit);
             parts.iter().map(|part| json_of(part.stub.as_ref().unwrap())).collect::<Vec<_>>()
         };
@@ -196,7 +203,7 @@ mod tests {
     #[test]
     fn nothing_visible_gives_no_parts() {
         assert_eq!(render(&answer("\u{200b}\n \u{feff}"), ExactlyOnce::Edit), []);
-        let outgoing = Outgoing { speaker: Some("Coder".into()), ..answer(" \n") };
+        let outgoing = Outgoing { speaker: Speaker::Persona("Coder".into()), ..answer(" \n") };
         assert_eq!(render(&outgoing, ExactlyOnce::Edit), []);
     }
 
@@ -228,6 +235,7 @@ mod tests {
 
         #[test]
         fn every_part_can_be_sent(text in markdown(), speaker in proptest::option::of("\\PC{1,20}")) {
+            let speaker = spoken_by(speaker.as_deref());
             let parts = render(&Outgoing { speaker, ..answer(&text) }, ExactlyOnce::Edit);
             for part in &parts {
                 let stub: Body = serde_json::from_str(part.stub.as_ref().unwrap()).unwrap();

@@ -155,7 +155,7 @@ mod tests {
     async fn sent(to: &str, mode: ExactlyOnce, script: Vec<Reply>) -> (Result<Receipt, SendError>, Calls) {
         let server = StandIn::start(script).await;
         let bot = server.bot(mode);
-        let outgoing = Outgoing { text: "**hello** you".into(), reply_to: Some(MessageId(7)), speaker: None };
+        let outgoing = Outgoing { reply_to: Some(MessageId(7)), ..Outgoing::of_program("**hello** you") };
         let part = bot.render(&outgoing).remove(0);
         (bot.send(&to.parse().unwrap(), &part, "nonce").await, server.calls())
     }
@@ -225,7 +225,7 @@ mod tests {
         ])
         .await;
         let bot = server.bot(ExactlyOnce::Edit);
-        let (at, text) = (TOPIC.parse().unwrap(), Outgoing { text: "hello".into(), ..Outgoing::default() });
+        let (at, text) = (TOPIC.parse().unwrap(), Outgoing::of_program("hello"));
         let part = bot.render(&text).remove(0);
         assert_eq!(bot.edit(&at, MessageId(31), &part).await, Ok(()));
         assert_eq!(bot.edit(&at, MessageId(31), &part).await, Ok(()));

@@ -148,7 +148,9 @@ fn refuse(api: Api, status: u16, headers: &[(String, String)]) -> Response {
     };
     let mut response = error(api, status, message);
     for (name, value) in headers {
-        if let (Ok(name), Ok(value)) = (header::HeaderName::try_from(name), header::HeaderValue::try_from(value)) {
+        if let (Ok(name), Ok(value)) =
+            (header::HeaderName::try_from(name), header::HeaderValue::try_from(value))
+        {
             response.headers_mut().insert(name, value);
         }
     }
@@ -190,7 +192,9 @@ fn steps(request: &ModelRequest, reply: Reply) -> Vec<Step> {
         Api::Anthropic => anthropic::frames(request, &reply),
     };
     let mut steps: Vec<Step> = frames.head.into_iter().map(Step::Frame).collect();
-    let pause_at = |done: usize| reply.pause.clone().filter(|(after, _)| *after == done).map(|(_, gate)| Step::Gate(gate));
+    let pause_at = |done: usize| {
+        reply.pause.clone().filter(|(after, _)| *after == done).map(|(_, gate)| Step::Gate(gate))
+    };
     steps.extend(pause_at(0));
     for (index, chunk) in frames.chunks.into_iter().enumerate() {
         if index > 0 && !reply.pace.is_zero() {
@@ -220,24 +224,27 @@ fn steps(request: &ModelRequest, reply: Reply) -> Vec<Step> {
 }
 
 fn streamed(steps: Vec<Step>, running: Running, line: Line) -> Response {
-    let frames = stream::unfold((steps.into_iter(), running, line), |(mut steps, mut running, line)| async move {
-        loop {
-            match steps.next() {
-                Some(Step::Frame(frame)) => return Some((Ok(Bytes::from(frame)), (steps, running, line))),
-                Some(Step::Wait(time)) => sleep(time).await,
-                Some(Step::Gate(gate)) if gate.arrive().await != Order::Cut => {}
-                Some(Step::Gate(_) | Step::Break) => {
-                    running.complete = true;
-                    line.cut();
-                    return Some((Err(io::Error::other("broken by the script")), (steps, running, line)));
-                }
-                None => {
-                    running.complete = true;
-                    return None;
+    let frames =
+        stream::unfold((steps.into_iter(), running, line), |(mut steps, mut running, line)| async move {
+            loop {
+                match steps.next() {
+                    Some(Step::Frame(frame)) => {
+                        return Some((Ok(Bytes::from(frame)), (steps, running, line)));
+                    }
+                    Some(Step::Wait(time)) => sleep(time).await,
+                    Some(Step::Gate(gate)) if gate.arrive().await != Order::Cut => {}
+                    Some(Step::Gate(_) | Step::Break) => {
+                        running.complete = true;
+                        line.cut();
+                        return Some((Err(io::Error::other("broken by the script")), (steps, running, line)));
+                    }
+                    None => {
+                        running.complete = true;
+                        return None;
+                    }
                 }
             }
-        }
-    });
+        });
     ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(frames)).into_response()
 }
 

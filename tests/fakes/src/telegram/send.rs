@@ -94,7 +94,8 @@ pub(super) fn edit_text(world: &mut World, bot: i64, params: &Params) -> Answer 
     if !message.content.is_empty() {
         return Err(Failure::bad("there is no text in the message to edit"));
     }
-    if (&message.text, &message.entities, &message.markup) == (&formatted.text, &formatted.entities, &markup) {
+    if (&message.text, &message.entities, &message.markup) == (&formatted.text, &formatted.entities, &markup)
+    {
         return Err(Failure::bad(UNCHANGED));
     }
     message.edits.push(std::mem::replace(&mut message.text, formatted.text));
@@ -218,8 +219,10 @@ fn markup(params: &Params) -> Result<Option<Value>, Failure> {
             return Err(Failure::bad("BUTTON_DATA_INVALID").violation(format!("callback data {data:?}")));
         }
         if button["text"].as_str().unwrap_or_default().is_empty() {
-            return Err(Failure::bad("can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard")
-                .violation(format!("a button without text: {button}")));
+            return Err(Failure::bad(
+                "can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard",
+            )
+            .violation(format!("a button without text: {button}")));
         }
     }
     Ok((!buttons.is_empty()).then_some(markup))
