@@ -1,0 +1,5 @@
+//! The one integration binary: the real program, over real sockets, against the fakes.
+
+mod support;
+
+mod telegram;
