@@ -9,6 +9,8 @@
 
 mod normalise;
 mod parse;
+#[cfg(test)]
+mod properties;
 mod render;
 mod split;
 mod styled;
