@@ -1,1 +1,4 @@
-//! The Telegram channel.
+//! The Telegram channel: long polling in, `sendMessage` and `editMessageText` out.
+
+mod api;
+mod error;
