@@ -158,17 +158,22 @@ impl<'c> Tx<'c> {
     }
 }
 
+/// PostgreSQL takes no NUL in a text, so neither database gets one.
+fn storable(text: Option<Cow<'_, str>>) -> Option<Cow<'_, str>> {
+    text.map(|text| if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { text })
+}
+
 fn lite<'q>(sql: Sql, params: &[Param<'q>]) -> Query<'q, Sqlite, SqliteArguments> {
     params.iter().fold(sqlx::query(sql.lite), |query, param| match param.clone() {
         Param::Int(value) => query.bind(value),
-        Param::Text(value) => query.bind(value),
+        Param::Text(value) => query.bind(storable(value)),
     })
 }
 
 fn pg<'q>(sql: Sql, params: &[Param<'q>]) -> Query<'q, Postgres, PgArguments> {
     params.iter().fold(sqlx::query(sql.pg), |query, param| match param.clone() {
         Param::Int(value) => query.bind(value),
-        Param::Text(value) => query.bind(value),
+        Param::Text(value) => query.bind(storable(value)),
     })
 }
 

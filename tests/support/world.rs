@@ -70,7 +70,7 @@ impl Setting {
              [models.main]\nprovider = \"openai\"\nmodel = \"fake\"\napi_key = \"env:MODEL_KEY\"\n\
              base_url = {:?}\nretries = 0\n\
              [channels.telegram.main]\ntoken = \"env:TELEGRAM_BOT_TOKEN\"\napi_url = {:?}\n{}\n{}",
-            format!("{}/v1", model.url()),
+            model.url(),
             telegram.url(),
             self.telegram,
             self.more,
@@ -149,7 +149,10 @@ impl World {
         let Some(node) = self.node.take() else { return };
         node.stop.cancel();
         let ended = tokio::time::timeout(Duration::from_secs(10), node.work).await;
-        ended.expect("the node drains in time").expect("the node does not panic").expect("the node ends well");
+        ended
+            .expect("the node drains in time")
+            .expect("the node does not panic")
+            .expect("the node ends well");
     }
 
     /// Ends the world: nothing the bot said may be unread, and nothing it did may be against the rules.

@@ -80,7 +80,7 @@ mod tests {
         let server = StandIn::start(script).await;
         let bot = server.bot(ExactlyOnce::Probe);
         let conversation = "telegram:main:55".parse().unwrap();
-        let part = bot.render(&Outgoing { text: "hello".into(), ..Outgoing::default() }).remove(0);
+        let part = bot.render(&Outgoing::of_program("hello")).remove(0);
         let lost = Lost {
             conversation: &conversation,
             part: &part,
