@@ -147,6 +147,14 @@ async fn a_refusal_goes_to_the_fallback_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn every_model_of_the_chain_gets_its_attempts_and_its_own_pauses() {
+    let main = Scripted::new("a", vec![vec![down("a")], vec![down("a")]]);
+    let spare = Scripted::new("b", vec![vec![down("b")], vec![end("b")]]);
+    assert_eq!(run(&[&main, &spare], 2).await, [end("b")]);
+    assert_eq!((main.calls(), spare.calls()), (vec![0, 500], vec![500, 1_000]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_visible_text_a_failure_is_final() {
     let main = Scripted::new("a", vec![vec![text("he"), down("a"), text("llo"), end("a")]]);
     let spare = Scripted::new("b", vec![]);
