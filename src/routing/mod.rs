@@ -25,7 +25,7 @@ mod tests;
 pub mod words;
 
 pub use addressed::Addressed;
-pub use admission::{Admission, Bots, DmPolicy, Policy, Senders};
+pub use admission::{Admission, Bots, DmPolicy, Policy, Senders, Standing};
 pub use bindings::{Binding, KnownAgent, Mention, Resolution, RuleName, Rules, Shadowed, shadowed};
 pub use commands::{Command, Stop};
 pub use decide::{Decision, Outcome, Target, Trace, decide};
