@@ -79,7 +79,7 @@ fn any_message() -> impl Strategy<Value = Message> {
             message.sender.is_bot = bot;
             message.kind = if edit { MessageKind::Edit } else { MessageKind::New };
             message.reply_to =
-                reply.then(|| Quote { id: None, ours: true, author: None, text: None, thread: None });
+                reply.then_some(Quote { id: None, ours: true, author: None, text: None, thread: None });
             message
         },
     )
