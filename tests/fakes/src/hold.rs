@@ -40,8 +40,7 @@ pub(crate) struct Gate(Arc<watch::Sender<State>>);
 
 /// Makes a gate; `what` names the awaited call in error messages.
 pub(crate) fn gate(what: impl Into<String>) -> (Gate, Hold) {
-    let state =
-        Arc::new(watch::Sender::new(State { arrived: false, processed: false, order: Order::Wait }));
+    let state = Arc::new(watch::Sender::new(State { arrived: false, processed: false, order: Order::Wait }));
     (Gate(Arc::clone(&state)), Hold { what: what.into(), state })
 }
 

@@ -14,9 +14,26 @@ use super::{
 };
 
 const FIELDS: &[&str] = &[
-    "model", "messages", "max_tokens", "system", "tools", "tool_choice", "stream", "temperature", "top_p", "top_k",
-    "stop_sequences", "metadata", "thinking", "service_tier", "container", "context_management", "cache_control",
-    "output_config", "output_format", "mcp_servers",
+    "model",
+    "messages",
+    "max_tokens",
+    "system",
+    "tools",
+    "tool_choice",
+    "stream",
+    "temperature",
+    "top_p",
+    "top_k",
+    "stop_sequences",
+    "metadata",
+    "thinking",
+    "service_tier",
+    "container",
+    "context_management",
+    "cache_control",
+    "output_config",
+    "output_format",
+    "mcp_servers",
 ];
 
 /// Reads a request as strictly as the provider.
@@ -70,7 +87,11 @@ fn read_message(place: usize, message: &Value, messages: &mut Vec<ChatMessage>) 
     let role = match message["role"].as_str() {
         Some("user") => Role::User,
         Some("assistant") => Role::Assistant,
-        _ => return Err(Refused::invalid(format!("messages.{place}.role: Input should be 'user' or 'assistant'"))),
+        _ => {
+            return Err(Refused::invalid(format!(
+                "messages.{place}.role: Input should be 'user' or 'assistant'"
+            )));
+        }
     };
     let blocks = match &message["content"] {
         Value::String(text) => vec![json!({"type": "text", "text": text})],
@@ -87,12 +108,16 @@ fn read_message(place: usize, message: &Value, messages: &mut Vec<ChatMessage>) 
                 }
                 spoken.text += text;
             }
-            ("tool_use", Role::Assistant) => spoken.calls.push(call(block).ok_or_else(|| wrong(block.to_string()))?),
+            ("tool_use", Role::Assistant) => {
+                spoken.calls.push(call(block).ok_or_else(|| wrong(block.to_string()))?)
+            }
             ("tool_result", Role::User) if spoken.text.is_empty() => messages.push(ChatMessage {
                 call_id: Some(block["tool_use_id"].as_str().unwrap_or_default().to_owned()),
                 ..ChatMessage::text(Role::Tool, text_of(&block["content"]).unwrap_or_default())
             }),
-            ("tool_result", Role::User) => return Err(wrong("tool_result blocks come before text".to_owned())),
+            ("tool_result", Role::User) => {
+                return Err(wrong("tool_result blocks come before text".to_owned()));
+            }
             ("thinking" | "redacted_thinking", Role::Assistant) | ("image" | "document", Role::User) => {}
             (kind, _) => return Err(wrong(format!("block of type {kind:?} is not allowed here"))),
         }
@@ -149,7 +174,8 @@ pub(super) fn whole(request: &ModelRequest, reply: &Reply) -> Value {
     }
     for (index, (name, arguments)) in reply.calls.iter().enumerate() {
         let input: Value = serde_json::from_str(arguments).unwrap_or(json!({"broken": arguments}));
-        content.push(json!({"type": "tool_use", "id": call_id(request, index), "name": name, "input": input}));
+        content
+            .push(json!({"type": "tool_use", "id": call_id(request, index), "name": name, "input": input}));
     }
     let mut message = opened(request);
     message["content"] = json!(content);
@@ -169,8 +195,11 @@ fn opened(request: &ModelRequest) -> Value {
 
 /// The answer as a stream.
 pub(super) fn frames(request: &ModelRequest, reply: &Reply) -> Frames {
-    let event = |event: Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default());
-    let delta = |index: usize, delta: Value| event(json!({"type": "content_block_delta", "index": index, "delta": delta}));
+    let event =
+        |event: Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default());
+    let delta = |index: usize, delta: Value| {
+        event(json!({"type": "content_block_delta", "index": index, "delta": delta}))
+    };
     let start = |index: usize, block: Value| {
         event(json!({"type": "content_block_start", "index": index, "content_block": block}))
     };
@@ -189,7 +218,8 @@ pub(super) fn frames(request: &ModelRequest, reply: &Reply) -> Frames {
         let block = json!({"type": "tool_use", "id": call_id(request, place), "name": name, "input": {}});
         calls.push(start(index, block));
         calls.extend(
-            pieces(arguments).map(|piece| delta(index, json!({"type": "input_json_delta", "partial_json": piece}))),
+            pieces(arguments)
+                .map(|piece| delta(index, json!({"type": "input_json_delta", "partial_json": piece}))),
         );
         calls.push(stop(index));
     }
@@ -197,7 +227,11 @@ pub(super) fn frames(request: &ModelRequest, reply: &Reply) -> Frames {
     let usage = json!({"output_tokens": reply.tokens()});
     Frames {
         head,
-        chunks: reply.chunks.iter().map(|text| delta(0, json!({"type": "text_delta", "text": text}))).collect(),
+        chunks: reply
+            .chunks
+            .iter()
+            .map(|text| delta(0, json!({"type": "text_delta", "text": text})))
+            .collect(),
         calls,
         end: vec![
             event(json!({"type": "message_delta", "delta": stopped, "usage": usage})),

@@ -7,17 +7,45 @@ use serde_json::{Value, json};
 
 use super::{
     request::{
-        Api, ChatMessage, ModelRequest, Refused, Role, ToolDef, ToolUse, Unpaired, only_known, paired, text_of, tool,
+        Api, ChatMessage, ModelRequest, Refused, Role, ToolDef, ToolUse, Unpaired, only_known, paired,
+        text_of, tool,
     },
     script::Reply,
     serve::{Frames, pieces},
 };
 
 const FIELDS: &[&str] = &[
-    "model", "messages", "tools", "tool_choice", "parallel_tool_calls", "stream", "stream_options", "temperature",
-    "top_p", "max_tokens", "max_completion_tokens", "n", "stop", "seed", "user", "metadata", "store", "reasoning_effort",
-    "verbosity", "response_format", "logprobs", "top_logprobs", "logit_bias", "frequency_penalty", "presence_penalty",
-    "service_tier", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "modalities", "prediction",
+    "model",
+    "messages",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "stream",
+    "stream_options",
+    "temperature",
+    "top_p",
+    "max_tokens",
+    "max_completion_tokens",
+    "n",
+    "stop",
+    "seed",
+    "user",
+    "metadata",
+    "store",
+    "reasoning_effort",
+    "verbosity",
+    "response_format",
+    "logprobs",
+    "top_logprobs",
+    "logit_bias",
+    "frequency_penalty",
+    "presence_penalty",
+    "service_tier",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "modalities",
+    "prediction",
 ];
 
 /// Reads a request as strictly as the provider.
@@ -39,7 +67,12 @@ pub(super) fn read(headers: &HeaderMap, body: Value) -> Result<ModelRequest, Ref
                 call_id: Some(message["tool_call_id"].as_str().unwrap_or_default().to_owned()),
                 ..ChatMessage::text(Role::Tool, text(place, message)?)
             }),
-            _ => return Err(Refused::invalid(format!("Invalid value: messages[{place}].role is {}", message["role"]))),
+            _ => {
+                return Err(Refused::invalid(format!(
+                    "Invalid value: messages[{place}].role is {}",
+                    message["role"]
+                )));
+            }
         }
     }
     paired(&messages).map_err(|unpaired| Refused::invalid(said(&unpaired)))?;
@@ -158,7 +191,8 @@ pub(super) fn frames(request: &ModelRequest, reply: &Reply) -> Frames {
     let mut calls = Vec::new();
     for (index, (name, arguments)) in reply.calls.iter().enumerate() {
         let function = json!({"name": name, "arguments": ""});
-        let opened = json!({"index": index, "id": call_id(request, index), "type": "function", "function": function});
+        let opened =
+            json!({"index": index, "id": call_id(request, index), "type": "function", "function": function});
         calls.push(delta(json!({"tool_calls": [opened]}), Value::Null));
         for piece in pieces(arguments) {
             let more = json!({"index": index, "function": {"arguments": piece}});

@@ -112,7 +112,8 @@ impl ModelRequest {
         let calls = || self.messages.iter().flat_map(|message| &message.calls);
         let name_of = |id: &str| calls().rfind(|call| call.id == id).map_or("", |call| call.name.as_str());
         let named = |message: &'_ ChatMessage| message.call_id.as_deref().map_or("", name_of);
-        let mut results: Vec<(&str, &str)> = tail.map(|message| (named(message), message.text.as_str())).collect();
+        let mut results: Vec<(&str, &str)> =
+            tail.map(|message| (named(message), message.text.as_str())).collect();
         results.reverse();
         results
     }

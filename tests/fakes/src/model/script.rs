@@ -155,7 +155,8 @@ impl Reply {
     /// Tokens written, as usage reports them.
     pub(super) fn tokens(&self) -> usize {
         let text: usize = self.chunks.iter().map(|chunk| chunk.chars().count()).sum();
-        let calls: usize = self.calls.iter().map(|(name, arguments)| name.len() + arguments.chars().count()).sum();
+        let calls: usize =
+            self.calls.iter().map(|(name, arguments)| name.len() + arguments.chars().count()).sum();
         super::request::tokens(text + calls)
     }
 }

@@ -86,6 +86,8 @@ pub struct Message {
     pub forwarded: Option<Value>,
     /// Anything but plain text: media, or the fields of a service message.
     pub content: Map<String, Value>,
+    /// What is in the document that came with it.
+    pub file_text: Option<String>,
     /// The inline keyboard.
     pub markup: Option<Value>,
     /// Earlier texts, oldest first.
@@ -159,6 +161,7 @@ impl Message {
             entities,
             forwarded: None,
             content: Map::new(),
+            file_text: None,
             markup: None,
             edits: Vec::new(),
             reactions: BTreeMap::new(),

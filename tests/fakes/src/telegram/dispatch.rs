@@ -75,7 +75,8 @@ impl Request {
         let not_found = || Failure::new(404, "Not Found");
         let (token, method) =
             uri.path().strip_prefix("/bot").and_then(|path| path.split_once('/')).ok_or_else(|| {
-                not_found().violation(format!("request for an unknown path of {} characters", uri.path().len()))
+                not_found()
+                    .violation(format!("request for an unknown path of {} characters", uri.path().len()))
             })?;
         let bot = fake.look(|world| world.bots.values().find(|bot| bot.token == token).map(|bot| bot.id));
         let Some(bot) = bot else {
@@ -200,7 +201,8 @@ impl World {
         if *on_their_way > 1 {
             self.violations.push(format!("{on_their_way} sends at once to chat {chat}, topic {thread}"));
         }
-        let answered = self.unanswered.get_mut(&Self::key(bot, chat)).and_then(std::collections::VecDeque::pop_front);
+        let answered =
+            self.unanswered.get_mut(&Self::key(bot, chat)).and_then(std::collections::VecDeque::pop_front);
         self.latencies.extend(answered.map(|handed_out| handed_out.elapsed()));
     }
 
@@ -210,7 +212,9 @@ impl World {
             Verdict::Pass => None,
             Verdict::Over(seconds) => Some(Failure::flood(seconds)),
             Verdict::Early { again, left_ms } => {
-                self.violation(format!("{method} to chat {chat} inside its penalty window, {left_ms} ms too early"));
+                self.violation(format!(
+                    "{method} to chat {chat} inside its penalty window, {left_ms} ms too early"
+                ));
                 Some(Failure::flood(again))
             }
         }
@@ -237,7 +241,10 @@ impl Drop for InFlight {
 fn well_formed(token: &str) -> bool {
     let secret = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     token.split_once(':').is_some_and(|(id, rest)| {
-        !id.is_empty() && id.chars().all(|c| c.is_ascii_digit()) && rest.len() == 35 && rest.chars().all(secret)
+        !id.is_empty()
+            && id.chars().all(|c| c.is_ascii_digit())
+            && rest.len() == 35
+            && rest.chars().all(secret)
     })
 }
 
@@ -247,7 +254,8 @@ fn cut(line: &Line) -> Response {
 }
 
 fn bad_gateway() -> Response {
-    let page = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>";
+    let page =
+        "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>";
     (StatusCode::BAD_GATEWAY, [(header::CONTENT_TYPE, "text/html")], page).into_response()
 }
 

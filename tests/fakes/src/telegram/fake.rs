@@ -49,7 +49,11 @@ impl Fake {
     }
 
     /// Waits until `take` finds something; it may change the world when it does, and only then. Fails after [`PATIENCE`].
-    pub async fn take<R>(&self, what: &str, mut take: impl FnMut(&mut World) -> Option<R>) -> anyhow::Result<R> {
+    pub async fn take<R>(
+        &self,
+        what: &str,
+        mut take: impl FnMut(&mut World) -> Option<R>,
+    ) -> anyhow::Result<R> {
         let mut changes = self.0.subscribe();
         let taken = timeout(PATIENCE, async {
             loop {

@@ -104,6 +104,8 @@ impl Faults {
 
     /// Rules that no call has met yet.
     pub fn unmet(&self) -> impl Iterator<Item = String> {
-        self.rules.iter().map(|rule| format!("{} was to meet {:?} and never came", rule.method, rule.obstacle))
+        self.rules
+            .iter()
+            .map(|rule| format!("{} was to meet {:?} and never came", rule.method, rule.obstacle))
     }
 }

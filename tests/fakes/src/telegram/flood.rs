@@ -20,7 +20,13 @@ pub struct Flood {
 impl Flood {
     /// What Telegram is seen to do.
     pub fn real() -> Self {
-        Self { chat_per_second: 1.0, chat_burst: 5.0, group_per_minute: 20.0, total_per_second: 30.0, penalty: 5 }
+        Self {
+            chat_per_second: 1.0,
+            chat_burst: 5.0,
+            group_per_minute: 20.0,
+            total_per_second: 30.0,
+            penalty: 5,
+        }
     }
 }
 
@@ -87,7 +93,8 @@ impl Floods {
             self.windows.remove(&(bot, chat));
         }
         let Some(limits) = limits else { return Verdict::Pass };
-        let group = (chat < 0).then(|| (Scope::Group(chat), limits.group_per_minute / 60.0, limits.group_per_minute));
+        let group =
+            (chat < 0).then(|| (Scope::Group(chat), limits.group_per_minute / 60.0, limits.group_per_minute));
         let all = [
             Some((Scope::Bot, limits.total_per_second, limits.total_per_second)),
             Some((Scope::Chat(chat), limits.chat_per_second, limits.chat_burst)),

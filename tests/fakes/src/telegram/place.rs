@@ -69,14 +69,18 @@ impl Place {
     ) -> anyhow::Result<Message> {
         let (key, id) = (self.key, message.id);
         let what = format!("an edit of message {id} in chat {}", key.chat);
-        self.fake.take(&what, |world| world.chats[&key].messages.get(&id).filter(|now| fits(now)).cloned()).await
+        self.fake
+            .take(&what, |world| world.chats[&key].messages.get(&id).filter(|now| fits(now)).cloned())
+            .await
     }
 
     /// Waits until the text that is being streamed here `fits`.
     pub async fn wait_for_draft(&self, mut fits: impl FnMut(&str) -> bool) -> anyhow::Result<String> {
         let (key, slot) = (self.key, self.thread.unwrap_or(0));
         let what = format!("a draft in chat {}", key.chat);
-        self.fake.take(&what, |world| world.chats[&key].drafts.get(&slot).filter(|text| fits(text)).cloned()).await
+        self.fake
+            .take(&what, |world| world.chats[&key].drafts.get(&slot).filter(|text| fits(text)).cloned())
+            .await
     }
 
     /// Everything that stands here now, of people and bots.
@@ -167,7 +171,9 @@ impl World {
     /// Bot messages that no test has read.
     pub(super) fn unread(&self) -> Vec<String> {
         let unread = self.bot_messages().filter(|message| !message.read);
-        unread.map(|message| format!("unread in chat {}: #{} {:?}", message.chat, message.id, message.text)).collect()
+        unread
+            .map(|message| format!("unread in chat {}: #{} {:?}", message.chat, message.id, message.text))
+            .collect()
     }
 
     /// Everything that a finished test must not leave.

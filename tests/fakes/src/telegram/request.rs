@@ -60,14 +60,16 @@ pub(super) fn response(answer: &Answer) -> Response {
     let (code, body, wait) = match answer {
         Ok(result) => (200, json!({"ok": true, "result": result}), None),
         Err(failure) => {
-            let mut body = json!({"ok": false, "error_code": failure.code, "description": failure.description});
+            let mut body =
+                json!({"ok": false, "error_code": failure.code, "description": failure.description});
             if let Some(parameters) = &failure.parameters {
                 body["parameters"] = parameters.clone();
             }
             (failure.code, body, failure.parameters.as_ref().and_then(|p| p["retry_after"].as_u64()))
         }
     };
-    let status = axum::http::StatusCode::from_u16(code).unwrap_or(axum::http::StatusCode::INTERNAL_SERVER_ERROR);
+    let status =
+        axum::http::StatusCode::from_u16(code).unwrap_or(axum::http::StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, axum::Json(body)).into_response();
     if let Some(wait) = wait {
         response.headers_mut().insert(header::RETRY_AFTER, wait.into());
@@ -84,7 +86,9 @@ impl Params {
     pub fn int(&self, name: &str) -> Result<Option<i64>, Failure> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
-            Some(Value::String(digits)) => digits.parse().map(Some).map_err(|_| self.mistyped(name, "a number")),
+            Some(Value::String(digits)) => {
+                digits.parse().map(Some).map_err(|_| self.mistyped(name, "a number"))
+            }
             Some(value) => value.as_i64().map(Some).ok_or_else(|| self.mistyped(name, "a number")),
         }
     }

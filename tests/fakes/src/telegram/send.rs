@@ -29,8 +29,9 @@ pub(super) fn send_message(world: &mut World, bot: i64, params: &Params) -> Answ
 }
 
 pub(super) fn send_document(world: &mut World, bot: i64, params: &Params) -> Answer {
-    let file = params.0.get("document").filter(|file| file.is_object());
+    let file = params.0.get("document").and_then(Value::as_object);
     let mut file = file.cloned().ok_or_else(|| Failure::bad("there is no document in the request"))?;
+    let inside = file.remove("text").and_then(|text| text.as_str().map(str::to_owned));
     if file["file_size"].as_u64().unwrap_or(0) > 50_000_000 {
         return Err(Failure::new(413, "Request Entity Too Large"));
     }
@@ -43,10 +44,11 @@ pub(super) fn send_document(world: &mut World, bot: i64, params: &Params) -> Ans
         return Err(Failure::bad("message caption is too long"));
     }
     let number = world.fresh();
-    file["file_id"] = json!(format!("file{number}-{bot}"));
-    file["file_unique_id"] = json!(format!("file{number}"));
+    file.insert("file_id".into(), json!(format!("file{number}-{bot}")));
+    file.insert("file_unique_id".into(), json!(format!("file{number}")));
     let mut message = Message::new(bot, caption.text, caption.entities);
-    message.content.insert("document".into(), file);
+    message.content.insert("document".into(), Value::Object(file));
+    message.file_text = inside;
     message.markup = markup(params)?;
     deliver(world, key, params, message)
 }
@@ -94,7 +96,8 @@ pub(super) fn edit_text(world: &mut World, bot: i64, params: &Params) -> Answer 
     if !message.content.is_empty() {
         return Err(Failure::bad("there is no text in the message to edit"));
     }
-    if (&message.text, &message.entities, &message.markup) == (&formatted.text, &formatted.entities, &markup) {
+    if (&message.text, &message.entities, &message.markup) == (&formatted.text, &formatted.entities, &markup)
+    {
         return Err(Failure::bad(UNCHANGED));
     }
     message.edits.push(std::mem::replace(&mut message.text, formatted.text));
@@ -218,8 +221,10 @@ fn markup(params: &Params) -> Result<Option<Value>, Failure> {
             return Err(Failure::bad("BUTTON_DATA_INVALID").violation(format!("callback data {data:?}")));
         }
         if button["text"].as_str().unwrap_or_default().is_empty() {
-            return Err(Failure::bad("can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard")
-                .violation(format!("a button without text: {button}")));
+            return Err(Failure::bad(
+                "can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard",
+            )
+            .violation(format!("a button without text: {button}")));
         }
     }
     Ok((!buttons.is_empty()).then_some(markup))

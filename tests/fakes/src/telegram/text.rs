@@ -12,9 +12,26 @@ const MAX_ENTITIES: usize = 100;
 const MAX_BYTES: usize = 35_000;
 /// The kinds of entities that a bot may send.
 const SENDABLE: &[&str] = &[
-    "mention", "hashtag", "cashtag", "bot_command", "url", "email", "phone_number", "bold", "italic", "underline",
-    "strikethrough", "spoiler", "blockquote", "expandable_blockquote", "code", "pre", "text_link", "text_mention",
-    "custom_emoji", "date_time",
+    "mention",
+    "hashtag",
+    "cashtag",
+    "bot_command",
+    "url",
+    "email",
+    "phone_number",
+    "bold",
+    "italic",
+    "underline",
+    "strikethrough",
+    "spoiler",
+    "blockquote",
+    "expandable_blockquote",
+    "code",
+    "pre",
+    "text_link",
+    "text_mention",
+    "custom_emoji",
+    "date_time",
 ];
 
 /// A text as it is stored.
@@ -152,12 +169,21 @@ pub(crate) fn detect(text: &str, given: &[Value]) -> Vec<Value> {
 fn is_decoration(entity: &Value) -> bool {
     matches!(
         entity["type"].as_str(),
-        Some("bold" | "italic" | "underline" | "strikethrough" | "spoiler" | "blockquote" | "expandable_blockquote")
+        Some(
+            "bold"
+                | "italic"
+                | "underline"
+                | "strikethrough"
+                | "spoiler"
+                | "blockquote"
+                | "expandable_blockquote"
+        )
     )
 }
 
 fn starts_here(before: Option<char>, rest: &str) -> Option<(&'static str, usize)> {
-    let word = |text: &str| text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(text.len());
+    let word =
+        |text: &str| text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(text.len());
     let joined = before.is_some_and(|c| c.is_alphanumeric() || c == '_');
     if let Some(name) = rest.strip_prefix('@') {
         let length = word(name);

@@ -101,7 +101,14 @@ impl World {
     }
 
     /// Opens a topic; its number is that of its root message.
-    pub(crate) fn open_topic(&mut self, key: ChatKey, by: i64, name: &str, color: i64, implicit: bool) -> i64 {
+    pub(crate) fn open_topic(
+        &mut self,
+        key: ChatKey,
+        by: i64,
+        name: &str,
+        color: i64,
+        implicit: bool,
+    ) -> i64 {
         let mut created = json!({"name": name, "icon_color": color});
         if implicit {
             created["is_name_implicit"] = json!(true);

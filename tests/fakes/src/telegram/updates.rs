@@ -144,7 +144,11 @@ impl World {
         if queue.updates.is_empty() && queue.last_update != 0 && now - queue.last_update >= SILENCE {
             queue.next_id = restart;
         }
-        let date = payload["edit_date"].as_i64().or(payload["date"].as_i64()).filter(|date| *date != 0).unwrap_or(now);
+        let date = payload["edit_date"]
+            .as_i64()
+            .or(payload["date"].as_i64())
+            .filter(|date| *date != 0)
+            .unwrap_or(now);
         let id = queue.next_id;
         queue.next_id += 1;
         queue.last_update = now;
@@ -155,7 +159,8 @@ impl World {
     pub(crate) fn broadcast(&mut self, key: ChatKey, message: i64, kind: &str) {
         let chat = &self.chats[&key];
         let message = &chat.messages[&message];
-        let hearers: Vec<i64> = chat.bots.keys().copied().filter(|bot| self.hears(*bot, chat, message)).collect();
+        let hearers: Vec<i64> =
+            chat.bots.keys().copied().filter(|bot| self.hears(*bot, chat, message)).collect();
         let payload = self.message_json(key, message);
         for bot in hearers {
             self.enqueue(bot, Some(key), kind, payload.clone());
@@ -179,7 +184,8 @@ impl World {
     fn addresses(&self, bot: &Bot, chat: &Chat, message: &Message) -> bool {
         let units: Vec<u16> = message.text.encode_utf16().collect();
         message.entities.iter().any(|entity| {
-            let place = |field: &str| entity[field].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+            let place =
+                |field: &str| entity[field].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
             let (offset, length) = (place("offset"), place("length"));
             let marked = String::from_utf16_lossy(units.get(offset..offset + length).unwrap_or_default());
             match entity["type"].as_str() {
@@ -221,7 +227,10 @@ impl World {
         }
         queue.confirm(offset);
         queue.updates.retain(|update| update.date + RETENTION > now);
-        Ok(Poll { limit: usize::try_from(limit).unwrap_or(1), wait: Duration::from_secs(wait.unsigned_abs()) })
+        Ok(Poll {
+            limit: usize::try_from(limit).unwrap_or(1),
+            wait: Duration::from_secs(wait.unsigned_abs()),
+        })
     }
 
     /// The next updates in the queue; they stay there until they are confirmed.

@@ -37,7 +37,9 @@ impl Seat {
 
     /// The same person in the private chat with another bot, made by `add_bot`.
     pub fn with_bot(&self, username: &str) -> anyhow::Result<Self> {
-        let found = self.fake.look(|world| world.bots.values().find(|bot| bot.username == username).map(|bot| bot.id));
+        let found = self
+            .fake
+            .look(|world| world.bots.values().find(|bot| bot.username == username).map(|bot| bot.id));
         let Some(bot) = found else { anyhow::bail!("no bot is called {username}") };
         Ok(Self { bot, key: World::key(bot, self.user), thread: None, ..self.clone() })
     }
@@ -127,7 +129,8 @@ impl Seat {
         let mut caption = Some(caption);
         let sent = files.map(|file| {
             let mut message = Message::typed(self.user, caption.take().unwrap_or_default());
-            let size = json!({"file_id": file, "file_unique_id": file, "width": 9, "height": 9, "file_size": 10});
+            let size =
+                json!({"file_id": file, "file_unique_id": file, "width": 9, "height": 9, "file_size": 10});
             message.content.insert("photo".into(), json!([size]));
             message.content.insert("media_group_id".into(), json!(album));
             self.posts(message)

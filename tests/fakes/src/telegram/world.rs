@@ -154,7 +154,8 @@ impl World {
 
     pub(crate) fn add_bot(&mut self, username: &str) -> i64 {
         let id = 8_000_000_000 + self.fresh();
-        let secret: String = (0..35).map(|_| char::from(b'a' + u8::try_from(self.rng.below(26)).unwrap_or(0))).collect();
+        let secret: String =
+            (0..35).map(|_| char::from(b'a' + u8::try_from(self.rng.below(26)).unwrap_or(0))).collect();
         let queue = Queue::new(1 + self.rng.below(500_000_000).cast_signed());
         let next_message = 100 + self.rng.below(10_000).cast_signed();
         let bot = Bot {
