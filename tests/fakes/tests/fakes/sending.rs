@@ -233,3 +233,27 @@ async fn latency_runs_from_the_update_to_the_first_send() {
     assert_eq!(telegram.latencies().len(), 1);
     assert_eq!(telegram.calls_of("sendMessage").len(), 2);
 }
+
+#[tokio::test]
+async fn every_bot_has_its_own_chats_and_hears_only_those() {
+    let (telegram, bot, ann) = chat_with_ann().await;
+    let token = telegram.add_bot("coder_bot");
+    let coder = Bot { base: format!("{}/bot{token}/", telegram.url()).into(), ..bot.clone() };
+    let with_coder = ann.with_bot("coder_bot").unwrap();
+    let unknown = coder.refused("sendMessage", message(ann.id(), "x")).await;
+    assert_eq!(unknown, "Forbidden: bot can't initiate conversation with a user");
+    with_coder.says("hi coder");
+    assert_eq!(crate::texts(&bot.updates(0).await), ["/start"]);
+    assert_eq!(crate::texts(&coder.updates(0).await), ["hi coder"]);
+    let held = telegram.hold_in(&with_coder.place(), "sendMessage");
+    coder.ok("getMe", json!({})).await;
+    let send = coder.ok("sendMessage", message(ann.id(), "yes"));
+    let release = async {
+        held.arrived().await.unwrap();
+        held.release();
+    };
+    tokio::join!(send, release);
+    assert_eq!(with_coder.next_message().await.unwrap().text, "yes");
+    assert_eq!(ann.place().messages().len(), 1);
+    telegram.finish().unwrap();
+}
