@@ -43,10 +43,23 @@ pub(crate) struct Chat {
     pub next_message: i64,
     pub topics: BTreeMap<i64, Topic>,
     /// Streamed texts that no message has replaced yet, by topic (0: none).
-    pub drafts: BTreeMap<i64, String>,
+    pub drafts: BTreeMap<i64, Draft>,
     /// The bot that wrote last: plain commands go to it.
     pub last_bot: Option<i64>,
     pub migrated_to: Option<i64>,
+}
+
+/// A streamed text: visible for [`Draft::LIFE`], gone with the next message.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub text: String,
+    /// When it was last written, in milliseconds of the virtual clock.
+    pub at_ms: u64,
+}
+
+impl Draft {
+    /// Apps show a draft for so many milliseconds.
+    pub const LIFE: u64 = 30_000;
 }
 
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    chat::{ChatKey, GroupKind, Message},
+    chat::{ChatKey, Draft, GroupKind, Message},
     request::{Answer, Failure, Params},
     text::{self, Formatted},
     world::World,
@@ -80,7 +80,8 @@ pub(super) fn send_draft(world: &mut World, bot: i64, params: &Params) -> Answer
         return Err(Failure::bad("message is too long"));
     }
     let thread = world.thread(key, bot, params.int("message_thread_id")?)?;
-    world.chat(key).drafts.insert(thread.unwrap_or(0), draft.text);
+    let draft = Draft { text: draft.text, at_ms: world.now_ms() };
+    world.chat(key).drafts.insert(thread.unwrap_or(0), draft);
     Ok(json!(true))
 }
 
