@@ -1,5 +1,8 @@
-//! The one integration binary: one file per subject, `support` for what they share.
+//! The one integration binary: the real program, over real sockets, against the fakes; the store, on both
+//! databases; and what can be read off the sources. One file per subject.
+
+mod support;
 
 mod invariants;
 mod store;
-mod support;
+mod telegram;

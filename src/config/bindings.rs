@@ -110,3 +110,35 @@ impl Binding {
                 .all(|((_, theirs), (_, ours))| theirs.is_none() || *theirs == ours)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn binding(fields: &str) -> Binding {
+        toml::from_str(&format!("agent = \"a\"\n{}", fields.replace(',', "\n"))).unwrap()
+    }
+
+    #[test]
+    fn an_earlier_binding_shadows_what_it_wholly_covers() {
+        // The earlier one, the later one, and whether the later one can never win.
+        let table = [
+            ("chat = 1", "chat = 1", true),
+            ("chat = 1", "chat = 1, user = 2", true),
+            ("user = 2", "chat = 1, user = 2", true),
+            ("account = 'x'", "account = 'x', channel = 'telegram'", true),
+            ("guild = 1, role = 3", "guild = 1, role = 3, account = 'x'", true),
+            ("chat = 1, thread = 5", "chat = 1, thread = 5, account = 'x'", true),
+            ("chat = 1", "chat = 2", false),
+            ("chat = 1, user = 2", "chat = 1", false),
+            ("chat = 1", "chat = 1, thread = 5", false),
+            ("guild = 1", "guild = 1, role = 3", false),
+            ("channel = 'telegram'", "channel = 'telegram', account = 'x'", false),
+            ("account = 'x'", "chat = 1, account = 'x'", false),
+            ("", "chat = 1", false),
+        ];
+        for (earlier, later, shadowed) in table {
+            assert_eq!(binding(later).is_shadowed_by(&binding(earlier)), shadowed, "{earlier} / {later}");
+        }
+    }
+}

@@ -86,6 +86,12 @@ fn explain(path: &KeyPath, message: &str) -> (String, Option<String>) {
     if message == "invalid socket address syntax" {
         return ("is no address and port".into(), Some("write them like \"127.0.0.1:7080\"".into()));
     }
+    // The text is not repeated: somebody may have put a secret in the wrong place.
+    let message =
+        match message.strip_prefix("invalid type: string \"").and_then(|text| text.rsplit_once("\", ")) {
+            Some((_, expected)) => format!("invalid type: string, {expected}"),
+            None => message.to_owned(),
+        };
     let message = message
         .replace("invalid type: sequence", "invalid type: array")
         .replace("invalid type: map", "invalid type: table")

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use roundtable_contract::{Outgoing, Speaker};
+use roundtable_contract::Outgoing;
 
 use super::claim::claim_next;
 use super::outlet::Outlet;
@@ -91,8 +91,8 @@ impl Transaction for TakeOver {
         }
         turns::leave(tx, &turn, TurnStatus::Failed, Some("dead_letter")).await?;
         let place = conversations::get(tx, turn.conversation_id).await?;
-        let text = phrases::dead_letter(&turn.agent);
-        let parts = self.outlet.render(&place, &Outgoing { text, speaker: Speaker::Program, reply_to: None });
+        let notice = Outgoing::of_program(phrases::dead_letter(&turn.agent));
+        let parts = self.outlet.render(&place, &notice);
         let name = format!("turn:{}", turn.id);
         let notice = NewAnswer {
             conversation_id: turn.conversation_id,

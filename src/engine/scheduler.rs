@@ -30,7 +30,7 @@ impl Engine {
         self.drain.cancel();
     }
 
-    /// Ends what is at work: waits up to `grace` for steps to end, then gives every turn back as it is.
+    /// Ends what is at work: waits up to `grace` for steps to end. What is left is for [`Engine::release`].
     pub async fn drained(&self, grace: Duration) {
         let mut tasks = std::mem::take(&mut *lock(&self.tasks));
         let all = async { while tasks.join_next().await.is_some() {} };
@@ -38,6 +38,10 @@ impl Engine {
             tracing::warn!(turns = tasks.len(), "turns did not end in time; they go on at the next start");
             tasks.shutdown().await;
         }
+    }
+
+    /// Gives back everything this node holds, so that it goes on at once elsewhere. The last thing a node does.
+    pub async fn release(&self) {
         if let Err(error) = self.store.commit(Release { node: self.by.node.clone() }).await {
             tracing::error!(%error, "leases could not be given back; they end by themselves");
         }

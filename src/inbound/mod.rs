@@ -18,7 +18,7 @@ use roundtable_contract::{
 
 use crate::agents::Agents;
 use crate::engine::{Engine, Outlet};
-use crate::outbox::{Move, Outbox};
+use crate::outbox::Move;
 use crate::routing::{Policy, Rules};
 use crate::store::{Read, Store, StoreError, Transaction, Tx, cursors};
 
@@ -59,21 +59,14 @@ impl Edges {
 pub struct Front {
     store: Store,
     engine: Arc<Engine>,
-    outbox: Arc<Outbox>,
     edges: Arc<Edges>,
     states: Arc<States>,
 }
 
 impl Front {
     /// The front of a node.
-    pub fn new(
-        store: Store,
-        engine: Arc<Engine>,
-        outbox: Arc<Outbox>,
-        edges: Arc<Edges>,
-        states: Arc<States>,
-    ) -> Self {
-        Self { store, engine, outbox, edges, states }
+    pub fn new(store: Store, engine: Arc<Engine>, edges: Arc<Edges>, states: Arc<States>) -> Self {
+        Self { store, engine, edges, states }
     }
 
     async fn message(&self, message: Message) -> Result<(), StoreError> {

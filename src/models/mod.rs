@@ -1,5 +1,14 @@
 //! Language models behind one trait: the engine asks, a client streams.
+//!
+//! [`Models::build`] makes every configured model once; each is its client ([`GenaiClient`] or [`Demo`])
+//! wrapped in [`Resilient`], which retries and falls back.
 
+mod demo;
+mod genai_client;
+mod prices;
+mod registry;
+mod retry;
+mod spec;
 pub mod tokens;
 
 use std::time::Duration;
@@ -8,8 +17,15 @@ use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use demo::Demo;
+pub use genai_client::GenaiClient;
+pub use prices::{Prices, Spent};
+pub use registry::{BuildError, Models, http_client};
+pub use retry::{Jitter, Resilient, RetryPolicy, system_jitter};
+pub use spec::{ModelSpec, Provider, UnknownProvider};
+
 /// One model as an agent uses it. Implementations do one attempt: retries and fallback are
-/// [`retry`]'s, so that they are the same for every provider.
+/// [`Resilient`]'s, so that they are the same for every provider.
 pub trait ModelClient: Send + Sync {
     /// Starts one call. The stream ends with exactly one [`ModelEvent::End`]; a stream that ends without
     /// it, or yields an error, is a failed call. Dropping the stream cancels the request.
@@ -146,4 +162,15 @@ pub enum ModelError {
         /// The provider's words, without secrets.
         reason: String,
     },
+}
+
+impl ModelError {
+    /// Which model failed.
+    pub fn model(&self) -> &str {
+        match self {
+            Self::RateLimited { model, .. }
+            | Self::Unavailable { model, .. }
+            | Self::Refused { model, .. } => model,
+        }
+    }
 }

@@ -124,6 +124,17 @@ impl<'c> Tx<'c> {
         self.now
     }
 
+    /// Locks rows until the end of the transaction (PostgreSQL's `FOR UPDATE`). On SQLite, whose one writer
+    /// is alone in any case, it does nothing.
+    ///
+    /// A statement of its own, on purpose: whatever is read after it is read as it is under the lock.
+    pub async fn lock(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<(), StoreError> {
+        if let Conn::Pg(conn) = &mut self.conn {
+            pg(sql, params).execute(&mut **conn).await?;
+        }
+        Ok(())
+    }
+
     /// Runs a statement and returns how many rows it changed.
     pub async fn execute(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<u64, StoreError> {
         Ok(match &mut self.conn {
@@ -158,17 +169,22 @@ impl<'c> Tx<'c> {
     }
 }
 
+/// PostgreSQL takes no NUL in a text, so neither database gets one.
+fn storable(text: Option<Cow<'_, str>>) -> Option<Cow<'_, str>> {
+    text.map(|text| if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { text })
+}
+
 fn lite<'q>(sql: Sql, params: &[Param<'q>]) -> Query<'q, Sqlite, SqliteArguments> {
     params.iter().fold(sqlx::query(sql.lite), |query, param| match param.clone() {
         Param::Int(value) => query.bind(value),
-        Param::Text(value) => query.bind(value),
+        Param::Text(value) => query.bind(storable(value)),
     })
 }
 
 fn pg<'q>(sql: Sql, params: &[Param<'q>]) -> Query<'q, Postgres, PgArguments> {
     params.iter().fold(sqlx::query(sql.pg), |query, param| match param.clone() {
         Param::Int(value) => query.bind(value),
-        Param::Text(value) => query.bind(value),
+        Param::Text(value) => query.bind(storable(value)),
     })
 }
 

@@ -15,6 +15,13 @@ pub struct Outgoing {
     pub reply_to: Option<MessageId>,
 }
 
+impl Outgoing {
+    /// The program's own words.
+    pub fn of_program(text: impl Into<String>) -> Self {
+        Self { text: text.into(), speaker: Speaker::Program, reply_to: None }
+    }
+}
+
 /// Who speaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Speaker {

@@ -133,7 +133,9 @@ impl<'a> Builder<'a> {
     fn start(&mut self, tag: Tag<'a>, range: Range<usize>) {
         let container = matches!(tag, Tag::List(_) | Tag::Item | Tag::BlockQuote(_));
         self.cover(range.start, if container { range.start } else { range.end });
-        let keep = self.frames.len() < MAX_DEPTH || !(container || is_inline(&tag));
+        // A list that is kept keeps its items: it has no other place for what is in them.
+        let in_list = matches!(self.top().tag, Some(Tag::List(_)));
+        let keep = self.frames.len() < MAX_DEPTH || in_list || !(container || is_inline(&tag));
         self.kept.push(keep);
         if keep {
             self.frames.push(Frame { tag: Some(tag), ..Frame::default() });
@@ -163,8 +165,10 @@ impl<'a> Builder<'a> {
             return; // A list has nothing but items; what stands before one is found inside it.
         }
         let gap = self.source.get(self.covered..start).unwrap_or_default();
-        if let Some(definitions) = gap.find('[') {
-            let text = clean(gap[definitions..].trim());
+        if gap.contains("]:")
+            && let Some(start) = gap.find('[')
+        {
+            let text = clean(gap[start..].trim());
             self.top().push(Block::Paragraph(vec![Inline::Text(text)]));
         }
         self.covered = self.covered.max(end);
@@ -200,11 +204,15 @@ fn close<'a>(mut frame: Frame<'a>, parent: &mut Frame<'a>, source: &str, range: 
         }
         Tag::Heading { .. } if !frame.inlines.is_empty() => parent.push(Block::Heading(frame.inlines)),
         Tag::CodeBlock(kind) => {
-            code(&kind, &plain(&frame.inlines)).into_iter().for_each(|code| parent.push(code))
+            if let Some(code) = code(&kind, &plain(&frame.inlines)) {
+                parent.push(code);
+            }
         }
         Tag::BlockQuote(_) => {
             frame.end_paragraph();
-            parent.push(Block::Quote(frame.blocks));
+            if !frame.blocks.is_empty() {
+                parent.push(Block::Quote(frame.blocks));
+            }
         }
         Tag::List(first) => parent.push(Block::List { first, items: frame.items }),
         Tag::Item => {
@@ -270,5 +278,77 @@ fn align(alignment: Alignment) -> Align {
         Alignment::None | Alignment::Left => Align::Left,
         Alignment::Center => Align::Center,
         Alignment::Right => Align::Right,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Inline {
+        Inline::Text(text.into())
+    }
+
+    #[test]
+    fn a_tree_says_what_was_written() {
+        let document = parse("# a\n- [x] *b*\n- c\n\n  d\n\n> `e`");
+        assert_eq!(
+            document.blocks,
+            [
+                Block::Heading(vec![text("a")]),
+                Block::List {
+                    first: None,
+                    items: vec![
+                        vec![Block::Paragraph(vec![Inline::Task(true), Inline::Italic(vec![text("b")])])],
+                        vec![Block::Paragraph(vec![text("c")]), Block::Paragraph(vec![text("d")])],
+                    ],
+                },
+                Block::Quote(vec![Block::Paragraph(vec![Inline::Code("e".into())])]),
+            ]
+        );
+    }
+
+    #[test]
+    fn text_is_clean_also_where_it_came_from_entities() {
+        assert_eq!(parse("a\tb&#9;c&#x202e;d\u{7}").blocks, [Block::Paragraph(vec![text("a b cd ")])]);
+        assert_eq!(
+            parse("\ta\tb").blocks,
+            [Block::Code { language: None, text: "a    b".into() }],
+            "tabs indent code"
+        );
+    }
+
+    #[test]
+    fn a_definition_is_dropped_only_where_a_link_shows_it() {
+        let used = parse("[a] [A][a]\n\n[a]: u\n[a]: second");
+        let link = |content| Inline::Link { url: "u".into(), content: vec![text(content)] };
+        assert_eq!(
+            used.blocks,
+            [
+                Block::Paragraph(vec![link("a"), text(" "), link("A")]),
+                Block::Paragraph(vec![text("[a]: second")]),
+            ]
+        );
+        assert_eq!(parse("[a]: u").blocks, [Block::Paragraph(vec![text("[a]: u")])]);
+    }
+
+    #[test]
+    fn too_deep_nesting_is_flattened_and_keeps_its_text() {
+        let deep = 20_000;
+        let lists: String = (0..100).map(|depth| format!("{}- item{depth}\n", "  ".repeat(depth))).collect();
+        for markdown in [
+            format!("{}end", ">".repeat(deep)),
+            format!("{}end", "- ".repeat(deep)),
+            format!("{}end{}", "*a **b ".repeat(deep), "** *".repeat(deep)),
+            format!("{}end{}", "![".repeat(deep), "](u)".repeat(deep)),
+            format!("{lists}\nend"),
+        ] {
+            let text = parse(&markdown).to_styled().text;
+            assert!(text.contains("end"), "{text:.99}");
+        }
+        let text = parse(&lists).to_styled().text;
+        for depth in 0..100 {
+            assert!(text.lines().any(|line| line.ends_with(&format!("item{depth}"))), "{text}");
+        }
     }
 }

@@ -54,3 +54,25 @@ fn pad(cell: &str, width: usize, align: Align) -> String {
 fn len(cell: &str) -> usize {
     cell.graphemes(true).count()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_cell_sticks_out_and_widens_no_row() {
+        let row = |first: &str| vec![vec![Inline::Text(first.into())], vec![Inline::Text("b".into())]];
+        let long = "x".repeat(WIDEST + 9);
+        let table = table(&[], &[row("a"), row(&long)]);
+        let lines: Vec<&str> = table.lines().collect();
+        assert_eq!(lines[0], format!("a{} | b", " ".repeat(WIDEST - 1)));
+        assert_eq!(lines[1], format!("{}-+--", "-".repeat(WIDEST)));
+        assert_eq!(lines[2], format!("{long} | b"));
+    }
+
+    #[test]
+    fn empty_rows_and_cells_at_the_end_leave_nothing() {
+        let cell = |text: &str| vec![Inline::Text(text.into())];
+        assert_eq!(table(&[], &[vec![cell(""), cell(" ")], vec![cell("a\nb"), cell("")]]), "a b");
+    }
+}

@@ -21,7 +21,7 @@ token = ""
     error: roundtable.toml:3: node.leese: unknown key; did you mean `lease`?
     error: roundtable.toml:4: node.renew: invalid type: integer `5`, expected a string
     error: roundtable.toml:5: node.poll: `soon` is no period: write a whole number and ms, s, m or h, like "15s"
-    error: roundtable.toml:6: node.max_turns: invalid type: string "many", expected a whole number of at least 0
+    error: roundtable.toml:6: node.max_turns: invalid type: string, expected a whole number of at least 0
     error: roundtable.toml:8: store.max_connections: invalid value: integer `-1`, expected a whole number of at least 0
     error: roundtable.toml:10: http.listen: is no address and port; write them like "127.0.0.1:7080"
     error: roundtable.toml:11: http.token: is empty; set it to what callers shall present, or write `token = "file:PATH"`
@@ -41,7 +41,7 @@ main = "x"
     insta::assert_snapshot!(report(file, &[]), @r#"
     error: roundtable.toml:2: node: invalid type: integer `3`, expected a table
     error: roundtable.toml:3: agents: invalid type: array, expected a table
-    error: roundtable.toml:5: models.main: invalid type: string "x", expected a table
+    error: roundtable.toml:5: models.main: invalid type: string, expected a table
     3 errors in the configuration
     "#);
 }
@@ -327,7 +327,7 @@ poll = "2s"
     insta::assert_snapshot!(report(file, &env), @r#"
     error: ROUNDTABLE_AGENTS__WRITER__MODEL: agents.writer.soul: there is no file `agents/writer.md`; write the path of a text file, from this file's folder, or `agents/manager.md`, `agents/researcher.md` and `agents/coder.md`
     error: ROUNDTABLE_NODE__LEESE: node.leese: unknown key; did you mean `lease`?
-    error: ROUNDTABLE_NODE__MAX_TURNS: node.max_turns: invalid type: string "lots", expected a whole number of at least 0
+    error: ROUNDTABLE_NODE__MAX_TURNS: node.max_turns: invalid type: string, expected a whole number of at least 0
     error: ROUNDTABLE_NODE__RENEW: node.renew: is too long; make it at most half of `node.lease`, so that one lost renewal does no harm
     error: ROUNDTABLE_STORE__URL: store.url: is no address of a database we know; write sqlite:<path> or postgres://user@host/db
     5 errors in the configuration

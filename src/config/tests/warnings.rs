@@ -30,7 +30,10 @@ fn literal_secrets_are_warned_of_and_shown_nowhere() {
 
 #[test]
 fn a_report_shows_no_secret() {
-    let file = format!("{LITERALS}base_url = \"canary\"\n[channels.telegram.two]\ntokn = \"1:canary-bot\"\n");
+    let file = format!(
+        "{LITERALS}base_url = \"canary\"\n[channels.telegram.two]\ntokn = \"1:canary-bot\"\n\
+        [node]\nmax_turns = \"canary\"\n"
+    );
     let env = [("ROUNDTABLE_HTTP__TOKEN", "canary"), ("ROUNDTABLE_STORE__URL", "canary")];
     assert!(!report(&file, &env).contains("canary"), "{}", report(&file, &env));
     let secret = Secret::from("canary".to_owned());

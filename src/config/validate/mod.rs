@@ -1,12 +1,14 @@
 //! What no type can say: references, ids, circles, rules that can never win.
 
+mod bindings;
+mod telegram;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::bindings::Binding;
+use super::Config;
 use super::path::KeyPath;
 use super::report::{Findings, list, suggest};
-use super::{Config, Senders, Telegram};
 
 /// Words that address more than one session (design §5), so no agent may be called that.
 const RESERVED: [&str; 7] = ["all", "here", "everyone", "channel", "admin", "bot", "team"];
@@ -27,22 +29,8 @@ pub(super) fn check(config: &Config, defined: &Defined, findings: &mut Findings)
     ids(config, findings);
     models(config, defined, findings);
     agents(config, defined, findings);
-    for (name, account) in &config.channels.telegram {
-        telegram(name, account, findings);
-    }
-    same_token(config, findings);
-    for (index, binding) in config.bindings.iter().enumerate() {
-        let path = KeyPath::of(["bindings"]).index(index);
-        bound(binding, &path, config, defined, findings);
-        if let Some(first) =
-            config.bindings[..index].iter().position(|earlier| binding.is_shadowed_by(earlier))
-        {
-            let same = config.bindings[first].fields() == binding.fields();
-            let why =
-                if same { "names the same place as" } else { "can never win: all it matches is taken by" };
-            findings.error(&path, format!("{why} bindings[{first}]"), Some("take one of them out".into()));
-        }
-    }
+    telegram::check(config, findings);
+    bindings::check(config, &with_aliases(config, defined), findings);
 }
 
 fn numbers(config: &Config, findings: &mut Findings) {
@@ -210,112 +198,5 @@ fn known(what: &str, id: &str, all: &BTreeSet<String>, path: KeyPath, findings: 
     if !all.contains(id) {
         let help = suggest(id, all.iter().map(String::as_str));
         findings.error(&path, format!("there is no {what} `{id}`"), help);
-    }
-}
-
-fn telegram(name: &str, account: &Telegram, findings: &mut Findings) {
-    let path = KeyPath::of(["channels", "telegram", name]);
-    let group_help =
-        "write the group's number, like \"-1001234567890\" (`/whoami` in the group says it), or \"*\"";
-    let is_group = |id: &str| id == "*" || id.strip_prefix('-').is_some_and(is_number);
-    for (index, id) in account.groups.iter().enumerate().filter(|(_, id)| !is_group(id)) {
-        let path = path.clone().key("groups").index(index);
-        findings.error(&path, format!("`{id}` is no group"), Some(group_help.into()));
-    }
-    for id in account.group.keys().filter(|id| !is_group(id)) {
-        let path = path.clone().key("group").key(id);
-        findings.error(&path, format!("`{id}` is no group"), Some(group_help.into()));
-    }
-    for (key, people) in [("users", &account.users), ("owners", &account.owners)] {
-        for (index, id) in people.iter().enumerate().filter(|(_, id)| !is_number(id)) {
-            let help =
-                "write the person's number (`/whoami` says it): names can be taken over by others".to_owned();
-            findings.error(&path.clone().key(key).index(index), format!("`{id}` is no person"), Some(help));
-        }
-    }
-    let open = account.groups.iter().any(|id| id == "*") && account.senders("*") == Senders::Everyone;
-    if account.enabled && open {
-        let help = format!("to change that: [channels.telegram.{name}.group.\"*\"] senders = \"known\"");
-        let message = "every member of every group that the bot is put into can use the agents";
-        findings.warn(&path.key("groups"), message, Some(help));
-    }
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit())
-}
-
-/// Two logins with one token would take each other's messages (409 from `getUpdates`).
-fn same_token(config: &Config, findings: &mut Findings) {
-    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
-    let accounts = config.channels.telegram.iter().filter(|(_, account)| !account.token.expose().is_empty());
-    for (name, account) in accounts.filter(|(_, account)| account.enabled) {
-        if let Some(first) = seen.insert(account.token.expose(), name) {
-            let path = KeyPath::of(["channels", "telegram", name, "token"]);
-            let message = format!("is the token of `channels.telegram.{first}` too");
-            findings.error(&path, message, Some("one bot is one account".into()));
-        }
-    }
-}
-
-fn bound(binding: &Binding, path: &KeyPath, config: &Config, defined: &Defined, findings: &mut Findings) {
-    let agents = with_aliases(config, defined);
-    for (index, agent) in binding.agents.iter().enumerate() {
-        let path = match binding.agents.len() {
-            1 => path.clone().key("agent"),
-            _ => path.clone().key("agents").index(index),
-        };
-        if binding.agents[..index].contains(agent) {
-            findings.error(&path, format!("names `{agent}` twice"), None);
-        }
-        known("agent", agent, &agents, path, findings);
-    }
-    if binding.agents.is_empty() {
-        findings.error(
-            path,
-            "names no agent",
-            Some("write `agent = \"…\"` or `agents = [\"…\", \"…\"]`".into()),
-        );
-    }
-    if !binding.names_a_place() {
-        let help = "give a channel, account, chat or user; for everywhere else there is the default agent"
-            .to_owned();
-        findings.error(path, "names no place", Some(help));
-    }
-    for (key, value) in [("guild", &binding.guild), ("role", &binding.role)] {
-        if value.is_some() {
-            let help = Some("take it out".to_owned());
-            findings.error(&path.clone().key(key), "is Discord's, which comes in a later version", help);
-        }
-    }
-    if binding.thread.is_some() && binding.chat.is_none() {
-        let help = Some("give the `chat` too: threads are numbered within a chat".to_owned());
-        findings.error(&path.clone().key("thread"), "needs a chat", help);
-    }
-    account_exists(binding, path, config, findings);
-}
-
-fn account_exists(binding: &Binding, path: &KeyPath, config: &Config, findings: &mut Findings) {
-    let telegram: BTreeSet<String> = config.channels.telegram.keys().cloned().collect();
-    let local = BTreeSet::from(["main".to_owned()]);
-    let accounts = match binding.channel.as_deref() {
-        Some("telegram") => telegram,
-        Some("local") => local,
-        None => &telegram | &local,
-        Some(other) => {
-            let path = path.clone().key("channel");
-            let help = suggest(other, ["telegram", "local"]);
-            match other {
-                "discord" => findings.error(&path, "Discord comes in a later version", help),
-                _ => findings.error(&path, format!("there is no channel `{other}`"), help),
-            }
-            return;
-        }
-    };
-    if accounts.is_empty() {
-        let help = Some("add [channels.telegram.main]".to_owned());
-        findings.error(&path.clone().key("channel"), "there is no telegram account", help);
-    } else if let Some(account) = &binding.account {
-        known("account", account, &accounts, path.clone().key("account"), findings);
     }
 }

@@ -1,0 +1,230 @@
+//! Listening: one long poll after the other, confirmed only when the core has stored what it brought.
+//!
+//! A `getUpdates` with an offset confirms (and deletes) every update below it, so the offset is the
+//! lowest update that is not stored yet. Whoever stops, dies or is aborted in between gets the rest again.
+
+use std::convert::Infallible;
+use std::time::{Duration, Instant};
+
+use roundtable_contract::{AccountState, Edge, RunError};
+use serde::Deserialize;
+use serde_json::Value;
+use teloxide::payloads::{DeleteWebhook, GetMe, GetUpdates, GetUpdatesSetters as _};
+use teloxide::types::AllowedUpdate;
+use tokio::time::sleep;
+
+use crate::api::ApiError;
+use crate::batch::Batch;
+use crate::error::{degraded, is_webhook, wrong_token};
+use crate::update::Us;
+use crate::{Backoff, Telegram};
+
+/// The name under which the core keeps our position.
+const SCOPE: &str = "updates";
+/// After a week without updates Telegram starts numbering anew at random, and an offset would hide
+/// everything below it. Without an offset the poll begins with the oldest update not confirmed.
+const OFFSET_LIFE: Duration = Duration::from_secs(6 * 24 * 60 * 60);
+
+/// What we listen to. Sticky at the server, so it is sent with every poll.
+fn allowed() -> [AllowedUpdate; 4] {
+    [
+        AllowedUpdate::Message,
+        AllowedUpdate::EditedMessage,
+        AllowedUpdate::MyChatMember,
+        AllowedUpdate::CallbackQuery,
+    ]
+}
+
+/// What we need of `getMe`.
+#[derive(Deserialize)]
+struct Me {
+    id: i64,
+    username: String,
+    #[serde(default)]
+    can_read_all_group_messages: bool,
+}
+
+/// Listens until it is dropped, or until the account turns out to be of no use.
+pub(crate) async fn listen(telegram: &Telegram, edge: &dyn Edge) -> RunError {
+    let mut poller =
+        Poller { telegram, edge, pause: Pause::new(telegram.config.backoff), webhook_removed: false };
+    let Err(error) = poller.run().await;
+    poller.report(AccountState::Stopped(error.reason.clone()));
+    error
+}
+
+struct Poller<'a> {
+    telegram: &'a Telegram,
+    edge: &'a dyn Edge,
+    pause: Pause,
+    /// A webhook is removed once; somebody who sets it again wants it.
+    webhook_removed: bool,
+}
+
+impl Poller<'_> {
+    async fn run(&mut self) -> Result<Infallible, RunError> {
+        self.report(AccountState::Connecting);
+        let us = self.connect().await?;
+        let account = &self.telegram.config.account;
+        let mut cursor = Cursor::new(self.edge.position(account, SCOPE).await, Instant::now());
+        loop {
+            match self.poll(cursor.offset(Instant::now())).await {
+                Ok(updates) => {
+                    self.report(AccountState::Ready);
+                    self.pause.reset();
+                    self.store(&us, updates, &mut cursor).await;
+                }
+                Err(error) => self.recover(error).await?,
+            }
+        }
+    }
+
+    /// Asks who we are until there is an answer.
+    async fn connect(&mut self) -> Result<Us, RunError> {
+        let account = &self.telegram.config.account;
+        loop {
+            match self.telegram.api.call::<_, Me>(&GetMe::new()).await {
+                Ok(me) => {
+                    self.pause.reset();
+                    tracing::info!(telegram.account = %account, "connected to Telegram as @{}", me.username);
+                    if !me.can_read_all_group_messages {
+                        tracing::info!(
+                            telegram.account = %account,
+                            "privacy mode is on: in groups the bot hears commands and replies to it, and \
+                             perhaps not even mentions; switch it off with @BotFather, or make the bot an \
+                             administrator"
+                        );
+                    }
+                    return Ok(Us { account: account.clone(), id: me.id, username: me.username });
+                }
+                Err(error) => self.recover(error).await?,
+            }
+        }
+    }
+
+    async fn poll(&self, offset: Option<i32>) -> Result<Vec<Value>, ApiError> {
+        let seconds = self.telegram.config.poll_timeout.as_secs().clamp(1, 50) as u32;
+        let mut request = GetUpdates::new().timeout(seconds).allowed_updates(allowed());
+        request.offset = offset;
+        self.telegram.api.call(&request).await
+    }
+
+    /// Gives the updates to the core, as often as it takes, and moves the cursor behind what is stored.
+    async fn store(&mut self, us: &Us, updates: Vec<Value>, cursor: &mut Cursor) {
+        let idle = updates.is_empty();
+        let mut batch = Batch::new(us, updates);
+        let mut waited = false;
+        loop {
+            let stored = batch.store(self.edge).await;
+            if let Some(last) = batch.stored_up_to()
+                && cursor.move_to(last, Instant::now())
+                && let Err(error) = self.edge.advance(&us.account, SCOPE, last.into()).await
+            {
+                // the updates are stored, so at worst they are offered again after a restart
+                tracing::warn!(telegram.account = %us.account, %error, "the position was not stored");
+            }
+            match stored {
+                Ok(()) => break,
+                Err(error) => self.degrade(error.to_string(), None).await,
+            }
+            waited = true;
+        }
+        if waited {
+            self.report(AccountState::Ready);
+        }
+        if !idle && batch.stored_up_to().is_none() {
+            // nothing had a number, so nothing can be confirmed: the same answer would come again at once
+            sleep(self.pause.next()).await;
+        }
+        self.pause.reset();
+    }
+
+    /// Waits as long as the failure calls for. An error means that waiting does not help.
+    async fn recover(&mut self, error: ApiError) -> Result<(), RunError> {
+        if error.is_wrong_token() {
+            return Err(wrong_token(&self.telegram.config.account, &error));
+        }
+        let conflict = matches!(error, ApiError::Refused { code: 409, .. });
+        if conflict && is_webhook(&error) && !self.webhook_removed {
+            self.report(AccountState::Degraded(degraded(&error)));
+            tracing::warn!(telegram.account = %self.telegram.config.account, "{}", degraded(&error));
+            match self.telegram.api.call::<_, bool>(&DeleteWebhook::new()).await {
+                Ok(_) => self.webhook_removed = true,
+                Err(error) => self.degrade(degraded(&error), error.pause()).await,
+            }
+            return Ok(());
+        }
+        let pause = if conflict { Some(self.telegram.config.backoff.conflict) } else { error.pause() };
+        self.degrade(degraded(&error), pause).await;
+        Ok(())
+    }
+
+    /// Says what is wrong and waits, at least for `pause`.
+    async fn degrade(&mut self, reason: String, pause: Option<Duration>) {
+        let pause = self.pause.next().max(pause.unwrap_or_default());
+        tracing::warn!(
+            telegram.account = %self.telegram.config.account, pause_ms = pause.as_millis() as u64, "{reason}"
+        );
+        self.report(AccountState::Degraded(reason));
+        sleep(pause).await;
+    }
+
+    fn report(&self, state: AccountState) {
+        self.edge.report(&self.telegram.config.account, state);
+    }
+}
+
+/// The last stored update, and how old that was at some time.
+#[derive(Debug)]
+struct Cursor {
+    last: Option<i32>,
+    age: Duration,
+    at: Instant,
+}
+
+impl Cursor {
+    /// Begins where an earlier process got to.
+    fn new(position: Option<(i64, Duration)>, now: Instant) -> Self {
+        let last = position.and_then(|(last, _)| last.try_into().ok());
+        Self { last, age: position.unwrap_or_default().1, at: now }
+    }
+
+    /// The first update we want, if we can tell.
+    fn offset(&self, now: Instant) -> Option<i32> {
+        let is_young = self.age + now.duration_since(self.at) < OFFSET_LIFE;
+        self.last.filter(|_| is_young).map(|last| last.saturating_add(1))
+    }
+
+    /// Everything up to `last` is stored. `false` when that was known.
+    fn move_to(&mut self, last: i32, now: Instant) -> bool {
+        let is_news = self.last != Some(last);
+        *self = Self { last: Some(last), age: Duration::ZERO, at: now };
+        is_news
+    }
+}
+
+/// Growing pauses between attempts.
+#[derive(Debug)]
+struct Pause {
+    backoff: Backoff,
+    next: Duration,
+}
+
+impl Pause {
+    fn new(backoff: Backoff) -> Self {
+        Self { backoff, next: backoff.first }
+    }
+
+    fn reset(&mut self) {
+        self.next = self.backoff.first;
+    }
+
+    fn next(&mut self) -> Duration {
+        let now = self.next;
+        self.next = (now * 2).min(self.backoff.most);
+        now
+    }
+}
+
+#[cfg(test)]
+mod tests;

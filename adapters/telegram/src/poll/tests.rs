@@ -1,0 +1,168 @@
+//! Listening to a scripted server.
+
+use roundtable_contract::Channel as _;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::ExactlyOnce;
+use crate::stand_in::{Core, Reply, StandIn};
+
+fn me() -> Reply {
+    Reply::Result(json!({"id": 901, "is_bot": true, "first_name": "B", "username": "bridge_bot"}))
+}
+
+fn says(ids: &[i32]) -> Reply {
+    let update = |id: &i32| {
+        json!({"update_id": id, "message": {"message_id": id, "chat": {"id": 55, "type": "private"},
+            "from": {"id": 55, "first_name": "Ann"}, "date": 1, "text": id.to_string()}})
+    };
+    Reply::Result(ids.iter().map(update).collect())
+}
+
+/// Lets a bot listen to the script until it has been worked off and one more call is waiting, then
+/// stops it. Gives the offsets that were asked for.
+async fn listened(core: &Core, script: Vec<Reply>) -> (Vec<(String, Option<i64>)>, Result<(), RunError>) {
+    let calls = script.len() + 1;
+    let mut server = StandIn::start(script).await;
+    let (bot, stop) = (server.bot(ExactlyOnce::Probe), CancellationToken::new());
+    let stopped = stop.clone();
+    let (result, calls) = tokio::join!(bot.run(core, stop), async {
+        let calls = server.until_called(calls).await;
+        stopped.cancel();
+        calls
+    });
+    (calls.into_iter().map(|(name, body)| (name, body["offset"].as_i64())).collect(), result)
+}
+
+fn call(name: &str, offset: Option<i64>) -> (String, Option<i64>) {
+    (name.to_owned(), offset)
+}
+
+fn degraded_by(core: &Core) -> Vec<String> {
+    let states = core.states.lock().unwrap();
+    let reason = |state: &AccountState| match state {
+        AccountState::Degraded(reason) => Some(reason.clone()),
+        _ => None,
+    };
+    states.iter().filter_map(reason).collect()
+}
+
+#[tokio::test]
+async fn updates_are_confirmed_by_the_poll_after_they_are_stored() {
+    let core = Core { position: Some((6, Duration::ZERO)), ..Core::default() };
+    let (calls, result) = listened(&core, vec![me(), says(&[7, 8]), says(&[]), says(&[9])]).await;
+    let offsets = [Some(7), Some(9), Some(9), Some(10)];
+    let polls = offsets.map(|offset| call("getupdates", offset));
+    assert_eq!((calls[0].0.as_str(), &calls[1..]), ("getme", &polls[..]));
+    assert_eq!(result, Ok(()));
+    assert_eq!(core.accepted.into_inner().unwrap(), ["7", "8", "9"]);
+    assert_eq!(core.positions.into_inner().unwrap(), [8, 9]);
+    let states = core.states.into_inner().unwrap();
+    let ready = AccountState::Ready;
+    assert_eq!(states, [AccountState::Connecting, ready.clone(), ready.clone(), ready]);
+}
+
+#[tokio::test]
+async fn what_the_core_does_not_take_is_offered_again_before_the_next_poll() {
+    let core = Core { refusals: 3.into(), ..Core::default() };
+    let (calls, _) = listened(&core, vec![me(), says(&[7, 8])]).await;
+    assert_eq!(calls[1..], [call("getupdates", None), call("getupdates", Some(9))]);
+    assert_eq!(degraded_by(&core).len(), 3);
+    assert_eq!(core.states.into_inner().unwrap().pop(), Some(AccountState::Ready));
+    assert_eq!(core.accepted.into_inner().unwrap(), ["7", "8"]);
+    assert_eq!(core.positions.into_inner().unwrap(), [6, 8]);
+}
+
+#[tokio::test]
+async fn failures_that_pass_are_waited_out() {
+    let core = Core::default();
+    let flood = Reply::Error(429, "Too Many Requests: retry after 0", json!({"retry_after": 0}));
+    let other = "Conflict: terminated by other getUpdates request; make sure that only one bot runs";
+    let script = vec![
+        Reply::Html(502),
+        Reply::Drop,
+        me(),
+        Reply::Html(404),
+        Reply::Drop,
+        flood,
+        Reply::Error(409, other, json!({})),
+        Reply::Error(500, "Internal Server Error", json!({})),
+        says(&[7]),
+    ];
+    let (calls, result) = listened(&core, script).await;
+    assert_eq!(calls.last(), Some(&call("getupdates", Some(8))));
+    assert_eq!((degraded_by(&core).len(), result), (7, Ok(())));
+    assert!(degraded_by(&core)[5].starts_with("another program listens"), "{:?}", degraded_by(&core));
+    assert_eq!(core.accepted.into_inner().unwrap(), ["7"]);
+}
+
+#[tokio::test]
+async fn a_webhook_is_removed_once() {
+    let core = Core::default();
+    let active = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook first";
+    let conflict = Reply::Error(409, active, json!({}));
+    let script = vec![me(), conflict.clone(), Reply::Result(json!(true)), conflict, says(&[7])];
+    let (calls, _) = listened(&core, script).await;
+    let names: Vec<_> = calls.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["getme", "getupdates", "deletewebhook", "getupdates", "getupdates", "getupdates"]);
+    assert_eq!(degraded_by(&core).len(), 2);
+}
+
+#[tokio::test]
+async fn a_wrong_token_ends_the_account_and_says_where_to_set_it() {
+    for (script, calls) in [
+        (vec![Reply::Error(401, "Unauthorized", json!({}))], 1),
+        (vec![me(), says(&[]), Reply::Error(401, "Unauthorized", json!({}))], 3),
+    ] {
+        let core = Core::default();
+        let server = StandIn::start(script).await;
+        let error = server.bot(ExactlyOnce::Probe).run(&core, CancellationToken::new()).await.unwrap_err();
+        assert!(error.reason.contains("[channels.telegram.main]"), "{error}");
+        assert!(!error.reason.contains("SECRET"), "{error}");
+        assert_eq!(server.calls().len(), calls);
+        assert_eq!(core.states.into_inner().unwrap().pop(), Some(AccountState::Stopped(error.reason)));
+    }
+}
+
+#[test]
+fn an_offset_is_used_for_six_days() {
+    let day = Duration::from_secs(24 * 60 * 60);
+    let now = Instant::now();
+    let begun = |position| Cursor::new(position, now).offset(now);
+    assert_eq!(begun(None), None);
+    assert_eq!(begun(Some((7, 6 * day))), None);
+    assert_eq!(begun(Some((1 << 40, day))), None);
+    let mut cursor = Cursor::new(Some((7, 5 * day)), now);
+    assert_eq!((cursor.offset(now), cursor.offset(now + day)), (Some(8), None));
+    // numbers that begin anew may be lower
+    assert!(cursor.move_to(3, now + day));
+    assert_eq!(cursor.offset(now + 2 * day), Some(4));
+    assert!(!cursor.move_to(3, now + day));
+}
+
+#[test]
+fn pauses_double_up_to_the_longest() {
+    let mut pause = Pause::new(Backoff::default());
+    let pauses: Vec<_> = (0..8).map(|_| pause.next().as_secs()).collect();
+    assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
+    pause.reset();
+    assert_eq!(pause.next().as_secs(), 1);
+}
+
+#[tokio::test]
+async fn a_hung_poll_is_given_up() {
+    let mut server = StandIn::start([me(), Reply::Hang]).await;
+    let mut config = server.config(ExactlyOnce::Probe);
+    config.poll_timeout = Duration::from_secs(1);
+    config.limits.send_timeout = Duration::from_millis(200);
+    let (bot, core, stop) = (Telegram::new(config).unwrap(), Core::default(), CancellationToken::new());
+    let stopped = stop.clone();
+    let (result, calls) = tokio::join!(bot.run(&core, stop), async {
+        let calls = server.until_called(3).await;
+        stopped.cancel();
+        calls
+    });
+    assert_eq!((result, calls[2].0.as_str()), (Ok(()), "getupdates"));
+    assert!(degraded_by(&core)[0].starts_with("Telegram gave no usable answer"), "{:?}", degraded_by(&core));
+}

@@ -1,1 +1,0 @@
-//! Composition root: builds everything, returns one future, joins everything on shutdown.

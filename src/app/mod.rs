@@ -1,0 +1,183 @@
+//! Composition root: builds everything, returns one future, joins everything on shutdown.
+
+mod accounts;
+mod files;
+mod team;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use roundtable_contract::AccountId;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, Secret};
+use crate::engine::{Engine, Outlet, Settings};
+use crate::http::{self, Api};
+use crate::inbound::{Account, Edges, Front, States};
+use crate::local::Local;
+use crate::outbox::{Outbox, Way};
+use crate::routing::pairing;
+use crate::store::{Access, Store, people};
+use crate::time::SystemClock;
+use crate::tools::Tools;
+
+pub use files::{NodeFile, Running};
+
+/// How long an owner's code can be used, in milliseconds.
+const CODE_LIFE: i64 = 60 * 60 * 1000;
+
+/// A node, ready to run.
+pub struct App {
+    engine: Arc<Engine>,
+    outbox: Arc<Outbox>,
+    accounts: Vec<Account>,
+    api: Arc<Api>,
+    listener: TcpListener,
+    node_file: NodeFile,
+    owner_code: Option<String>,
+    drain: Duration,
+    writer: JoinHandle<()>,
+}
+
+impl App {
+    /// Opens the database, builds everything, and binds the HTTP address. Nothing is connected yet.
+    pub async fn start(config: Arc<Config>) -> anyhow::Result<Self> {
+        let clock = Arc::new(SystemClock::new());
+        let store_config = &config.store;
+        let (store, writer) =
+            Store::open(store_config.url.expose(), store_config.max_connections, Access::Node, clock).await?;
+        // Its end is awaited in `run`, when everything that could write is gone.
+        let writer = tokio::spawn(writer);
+        let listener = TcpListener::bind(config.http.listen)
+            .await
+            .with_context(|| format!("can't listen on {} (http.listen)", config.http.listen))?;
+        let token = files::token(&config)?;
+        let node_file = NodeFile::write(&config.node.data_dir, listener.local_addr()?)?;
+
+        let local = Arc::new(Local::new(store.clone()));
+        let channels = accounts::channels(&config, &local)?;
+        let rules = Arc::new(team::rules(&config));
+        let agents = Arc::new(team::agents(&config)?);
+        let outbox = Outbox::new(store.clone(), rules.clone(), channels.clone());
+        let outlet: Arc<dyn Outlet> = Arc::new(Way(outbox.clone()));
+        let settings = settings(&config);
+        let engine =
+            Engine::new(store.clone(), agents.clone(), Tools::built_in(), outlet.clone(), settings.clone());
+        let edges = Arc::new(Edges {
+            rules,
+            policies: accounts::policies(&config),
+            agents,
+            outlet: outlet.clone(),
+            channels: channels.iter().map(|channel| (channel.account().clone(), channel.clone())).collect(),
+        });
+        let states = Arc::new(States::default());
+        let front = Arc::new(Front::new(store.clone(), engine.clone(), edges.clone(), states.clone()));
+        let owner_code = owner_code(&store, &config).await?;
+        let accounts = channels
+            .into_iter()
+            .map(|channel| Account {
+                channel,
+                front: front.clone(),
+                outbox: outbox.clone(),
+                store: store.clone(),
+                node: settings.node.clone(),
+                lease: settings.lease,
+                renew: settings.renew,
+                poll: settings.poll,
+            })
+            .collect();
+        let drain = config.node.drain;
+        let api = Arc::new(Api { store, front, edges, local, outlet, states, token, config });
+        Ok(Self { engine, outbox, accounts, api, listener, node_file, owner_code, drain, writer })
+    }
+
+    /// Where the HTTP API listens.
+    pub fn address(&self) -> SocketAddr {
+        self.node_file.address()
+    }
+
+    /// What callers of the HTTP API must present.
+    pub fn token(&self) -> &Secret {
+        &self.api.token
+    }
+
+    /// The code that makes its sender an owner, while there is none.
+    pub fn owner_code(&self) -> Option<&str> {
+        self.owner_code.as_deref()
+    }
+
+    /// The accounts that will be connected.
+    pub fn accounts(&self) -> Vec<AccountId> {
+        self.accounts.iter().map(|account| account.channel.account().clone()).collect()
+    }
+
+    /// Works until `stop` fires, then drains: no new turns, running steps end or stay to be taken up again,
+    /// deliveries go out, within the configured time.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let Self { engine, outbox, accounts, api, listener, node_file, owner_code: _, drain, writer } = self;
+        let closed = CancellationToken::new();
+        let serve = http::serve(listener, api, closed.clone());
+        let work = async {
+            let connections =
+                futures::future::join_all(accounts.iter().map(|account| account.run(stop.clone())));
+            tokio::join!(engine.run(stop.clone()), connections);
+            let until = Instant::now() + drain;
+            engine.drained(left(until)).await;
+            outbox.drained(left(until)).await;
+            engine.release().await;
+            closed.cancel();
+        };
+        tokio::join!(serve, work);
+        drop((engine, outbox, accounts, node_file));
+        // Everything that holds the store is gone: the writer ends when it has written all.
+        if tokio::time::timeout(Duration::from_secs(5), writer).await.is_err() {
+            tracing::warn!("the database was not closed in time; nothing that was confirmed is lost");
+        }
+        Ok(())
+    }
+}
+
+fn left(until: Instant) -> Duration {
+    until.saturating_duration_since(Instant::now())
+}
+
+fn settings(config: &Config) -> Settings {
+    let node = &config.node;
+    let name = node.name.as_deref().unwrap_or("node");
+    Settings {
+        // Every start is another node: what an earlier process of this name held is not ours.
+        node: format!("{name}-{}", uuid::Uuid::now_v7().simple()),
+        lease: node.lease,
+        renew: node.renew,
+        poll: node.poll,
+        max_turns: usize::try_from(node.max_turns).unwrap_or(usize::MAX),
+    }
+}
+
+/// Makes a code when there is an account that could need one and nobody owns the bot.
+async fn owner_code(store: &Store, config: &Config) -> anyhow::Result<Option<String>> {
+    if !config.channels.telegram.values().any(|account| account.enabled && account.owners.is_empty()) {
+        return Ok(None);
+    }
+    new_owner_code(store).await
+}
+
+/// Stores a new owner's code and returns it as it is shown; `None`: somebody owns the bot already.
+pub async fn new_owner_code(store: &Store) -> anyhow::Result<Option<String>> {
+    let random = uuid::Uuid::new_v4().into_bytes();
+    let mut seed = [0; 8];
+    seed.copy_from_slice(&random[8..]);
+    let shown = pairing::make_code(seed);
+    let code = people::NewCode { code: pairing::normalise_code(&shown), life: CODE_LIFE };
+    let counts = store.commit(code).await.context("the owner's code can't be stored")?;
+    Ok(counts.then_some(shown))
+}
+
+/// Whether the configuration connects any platform beside the local channel.
+pub fn has_platform(config: &Config) -> bool {
+    config.channels.telegram.values().any(|account| account.enabled)
+}

@@ -1,0 +1,105 @@
+//! From the configuration to the team and the rules that call it.
+
+use anyhow::Context as _;
+use secrecy::SecretString;
+
+use crate::agents::{Agent, Agents, QueueMode};
+use crate::config::{self, Config};
+use crate::models::{ModelSpec, Models, Prices, Provider, RetryPolicy, http_client, system_jitter};
+use crate::routing::{Binding, KnownAgent, Mention, Rules};
+
+pub(super) fn rules(config: &Config) -> Rules {
+    Rules {
+        bindings: config.bindings.iter().map(binding).collect(),
+        default_agent: config.default_agent().map(|(id, _)| id.to_owned()).unwrap_or_default(),
+        agents: config
+            .agents
+            .iter()
+            .map(|(id, agent)| KnownAgent {
+                id: id.clone(),
+                name: agent.name.clone(),
+                aliases: agent.aliases.clone(),
+            })
+            .collect(),
+    }
+}
+
+fn binding(binding: &config::Binding) -> Binding {
+    let config::Binding { agents, channel, account, guild, chat, thread, user, role, mention } =
+        binding.clone();
+    let mention = match mention {
+        config::Mention::Required => Mention::Required,
+        config::Mention::Always => Mention::Always,
+    };
+    Binding { agents, channel, account, guild, chat, thread, user, role, mention }
+}
+
+pub(super) fn agents(config: &Config) -> anyhow::Result<Agents> {
+    let models = models(config)?;
+    let team = config
+        .agents
+        .iter()
+        .map(|(id, agent)| {
+            let model = models
+                .get(&agent.model)
+                .with_context(|| format!("agents.{id}.model names `{}`, which is no model", agent.model))?;
+            let millis = agent.turn_timeout.as_millis();
+            Ok(Agent {
+                id: id.clone(),
+                name: agent.name.clone(),
+                soul: agent.soul.clone(),
+                model,
+                tools: agent.tools.clone(),
+                deny: agent.deny.clone(),
+                queue: match agent.queue {
+                    config::Queue::Steer => QueueMode::Steer,
+                    config::Queue::Followup => QueueMode::Followup,
+                },
+                max_turns: i64::from(agent.max_turns),
+                turn_timeout: i64::try_from(millis).unwrap_or(i64::MAX / 4),
+                inbox_cap: i64::from(agent.inbox_cap),
+            })
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(Agents::new(team))
+}
+
+fn models(config: &Config) -> anyhow::Result<Models> {
+    let http = http_client().context("the HTTP client for models can't be made")?;
+    let specs = config.models.iter().map(|(id, model)| (spec(id, model), model.fallback.clone())).collect();
+    let retries = config.models.values().map(|model| model.retries).max().unwrap_or(0);
+    let policy = RetryPolicy { attempts: retries + 1, ..RetryPolicy::default() };
+    Ok(Models::build(specs, &http, policy, &system_jitter())?)
+}
+
+fn spec(id: &str, model: &config::Model) -> ModelSpec {
+    let provider = match model.provider {
+        config::Provider::Anthropic => Provider::Anthropic,
+        config::Provider::OpenAi | config::Provider::OpenAiCompatible => Provider::OpenAi,
+        config::Provider::Gemini => Provider::Gemini,
+        config::Provider::Ollama => Provider::Ollama,
+        config::Provider::OpenRouter => Provider::OpenRouter,
+        config::Provider::Demo => Provider::Demo,
+    };
+    ModelSpec {
+        id: id.to_owned(),
+        provider,
+        model: model.model.clone(),
+        api_key: model.api_key.clone().map(SecretString::from),
+        base_url: model.base_url.as_ref().map(ToString::to_string),
+        window: model.window,
+        max_output_tokens: Some(model.max_output_tokens),
+        prices: model.prices.map(|prices| prices_of(model.provider, prices)),
+        timeout: model.timeout,
+    }
+}
+
+/// What a token from the provider's cache costs is not in the configuration: a tenth at Anthropic and
+/// Google, a quarter at the others at most (their price lists, 2026).
+fn prices_of(provider: config::Provider, prices: config::Prices) -> Prices {
+    let cached_fraction = match provider {
+        config::Provider::Anthropic | config::Provider::Gemini => 0.1,
+        _ => 0.25,
+    };
+    Prices { input: prices.input, output: prices.output, cached_fraction }
+}

@@ -1,0 +1,83 @@
+//! The model that is there without a key: deterministic, offline, and it says so.
+//!
+//! It reads a request as a [`Scene`] and asks its [`roles`] in turn what they would do; the first that
+//! has a cue acts. A new role (a manager that spawns, a coder that reports) is one more function there.
+
+mod roles;
+mod scene;
+
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use serde_json::Value;
+
+use self::scene::Scene;
+use super::{Answer, Completion, ModelClient, ModelError, ModelEvent, Request, ToolCall, Usage, tokens};
+
+/// The offline model. The same request always gets the same answer, at once and free of charge.
+#[derive(Debug, Clone)]
+pub struct Demo {
+    window: u32,
+}
+
+/// What a role does in a scene.
+#[derive(Debug, Clone, PartialEq)]
+enum Act {
+    /// Answers.
+    Say(String),
+    /// Calls a tool that the request offers.
+    Call { tool: &'static str, arguments: Value },
+}
+
+/// Said once, at the start of a conversation.
+const INTRODUCTION: &str = "I am the demo model: offline, and with a few scripted answers instead of a mind. \
+     For a real one set ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY or OPENROUTER_API_KEY and start again.";
+
+impl Demo {
+    /// A demo model that pretends to have `window` tokens of context.
+    pub fn new(window: u32) -> Self {
+        Self { window }
+    }
+}
+
+impl ModelClient for Demo {
+    fn stream(&self, request: Request) -> BoxStream<'static, Result<ModelEvent, ModelError>> {
+        let answer = play(&request);
+        let usage = Usage {
+            input: tokens::of_request(&request),
+            cached: 0,
+            output: tokens::of_answer(&answer),
+            cost_micros: Some(0),
+        };
+        let words: Vec<_> =
+            answer.text.split_inclusive(' ').map(|word| Ok(ModelEvent::Text(word.into()))).collect();
+        let end = ModelEvent::End(Completion { answer, usage, model: self.name().into() });
+        stream::iter(words).chain(stream::iter([Ok(end)])).boxed()
+    }
+
+    fn name(&self) -> &str {
+        "demo"
+    }
+
+    fn window(&self) -> u32 {
+        self.window
+    }
+}
+
+/// The whole answer to a request.
+fn play(request: &Request) -> Answer {
+    let scene = Scene::of(request);
+    match roles::act(&scene) {
+        Act::Say(text) if scene.opening => {
+            Answer { text: format!("{INTRODUCTION}\n\n{text}"), ..Answer::default() }
+        }
+        Act::Say(text) => Answer { text, ..Answer::default() },
+        Act::Call { tool, arguments } => {
+            // Unique within the conversation, and the same for the same request.
+            let id = format!("demo_{}", request.messages.len());
+            Answer { calls: vec![ToolCall { id, name: tool.into(), arguments }], ..Answer::default() }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

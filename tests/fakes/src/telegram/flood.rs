@@ -1,0 +1,140 @@
+//! Flood control: token buckets, and penalty windows in which a correct client stays silent.
+
+use std::collections::HashMap;
+
+/// Limits. The real numbers are observed, not promised: [`Flood::real`].
+#[derive(Debug, Clone)]
+pub struct Flood {
+    /// Messages a second in one chat.
+    pub chat_per_second: f64,
+    /// How many may come at once in a chat that was quiet.
+    pub chat_burst: f64,
+    /// Messages a minute in one group.
+    pub group_per_minute: f64,
+    /// Messages a second over all chats of a bot.
+    pub total_per_second: f64,
+    /// Seconds to stay silent after going over a limit.
+    pub penalty: u64,
+}
+
+impl Flood {
+    /// What Telegram is seen to do.
+    pub fn real() -> Self {
+        Self {
+            chat_per_second: 1.0,
+            chat_burst: 5.0,
+            group_per_minute: 20.0,
+            total_per_second: 30.0,
+            penalty: 5,
+        }
+    }
+}
+
+/// The kind of limit that a bucket belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Scope {
+    Chat(i64),
+    Group(i64),
+    Bot,
+}
+
+#[derive(Debug)]
+struct Bucket {
+    tokens: f64,
+    at_ms: u64,
+}
+
+impl Bucket {
+    fn take(&mut self, per_second: f64, size: f64, now_ms: u64) -> bool {
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds since the last call are few")]
+        let seconds = now_ms.saturating_sub(self.at_ms) as f64 / 1000.0;
+        self.tokens = (self.tokens + seconds * per_second).min(size);
+        self.at_ms = now_ms;
+        let enough = self.tokens >= 1.0;
+        if enough {
+            self.tokens -= 1.0;
+        }
+        enough
+    }
+}
+
+/// What a call finds.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It may pass.
+    Pass,
+    /// It goes over a limit: a window of so many seconds begins.
+    Over(u64),
+    /// It comes inside a window, which begins anew: the client did not wait. So many milliseconds were left.
+    Early { again: u64, left_ms: u64 },
+}
+
+/// The state of all limits.
+#[derive(Debug, Default)]
+pub(crate) struct Floods {
+    buckets: HashMap<(i64, Scope), Bucket>,
+    /// End of the window and its length in seconds, by bot and chat.
+    windows: HashMap<(i64, i64), (u64, u64)>,
+}
+
+impl Floods {
+    /// Opens a window of `seconds` for a bot's calls to a chat.
+    pub fn penalise(&mut self, bot: i64, chat: i64, seconds: u64, now_ms: u64) {
+        self.windows.insert((bot, chat), (now_ms + seconds * 1000, seconds));
+    }
+
+    /// Counts a call of `bot` to `chat` (groups are negative) against the limits.
+    pub fn charge(&mut self, limits: Option<&Flood>, bot: i64, chat: i64, now_ms: u64) -> Verdict {
+        if let Some((end, seconds)) = self.windows.get(&(bot, chat)).copied() {
+            if now_ms < end {
+                self.penalise(bot, chat, seconds, now_ms);
+                return Verdict::Early { again: seconds, left_ms: end - now_ms };
+            }
+            self.windows.remove(&(bot, chat));
+        }
+        let Some(limits) = limits else { return Verdict::Pass };
+        let group =
+            (chat < 0).then(|| (Scope::Group(chat), limits.group_per_minute / 60.0, limits.group_per_minute));
+        let all = [
+            Some((Scope::Bot, limits.total_per_second, limits.total_per_second)),
+            Some((Scope::Chat(chat), limits.chat_per_second, limits.chat_burst)),
+            group,
+        ];
+        for (scope, per_second, size) in all.into_iter().flatten() {
+            let full = Bucket { tokens: size, at_ms: now_ms };
+            let bucket = self.buckets.entry((bot, scope)).or_insert(full);
+            if !bucket.take(per_second, size, now_ms) {
+                self.penalise(bot, chat, limits.penalty, now_ms);
+                return Verdict::Over(limits.penalty);
+            }
+        }
+        Verdict::Pass
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn going_over_opens_a_window_that_an_early_call_prolongs() {
+        let limits = Flood { penalty: 2, ..Flood::real() };
+        let mut floods = Floods::default();
+        let mut charge = |now| floods.charge(Some(&limits), 1, 7, now);
+        for _ in 0..5 {
+            assert_eq!(charge(0), Verdict::Pass);
+        }
+        assert_eq!(charge(10), Verdict::Over(2));
+        assert_eq!(charge(1_010), Verdict::Early { again: 2, left_ms: 1_000 });
+        assert_eq!(charge(3_009), Verdict::Early { again: 2, left_ms: 1 });
+        assert_eq!(charge(5_010), Verdict::Pass);
+    }
+
+    #[test]
+    fn groups_have_twenty_a_minute() {
+        let limits = Flood { chat_burst: 100.0, total_per_second: 100.0, ..Flood::real() };
+        let mut floods = Floods::default();
+        let passed = (0..30).filter(|_| floods.charge(Some(&limits), 1, -7, 0) == Verdict::Pass).count();
+        assert_eq!(passed, 20);
+    }
+}

@@ -1,0 +1,260 @@
+//! What Telegram does to text: normalisation, entities in UTF-16 units, what it finds by itself. Pure.
+
+use serde_json::{Value, json};
+
+/// The longest message text, in code points after normalisation.
+pub(crate) const MAX_TEXT: usize = 4096;
+/// The longest caption, in code points.
+pub(crate) const MAX_CAPTION: usize = 1024;
+/// Entities beyond this number are ignored.
+const MAX_ENTITIES: usize = 100;
+/// Texts are cut near this many bytes before anything else looks at them.
+const MAX_BYTES: usize = 35_000;
+/// The kinds of entities that a bot may send.
+const SENDABLE: &[&str] = &[
+    "mention",
+    "hashtag",
+    "cashtag",
+    "bot_command",
+    "url",
+    "email",
+    "phone_number",
+    "bold",
+    "italic",
+    "underline",
+    "strikethrough",
+    "spoiler",
+    "blockquote",
+    "expandable_blockquote",
+    "code",
+    "pre",
+    "text_link",
+    "text_mention",
+    "custom_emoji",
+    "date_time",
+];
+
+/// A text as it is stored.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Formatted {
+    /// The normalised text.
+    pub text: String,
+    /// Its entities by offset; offsets and lengths count UTF-16 units.
+    pub entities: Vec<Value>,
+    /// What a correct client would not have sent.
+    pub violations: Vec<String>,
+}
+
+/// Length in UTF-16 units.
+pub(crate) fn utf16_len(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+/// Normalises `text` and moves the given entities along; wrong entities are dropped (as the real server does) and named.
+pub(crate) fn format(text: &str, entities: &[Value]) -> Formatted {
+    let mut violations = Vec::new();
+    let cleaned = Cleaned::new(text);
+    let mut kept: Vec<Value> = entities
+        .iter()
+        .take(MAX_ENTITIES)
+        .filter_map(|entity| match checked(entity, &cleaned.moved) {
+            Ok((start, end)) if start < end => Some(resized(entity, start, end)),
+            Ok(_emptied) => None,
+            Err(problem) => {
+                violations.push(problem);
+                None
+            }
+        })
+        .collect();
+    kept.extend(detect(&cleaned.text, &kept));
+    kept.sort_by_key(|entity| entity["offset"].as_u64());
+    Formatted { text: cleaned.text, entities: kept, violations }
+}
+
+/// Text after cleaning, with the way from old UTF-16 offsets to new ones (`None` inside a surrogate pair).
+struct Cleaned {
+    text: String,
+    moved: Vec<Option<usize>>,
+}
+
+impl Cleaned {
+    fn new(text: &str) -> Self {
+        let mut cleaned = String::with_capacity(text.len());
+        let mut moved = Vec::with_capacity(text.len() + 1);
+        let mut units = 0;
+        for old in text.chars() {
+            moved.push(Some(units));
+            if old.len_utf16() == 2 {
+                moved.push(None);
+            }
+            if let Some(new) = clean(old).filter(|_| cleaned.len() < MAX_BYTES) {
+                cleaned.push(new);
+                units += new.len_utf16();
+            }
+        }
+        moved.push(Some(units));
+        let start = utf16_len(cleaned.as_str()) - utf16_len(cleaned.trim_start());
+        let text = cleaned.trim().to_owned();
+        let end = utf16_len(&text);
+        for place in moved.iter_mut().flatten() {
+            *place = place.saturating_sub(start).min(end);
+        }
+        Self { text, moved }
+    }
+}
+
+fn clean(c: char) -> Option<char> {
+    match c {
+        '\r' | '\u{2028}'..='\u{202e}' | '\u{333}' | '\u{33f}' | '\u{30a}' => None,
+        '\n' => Some('\n'),
+        c if c < ' ' => Some(' '),
+        c => Some(c),
+    }
+}
+
+fn checked(entity: &Value, moved: &[Option<usize>]) -> Result<(usize, usize), String> {
+    let kind = entity["type"].as_str().unwrap_or_default();
+    if !SENDABLE.contains(&kind) {
+        return Err(format!("entity of unknown type: {entity}"));
+    }
+    let number = |field: &str| entity[field].as_u64().and_then(|n| usize::try_from(n).ok());
+    let (Some(offset), Some(length)) = (number("offset"), number("length")) else {
+        return Err(format!("entity without offset or length: {entity}"));
+    };
+    let place = |at: usize| match moved.get(at) {
+        None => Err(format!("entity outside the text ({} units): {entity}", moved.len() - 1)),
+        Some(None) => Err(format!("entity cuts a surrogate pair: {entity}")),
+        Some(Some(place)) => Ok(*place),
+    };
+    Ok((place(offset)?, place(offset.saturating_add(length))?))
+}
+
+fn resized(entity: &Value, start: usize, end: usize) -> Value {
+    let mut entity = entity.clone();
+    entity["offset"] = json!(start);
+    entity["length"] = json!(end - start);
+    entity
+}
+
+/// The mentions, commands and addresses that the server finds by itself, outside the given code and links.
+pub(crate) fn detect(text: &str, given: &[Value]) -> Vec<Value> {
+    let covered = |start: usize, end: usize| {
+        given.iter().any(|entity| {
+            let from = entity["offset"].as_u64().unwrap_or(0);
+            let to = from + entity["length"].as_u64().unwrap_or(0);
+            from < end as u64 && (start as u64) < to && !is_decoration(entity)
+        })
+    };
+    let mut found = Vec::new();
+    let mut units = 0;
+    let mut skip_to = 0;
+    let mut before = None;
+    for (at, c) in text.char_indices() {
+        if at >= skip_to
+            && let Some((kind, bytes)) = starts_here(before, &text[at..])
+        {
+            skip_to = at + bytes;
+            let end = units + utf16_len(&text[at..skip_to]);
+            if !covered(units, end) {
+                found.push(json!({"type": kind, "offset": units, "length": end - units}));
+            }
+        }
+        units += c.len_utf16();
+        before = Some(c);
+    }
+    found
+}
+
+/// Bold and the like do not keep a name inside them from becoming a mention.
+fn is_decoration(entity: &Value) -> bool {
+    matches!(
+        entity["type"].as_str(),
+        Some(
+            "bold"
+                | "italic"
+                | "underline"
+                | "strikethrough"
+                | "spoiler"
+                | "blockquote"
+                | "expandable_blockquote"
+        )
+    )
+}
+
+fn starts_here(before: Option<char>, rest: &str) -> Option<(&'static str, usize)> {
+    let word =
+        |text: &str| text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(text.len());
+    let joined = before.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    if let Some(name) = rest.strip_prefix('@') {
+        let length = word(name);
+        return (!joined && (3..=32).contains(&length)).then_some(("mention", 1 + length));
+    }
+    if let Some(name) = rest.strip_prefix('/') {
+        let length = word(name);
+        if joined || matches!(before, Some('/' | '<' | '>')) || !(1..=64).contains(&length) {
+            return None;
+        }
+        let bot = name[length..].strip_prefix('@').map_or(0, word);
+        return Some(("bot_command", 1 + length + if bot >= 3 { 1 + bot } else { 0 }));
+    }
+    if !joined && (rest.starts_with("http://") || rest.starts_with("https://")) {
+        return Some(("url", rest.find(char::is_whitespace).unwrap_or(rest.len())));
+    }
+    None
+}
+
+/// What a person's app makes of typed text: back-ticks become code, the rest is left to [`detect`].
+pub(crate) fn typed(text: &str) -> (String, Vec<Value>) {
+    let (mut plain, mut entities, mut rest) = (String::new(), Vec::new(), text);
+    while let Some(open) = rest.find('`') {
+        let fence = if rest[open..].starts_with("```") { "```" } else { "`" };
+        let inside = &rest[open + fence.len()..];
+        let Some(close) = inside.find(fence).filter(|close| *close > 0) else { break };
+        plain.push_str(&rest[..open]);
+        let kind = if fence == "`" { "code" } else { "pre" };
+        let code = &inside[..close];
+        entities.push(json!({"type": kind, "offset": utf16_len(&plain), "length": utf16_len(code)}));
+        plain.push_str(code);
+        rest = &inside[close + fence.len()..];
+    }
+    plain.push_str(rest);
+    entities.extend(detect(&plain, &entities));
+    entities.sort_by_key(|entity| entity["offset"].as_u64());
+    (plain, entities)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn normalising_moves_entities_with_their_text() {
+        let bold = json!({"type": "bold", "offset": 4, "length": 5});
+        let formatted = format(" \u{1f600}\tab\r\u{202e}c \n", std::slice::from_ref(&bold));
+        assert_eq!(formatted.text, "\u{1f600} abc");
+        assert_eq!(formatted.entities, [json!({"type": "bold", "offset": 3, "length": 3})]);
+        assert_eq!(formatted.violations, Vec::<String>::new());
+    }
+
+    #[test]
+    fn entities_that_cut_a_character_or_leave_the_text_are_violations() {
+        let bad = [(0, 1), (1, 1), (0, 4)].map(|(o, l)| json!({"type": "bold", "offset": o, "length": l}));
+        let formatted = format("\u{1f600}x", &bad);
+        assert_eq!(formatted.entities, Vec::<Value>::new());
+        assert_eq!(formatted.violations.len(), 3);
+    }
+
+    #[test]
+    fn mentions_are_found_but_not_in_code() {
+        let (plain, entities) = typed("/ask@team_bot `@ann` @bob a@example.org");
+        assert_eq!(plain, "/ask@team_bot @ann @bob a@example.org");
+        assert_eq!(
+            entities,
+            [
+                json!({"type": "bot_command", "offset": 0, "length": 13}),
+                json!({"type": "code", "offset": 14, "length": 4}),
+                json!({"type": "mention", "offset": 19, "length": 4}),
+            ]
+        );
+    }
+}

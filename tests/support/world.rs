@@ -1,0 +1,164 @@
+//! A world to test in: a Telegram server, a model server, and a node of the program between them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use roundtable::app::App;
+use roundtable::config::{self, Sources};
+use roundtable_fakes::{ModelFake, TelegramFake};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Short times, so that nothing in a test waits for a lease or a time-out of real life.
+const NODE: &str = r#"
+[node]
+lease = "600ms"
+renew = "150ms"
+poll = "100ms"
+drain = "5s"
+[http]
+listen = "127.0.0.1:0"
+"#;
+
+/// How a world begins.
+pub struct Setting {
+    database: Option<String>,
+    telegram: String,
+    more: String,
+}
+
+impl Setting {
+    /// The database to use instead of a fresh SQLite file.
+    pub fn on(mut self, url: impl Into<String>) -> Self {
+        self.database = Some(url.into());
+        self
+    }
+
+    /// Lines of the `[channels.telegram.main]` table, instead of `dm = "open"` and every group.
+    pub fn telegram(mut self, lines: &str) -> Self {
+        lines.clone_into(&mut self.telegram);
+        self
+    }
+
+    /// More of the configuration file.
+    pub fn config(mut self, text: &str) -> Self {
+        self.more.push_str(text);
+        self
+    }
+
+    /// Starts the fakes and, in this process, the node.
+    pub async fn start(self) -> World {
+        let mut world = self.without_node().await;
+        world.start_node().await;
+        world
+    }
+
+    /// Starts the fakes only.
+    pub async fn without_node(self) -> World {
+        let telegram = TelegramFake::start().await.expect("the Telegram fake starts");
+        let model = ModelFake::start().await.expect("the model fake starts");
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let file = dir.path().join("roundtable.toml");
+        let data = dir.path().join("data");
+        let url = self.database.unwrap_or_else(|| format!("sqlite:{}", data.join("roundtable.db").display()));
+        let node = NODE.replacen("[node]", &format!("[node]\ndata_dir = {:?}", data.display()), 1);
+        let text = format!(
+            "{node}\n[store]\nurl = {url:?}\n\
+             [models.main]\nprovider = \"openai\"\nmodel = \"fake\"\napi_key = \"env:MODEL_KEY\"\n\
+             base_url = {:?}\nretries = 0\n\
+             [channels.telegram.main]\ntoken = \"env:TELEGRAM_BOT_TOKEN\"\napi_url = {:?}\n{}\n{}",
+            model.url(),
+            telegram.url(),
+            self.telegram,
+            self.more,
+        );
+        std::fs::write(&file, text).expect("the configuration can be written");
+        let env = BTreeMap::from([
+            ("TELEGRAM_BOT_TOKEN".to_owned(), telegram.token()),
+            ("MODEL_KEY".to_owned(), "sk-test".to_owned()),
+        ]);
+        World { telegram, model, env, file, dir, node: None }
+    }
+}
+
+/// The fakes, and the node between them.
+pub struct World {
+    /// The Telegram server.
+    pub telegram: TelegramFake,
+    /// The model server.
+    pub model: ModelFake,
+    /// The environment of the node.
+    pub env: BTreeMap<String, String>,
+    /// Its configuration file.
+    pub file: PathBuf,
+    dir: TempDir,
+    node: Option<Node>,
+}
+
+struct Node {
+    stop: CancellationToken,
+    work: JoinHandle<anyhow::Result<()>>,
+    owner_code: Option<String>,
+}
+
+impl World {
+    /// A world with private chats open to everyone and every group allowed.
+    pub fn setting() -> Setting {
+        let telegram = "dm = \"open\"\ngroups = [\"*\"]\n\
+                        limits = { chat_per_second = 0, group_per_minute = 0, total_per_second = 0 }\n\
+                        poll_timeout = \"2s\"\nsend_timeout = \"700ms\"";
+        Setting { database: None, telegram: telegram.to_owned(), more: String::new() }
+    }
+
+    /// The usual world.
+    pub async fn start() -> Self {
+        Self::setting().start().await
+    }
+
+    /// Where the world keeps its files.
+    pub fn folder(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Starts a node in this process.
+    pub async fn start_node(&mut self) {
+        let sources = Sources {
+            file: Some(self.file.clone()),
+            cwd: self.dir.path().to_owned(),
+            user_dir: None,
+            env: self.env.clone(),
+        };
+        let config = config::load(&sources).unwrap_or_else(|report| panic!("{report}")).config;
+        let app = App::start(Arc::new(config)).await.expect("the node starts");
+        let stop = CancellationToken::new();
+        let owner_code = app.owner_code().map(str::to_owned);
+        let work = tokio::spawn(app.run(stop.clone()));
+        self.node = Some(Node { stop, work, owner_code });
+    }
+
+    /// The code that the node showed at its start.
+    pub fn owner_code(&self) -> Option<&str> {
+        self.node.as_ref()?.owner_code.as_deref()
+    }
+
+    /// Stops the node as a signal does and waits until it has drained.
+    pub async fn stop_node(&mut self) {
+        let Some(node) = self.node.take() else { return };
+        node.stop.cancel();
+        let ended = tokio::time::timeout(Duration::from_secs(10), node.work).await;
+        ended
+            .expect("the node drains in time")
+            .expect("the node does not panic")
+            .expect("the node ends well");
+    }
+
+    /// Ends the world: nothing the bot said may be unread, and nothing it did may be against the rules.
+    pub async fn end(mut self) {
+        self.stop_node().await;
+        self.telegram.finish().expect("Telegram saw nothing wrong");
+        self.model.finish().expect("the model saw nothing wrong");
+    }
+}
