@@ -153,6 +153,22 @@ fn the_check_of_a_change_is_the_readme_s_test_command() {
 }
 
 #[test]
+fn every_transaction_is_in_the_table_of_transactions() {
+    let map = text("ARCHITECTURE.md");
+    let mut names = 0;
+    for source in sources(|name| name.starts_with("src/") && rust(name)) {
+        for (number, line) in source.code() {
+            let Some(name) = line.strip_prefix("const NAME: &'static str = \"") else { continue };
+            let name = name.trim_end_matches("\";");
+            names += 1;
+            let row = format!("| `{name}` |");
+            assert!(map.lines().any(|line| line.starts_with(&row)), "{}:{number}: `{name}`", source.path);
+        }
+    }
+    assert!(names > 10);
+}
+
+#[test]
 fn the_policy_on_dependencies_is_readable_and_says_what_it_must() {
     let policy: toml::Table = text("deny.toml").parse().expect("deny.toml is TOML");
     let banned = policy["bans"]["deny"].as_array().expect("a list");

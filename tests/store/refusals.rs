@@ -117,9 +117,8 @@ async fn a_look_at_what_is_not_there_or_empty() {
 #[tokio::test]
 async fn a_postgresql_without_the_database() {
     let Some(server) = postgres() else { return };
-    assert_eq!(
-        refusal(&server.url("none"), Access::Node).await,
-        "PostgreSQL can't be reached: error returned from database: database \"none\" does not exist. Check \
-         store.url and that the server runs."
-    );
+    let why = refusal(&server.url("none"), Access::Node).await;
+    let said = ["PostgreSQL can't be reached: ", "database \"none\" does not exist"];
+    assert!(said.iter().all(|words| why.contains(words)), "{why}");
+    assert!(why.ends_with("Check store.url and that the server runs."), "{why}");
 }

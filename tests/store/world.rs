@@ -117,7 +117,7 @@ impl World {
             Arc::new(Rules { bindings: Vec::new(), default_agent: "manager".into(), agents: vec![manager] });
         let channel: Arc<dyn Channel> = Arc::new(Local::new(store.clone()));
         let outbox = Outbox::new(store.clone(), rules.clone(), [channel.clone()]);
-        let outlet = Arc::new(Way(outbox.clone()));
+        let outlet = Arc::new(Way(outbox));
         let settings = Settings {
             node: claimant(node).node,
             lease: Duration::from_millis(LEASE.unsigned_abs()),
@@ -134,7 +134,7 @@ impl World {
             outlet,
             channels: HashMap::from([(local::account(), channel)]),
         });
-        Front::new(store, engine, outbox, edges, Arc::new(States::default()))
+        Front::new(store, engine, edges, Arc::new(States::default()))
     }
 
     /// The answer to a question that both databases understand, on a connection of its own.
