@@ -1,7 +1,5 @@
 //! What all tests share.
 
 pub mod databases;
-#[path = "../../xtask/src/find_postgres.rs"]
-pub mod find_postgres;
 pub mod postgres;
 pub mod world;
