@@ -1,3 +1,4 @@
-//! What all tests share.
+//! What the tests share.
 
+pub mod requests;
 pub mod world;
