@@ -10,13 +10,16 @@ use super::command::{self, Done};
 use super::{Edges, merge};
 use crate::engine::claim_next;
 use crate::phrases;
-use crate::routing::{self, Admission, Decision, Facts, Outcome, Target, Trace};
+use crate::routing::{self, Admission, Decision, Facts, Notice, Outcome, Target, Trace};
 use crate::store::conversations::{self, Place};
 use crate::store::deliveries::{self, NewAnswer};
 use crate::store::inbox::{self, Body, ItemKind, NewItem, Quoted};
 use crate::store::sessions::{self, Kind, NewSession, Session};
 use crate::store::turns::{Claimant, Turn};
-use crate::store::{StoreError, Transaction, Tx, events, messages, people};
+use crate::store::{StoreError, Transaction, Tx, events, hints, messages, people};
+
+/// Messages that another bot may send us in a minute.
+const BOT_MESSAGES: u32 = 20;
 
 /// T1 for one message.
 pub struct Accept {
@@ -73,14 +76,7 @@ impl Accept {
     async fn look_up(&self, tx: &mut Tx<'_>, place: &Place) -> Result<people::Facts, StoreError> {
         let message = &self.message;
         let answered = message.reply_to.as_ref().filter(|quote| quote.ours).and_then(|quote| quote.id);
-        let mut known = people::facts(
-            tx,
-            &message.conversation.account,
-            &message.sender.id,
-            &message.conversation.chat,
-            answered.map(|id| (place.space_id, id)),
-        )
-        .await?;
+        let mut known = people::facts(tx, place, &message.sender.id, answered).await?;
         if answered.is_some() && known.reply_session.is_none() {
             // A message of ours that can be answered and has no number yet is the one on its way.
             known.reply_session = deliveries::session_in_flight(tx, place.id).await?;
@@ -105,7 +101,17 @@ impl Accept {
         match &decision.outcome {
             Outcome::Ignore | Outcome::Ambient => {}
             Outcome::Say(notice) => {
-                self.say(tx, place, "notice", notice.to_string(), &mut accepted).await?;
+                let hint = match notice {
+                    Notice::Unpaired { .. } => Some("unpaired"),
+                    Notice::NearMiss { .. } => Some("near miss"),
+                    Notice::UnknownCommand { .. } | Notice::Usage { .. } => None,
+                };
+                if match hint {
+                    Some(hint) => hints::say(tx, place.id, hint).await?,
+                    None => true,
+                } {
+                    self.say(tx, place, "notice", notice.to_string(), &mut accepted).await?;
+                }
             }
             Outcome::Command(command) => {
                 let owner = known.owner || self.edges.owns(&self.message);
@@ -116,6 +122,12 @@ impl Accept {
                     self.say(tx, place, "command", text, &mut accepted).await?;
                 }
             }
+            Outcome::Deliver(_) if self.is_busy_bot(tx, place).await? => {
+                if hints::say(tx, place.id, "busy bot").await? {
+                    let text = phrases::bot_paused(&sender.name, BOT_MESSAGES);
+                    self.say(tx, place, "bot", text, &mut accepted).await?;
+                }
+            }
             Outcome::Deliver(targets) => {
                 for target in targets {
                     self.deliver(tx, place, target, &mut accepted).await?;
@@ -123,6 +135,17 @@ impl Accept {
             }
         }
         Ok(accepted)
+    }
+
+    /// Two bots that answer each other would never end: one is heard so many times a minute and no more.
+    async fn is_busy_bot(&self, tx: &mut Tx<'_>, place: &Place) -> Result<bool, StoreError> {
+        let sender = &self.message.sender;
+        if !sender.is_bot {
+            return Ok(false);
+        }
+        let since = tx.now() - 60_000;
+        let heard = inbox::count_of_sender(tx, place.id, sender.id.as_str(), since).await?;
+        Ok(heard >= i64::from(BOT_MESSAGES))
     }
 
     async fn deliver(
@@ -283,6 +306,7 @@ impl Edges {
             group_allowed: known.chat_allowed,
             owners_exist: known.owners_exist,
             code_open: known.code_open,
+            hinted: known.hinted,
             reply_session: known.reply_session,
             ..Facts::default()
         };

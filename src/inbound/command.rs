@@ -4,8 +4,8 @@ use roundtable_contract::{ChatKind, Message};
 
 use super::Edges;
 use crate::control::{self, Stopped};
-use crate::phrases::{self, Standing};
-use crate::routing::{Command, Stop};
+use crate::phrases;
+use crate::routing::{Command, Standing, Stop};
 use crate::store::conversations::Place;
 use crate::store::{StoreError, Tx, people, sessions};
 

@@ -223,6 +223,24 @@ pub async fn of_message(
     .collect()
 }
 
+/// How many messages of a sender a conversation has taken since `since`.
+pub async fn count_of_sender(
+    tx: &mut Tx<'_>,
+    conversation_id: i64,
+    sender: &str,
+    since: i64,
+) -> Result<i64, StoreError> {
+    tx.one(
+        sql!(
+            "SELECT COUNT(*) AS count FROM inbox
+             WHERE conversation_id = $1 AND message_id IS NOT NULL AND sender = $2 AND created_at > $3"
+        ),
+        params![conversation_id, sender, since],
+    )
+    .await?
+    .get("count")
+}
+
 /// Replaces what an unconsumed item says.
 pub async fn rewrite(tx: &mut Tx<'_>, id: i64, body: &Body) -> Result<(), StoreError> {
     tx.execute(sql!("UPDATE inbox SET body = $2 WHERE id = $1 AND turn_id IS NULL"), params![id, json(body)])

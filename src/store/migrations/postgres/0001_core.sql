@@ -81,6 +81,14 @@ CREATE TABLE allowed_chats (
     PRIMARY KEY (channel, account, chat)
 );
 
+-- What the program has said in a conversation and need not say again soon.
+CREATE TABLE hints (
+    conversation_id BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    said_at BIGINT NOT NULL,
+    PRIMARY KEY (conversation_id, name)
+);
+
 CREATE TABLE owner_codes (
     code TEXT NOT NULL PRIMARY KEY,
     expires_at BIGINT NOT NULL,

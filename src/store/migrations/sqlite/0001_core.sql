@@ -81,6 +81,14 @@ CREATE TABLE allowed_chats (
     PRIMARY KEY (channel, account, chat)
 ) STRICT, WITHOUT ROWID;
 
+-- What the program has said in a conversation and need not say again soon.
+CREATE TABLE hints (
+    conversation_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    said_at INTEGER NOT NULL,
+    PRIMARY KEY (conversation_id, name)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE owner_codes (
     code TEXT NOT NULL PRIMARY KEY,
     expires_at INTEGER NOT NULL,
