@@ -224,10 +224,7 @@ async fn other_bots_can_be_heard_when_they_mention_ours() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_can_be_for_known_people() {
-    let world = policy_naming(
-        "groups = [\"*\"]\nusers = [\"{ann}\"]\n[channels.telegram.main.group.\"*\"]\nsenders = \"known\"",
-    )
-    .await;
+    let world = policy_naming("groups = [\"*\"]\nusers = [\"{ann}\"]\ngroup.\"*\".senders = \"known\"").await;
     let (ann, bob) =
         (world.telegram.user("ann").in_group("team"), world.telegram.user("bob").in_group("team"));
     bob.mentions_bot("hello");

@@ -1,5 +1,9 @@
 //! Messages that change, and messages that come in pieces.
 
+use std::time::Duration;
+
+use roundtable_fakes::Reply;
+
 use crate::support::requests::{heard, next_text};
 use crate::support::world::World;
 
@@ -35,6 +39,25 @@ async fn an_edit_of_a_message_that_was_read_wakes_nobody_and_is_known_next_time(
     assert_eq!(requests.len(), 2, "an edit asks for no answer");
     let last = requests[1].last_user_text();
     assert_eq!(last, "[a new version of an earlier message]\nwe meet at six\n\nwhen do we meet?");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_edits_the_last_one_counts() {
+    let world = World::start().await;
+    let ann = world.telegram.user("ann");
+    let first = ann.says("we meet at five");
+    ann.next_message().await.unwrap();
+    for time in ["six", "seven"] {
+        // Telegram tells versions apart by the second.
+        world.telegram.advance(Duration::from_secs(1));
+        ann.edits(&first, &format!("we meet at {time}"));
+        world.settled().await;
+    }
+    ann.says("when?");
+    ann.next_message().await.unwrap();
+    let last = world.model.requests()[1].last_user_text().to_owned();
+    assert_eq!(last, "[a new version of an earlier message]\nwe meet at seven\n\nwhen?");
     world.end().await;
 }
 
@@ -97,7 +120,7 @@ async fn a_long_text_in_pieces_is_one_message() {
 async fn a_long_text_in_a_group_mentions_the_bot_once() {
     let mut world = World::setting().without_node().await;
     world.telegram.set_privacy(false);
-    world.model.when("cccccc", roundtable_fakes::Reply::text("read"));
+    world.model.on(|_| Some(Reply::text("read")));
     let (ann, bob) =
         (world.telegram.user("ann").in_group("team"), world.telegram.user("bob").in_group("team"));
     let mut pieces = pasted();
@@ -110,5 +133,23 @@ async fn a_long_text_in_a_group_mentions_the_bot_once() {
     assert_eq!(next_text(&ann).await, "read");
     assert_eq!(world.model.requests().len(), 1);
     assert_eq!(heard(&world.model.requests()[0]), format!("Ann: {}", pieces.join("\n")));
+    world.end().await;
+}
+
+/// Only the first piece carries the label.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_pieces_of_a_long_text_go_to_the_agent_that_the_first_one_names() {
+    let mut world = World::setting().without_node().await;
+    world.model.on(|_| Some(Reply::text("read")));
+    let ann = world.telegram.user("ann");
+    let mut pieces = pasted();
+    pieces[0] = format!("@coder {}", &pieces[0][..4000]);
+    for piece in &pieces {
+        ann.says(piece);
+    }
+    world.start_node().await;
+    assert_eq!(next_text(&ann).await, "Coder\nread");
+    assert_eq!(world.model.requests().len(), 1);
+    assert_eq!(heard(&world.model.requests()[0]), pieces.join("\n"));
     world.end().await;
 }

