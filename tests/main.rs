@@ -3,6 +3,7 @@
 
 mod support;
 
+mod admission;
 mod invariants;
 mod store;
 mod telegram;
