@@ -247,6 +247,16 @@ pub async fn settle(tx: &mut Tx<'_>, id: i64, shown: &Shown) -> Result<(), Store
 }
 
 /// Cancels what a turn has written and nobody has seen yet.
+pub async fn cancel_of_turn(tx: &mut Tx<'_>, turn_id: i64) -> Result<(), StoreError> {
+    tx.execute(
+        sql!("UPDATE deliveries SET state = 'cancelled' WHERE turn_id = $1 AND state = 'pending'"),
+        params![turn_id],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Cancels what a session has written and nobody has seen yet.
 pub async fn cancel_of_session(tx: &mut Tx<'_>, session_id: i64) -> Result<(), StoreError> {
     tx.execute(
         sql!("UPDATE deliveries SET state = 'cancelled' WHERE session_id = $1 AND state = 'pending'"),
