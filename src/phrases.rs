@@ -9,7 +9,7 @@ use roundtable_contract::{Conversation, Sender};
 
 use crate::models::ModelError;
 use crate::routing::commands::COMMANDS;
-use crate::routing::{KnownAgent, Notice};
+use crate::routing::{KnownAgent, Notice, Standing};
 
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,23 +61,12 @@ pub fn help(agents: &[KnownAgent]) -> String {
     text
 }
 
-/// What the sender of `/whoami` is to the bot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// An owner.
-    Owner,
-    /// Let in by an owner or the configuration.
-    Known,
-    /// Neither: an open chat, or a group where everyone may speak.
-    Guest,
-}
-
 /// The answer to `/whoami`.
 pub fn whoami(sender: &Sender, standing: Standing, conversation: &Conversation) -> String {
     let standing = match standing {
         Standing::Owner => "one of my owners",
         Standing::Known => "someone I know",
-        Standing::Guest => "a guest",
+        Standing::Stranger => "a guest",
     };
     format!(
         "You are {} (id `{}`), {standing}. This conversation is `{conversation}`.",
@@ -146,8 +135,8 @@ pub fn group_allowed(owner: &str, conversation: &Conversation) -> String {
 /// Another bot reached the limit of the pair guard. Said once per pause.
 pub fn bot_paused(name: &str, per_minute: u32) -> String {
     format!(
-        "{name} and I have had {per_minute} messages in a minute. I don't listen to it until that is over; people \
-         are heard as always."
+        "{name} and I have had {per_minute} messages in a minute, so I don't listen to it for a while. People are \
+         heard as always."
     )
 }
 
@@ -174,8 +163,8 @@ pub fn model_failed(agent: &str, error: &ModelError) -> String {
             "{agent} can't answer now: {model} is not available ({reason}). Please ask again in a few minutes."
         ),
         ModelError::Refused { model, reason } => format!(
-            "{agent} can't answer: {model} refused the request ({reason}). Asking again won't help; whoever runs \
-             me can check the model's key and settings in the configuration."
+            "{agent} can't answer: {model} refused the request ({reason}). The same again won't help: please ask \
+             for something else, or whoever runs me to check the model's key and settings."
         ),
     }
 }
@@ -233,5 +222,105 @@ fn period(time: Duration) -> String {
         (0, m, s) => format!("{m} min {s} s"),
         (h, 0, _) => format!("{h} h"),
         (h, m, _) => format!("{h} h {m} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use roundtable_contract::UserId;
+
+    use super::*;
+
+    #[test]
+    fn strangers_hear_what_to_do() {
+        let unpaired = |owners_exist| Notice::Unpaired { user: "55".into(), owners_exist };
+        assert_snapshot!(unpaired(true), @"I only talk to people my owner has let in: to join them, send my owner your id, `55`.");
+        assert_snapshot!(unpaired(false), @"I have no owner yet: if you run this bot, send me the pairing code from the terminal (`roundtable pair owner` makes a new one).");
+    }
+
+    #[test]
+    fn mistyped_words_are_answered_with_what_was_meant() {
+        let unknown = |suggestion| Notice::UnknownCommand { name: "hlep".into(), suggestion };
+        assert_snapshot!(unknown(Some("help")), @"I don't know `/hlep`. Did you mean `/help`?");
+        assert_snapshot!(unknown(None), @"I don't know `/hlep`. `/help` lists what I can do.");
+        assert_snapshot!(Notice::Usage { usage: "/stop [label|all]".into() }, @"I don't understand that. Write it like this: `/stop [label|all]`");
+        assert_snapshot!(Notice::NearMiss { written: "codr".into(), suggestion: "coder".into() }, @"There is no `@codr` here. Did you mean `@coder`? Nobody has read your message yet: please send it again.");
+        assert_snapshot!(nobody_called("codr"), @"There is no `@codr` here, so nothing was stopped.");
+    }
+
+    #[test]
+    fn help_lists_agents_and_commands() {
+        let agent =
+            |id: &str, name: &str| KnownAgent { id: id.into(), name: name.into(), aliases: Vec::new() };
+        assert_snapshot!(help(&[agent("manager", "Manager"), agent("coder", "Ada")]), @"
+        Write to me and I answer. In a group, mention me, reply to one of my messages, or start with the name of one of us:
+        - `@manager`
+        - `@coder` (Ada)
+
+        Commands:
+        - `/help`: what I can do
+        - `/new [keep]`: start afresh; with `keep`, running work goes on
+        - `/stop [label|all]`: stop what is running here
+        - `/whoami`: who you are to me, and where we are
+        ");
+    }
+
+    #[test]
+    fn whoami_says_who_and_where() {
+        let sender = Sender {
+            id: UserId::new("55"),
+            name: "Ann".into(),
+            username: None,
+            is_bot: false,
+            roles: Vec::new(),
+        };
+        let conversation = "telegram:main:-1:42".parse().unwrap();
+        assert_snapshot!(whoami(&sender, Standing::Owner, &conversation), @"You are Ann (id `55`), one of my owners. This conversation is `telegram:main:-1:42`.");
+        assert_snapshot!(whoami(&sender, Standing::Known, &conversation), @"You are Ann (id `55`), someone I know. This conversation is `telegram:main:-1:42`.");
+        assert_snapshot!(whoami(&sender, Standing::Stranger, &conversation), @"You are Ann (id `55`), a guest. This conversation is `telegram:main:-1:42`.");
+    }
+
+    #[test]
+    fn stopping_and_starting_afresh() {
+        assert_snapshot!(stopped(&["coder", "researcher"]), @"Stopped: coder, researcher.");
+        assert_snapshot!(nothing_to_stop(), @"Nothing is running here.");
+        assert_snapshot!(new_conversation(&[]), @"We start afresh: I no longer think of what was said above.");
+        assert_snapshot!(new_conversation(&["coder"]), @"We start afresh: I no longer think of what was said above. Stopped: coder.");
+        assert_snapshot!(target_stopped("coder"), @"coder was stopped before it could read your message. Please send it again to someone else here.");
+    }
+
+    #[test]
+    fn pairing_and_groups() {
+        assert_snapshot!(owner_paired("Ann"), @"Welcome, Ann: you own this bot now. Write to me here, or mention me in a group to let me in there. `/help` lists what I can do.");
+        assert_snapshot!(wrong_code(4), @"That code is not valid. You have 4 more tries.");
+        assert_snapshot!(wrong_code(1), @"That code is not valid. You have 1 more try.");
+        assert_snapshot!(wrong_code(0), @"That code is not valid, and you have no tries left. `roundtable pair owner` on the machine I run on makes a new code.");
+        assert_snapshot!(code_voided(), @"That code was visible to everyone here, so it is no longer valid. Make a new one with `roundtable pair owner` and send it to me in a private chat.");
+        assert_snapshot!(group_allowed("Ann", &"telegram:main:-1".parse().unwrap()), @"Ann brought me in: from now on I answer here. To undo this, remove me from the group or run `roundtable pair revoke telegram:main:-1`.");
+        assert_snapshot!(bot_paused("Echo", 20), @"Echo and I have had 20 messages in a minute, so I don't listen to it for a while. People are heard as always.");
+    }
+
+    #[test]
+    fn a_failed_turn_says_what_failed_and_what_to_do() {
+        let model = || "openai/gpt".to_owned();
+        let after = Some(Duration::from_millis(89_001));
+        let failed = |error: ModelError| model_failed("Coder", &error);
+        assert_snapshot!(failed(ModelError::RateLimited { model: model(), after }), @"Coder can't answer now: openai/gpt takes no more requests for 1 min 30 s. Please ask again then.");
+        assert_snapshot!(failed(ModelError::RateLimited { model: model(), after: None }), @"Coder can't answer now: openai/gpt takes no more requests for the moment. Please ask again in a few minutes.");
+        assert_snapshot!(failed(ModelError::Unavailable { model: model(), reason: "HTTP 503".into() }), @"Coder can't answer now: openai/gpt is not available (HTTP 503). Please ask again in a few minutes.");
+        assert_snapshot!(failed(ModelError::Refused { model: model(), reason: "invalid API key".into() }), @"Coder can't answer: openai/gpt refused the request (invalid API key). The same again won't help: please ask for something else, or whoever runs me to check the model's key and settings.");
+        assert_snapshot!(timed_out("Coder", Duration::from_secs(1800)), @"Coder did not finish within 30 min and was stopped. Try a smaller piece of the task.");
+        assert_snapshot!(dead_letter("Coder"), @"I had to give up on a message to Coder: I crashed three times while it was at work. Everything else goes on; please put it in other words if you send it again.");
+        assert_snapshot!(empty_answer("Coder"), @"Coder had nothing to say. Please ask again in other words.");
+        assert_snapshot!(inbox_full("Coder", 200), @"Coder has 200 messages waiting, so I did not take this one. Please send it again later, or `/stop` what is running.");
+    }
+
+    #[test]
+    fn periods_are_read_with_ease() {
+        let table = [(0, "0 s"), (1, "1 s"), (59_001, "1 min"), (90_000, "1 min 30 s"), (3_600_000, "1 h")];
+        for (millis, text) in table.into_iter().chain([(7_500_000, "2 h 5 min")]) {
+            assert_eq!(period(Duration::from_millis(millis)), text);
+        }
     }
 }

@@ -4,8 +4,8 @@ use roundtable_contract::{ChatKind, Message};
 
 use super::Edges;
 use crate::control::{self, Stopped};
-use crate::phrases::{self, Standing};
-use crate::routing::{Command, Stop};
+use crate::phrases;
+use crate::routing::{Command, Standing, Stop};
 use crate::store::conversations::Place;
 use crate::store::{StoreError, Tx, people, sessions};
 
@@ -26,16 +26,13 @@ pub(super) async fn carry_out(
     edges: &Edges,
     message: &Message,
     place: &Place,
-    owner: bool,
+    standing: Standing,
     command: &Command,
 ) -> Result<Done, StoreError> {
     let mut cancelled = Vec::new();
     let text = match command {
         Command::Help | Command::Start => Some(phrases::help(&edges.rules.agents)),
-        Command::Whoami => {
-            let standing = if owner { Standing::Owner } else { Standing::Known };
-            Some(phrases::whoami(&message.sender, standing, &message.conversation))
-        }
+        Command::Whoami => Some(phrases::whoami(&message.sender, standing, &message.conversation)),
         Command::Stop(which) => {
             let stopped = stop(tx, edges, place, which).await?;
             cancelled.extend(stopped.iter().map(|stopped| stopped.turn_id));

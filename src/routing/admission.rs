@@ -116,14 +116,18 @@ pub fn admit(policy: &Policy, facts: &Facts<'_>, message: &Message, addressed: A
 
 /// What a sender is to the bot, the configuration and the run-time facts taken together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
+pub enum Standing {
+    /// An owner.
     Owner,
+    /// Let in by an owner or by the configuration.
     Known,
+    /// Neither: heard where everyone is.
     Stranger,
 }
 
 impl Standing {
-    fn of(policy: &Policy, facts: &Facts<'_>, message: &Message) -> Self {
+    /// The standing of a message's sender.
+    pub fn of(policy: &Policy, facts: &Facts<'_>, message: &Message) -> Self {
         let listed = |list: &[String]| list.iter().any(|id| id == message.sender.id.as_str());
         if facts.owner || listed(&policy.owners) {
             Self::Owner

@@ -109,3 +109,93 @@ fn target(target: &Target) -> String {
         Target::Agent { agent } => format!("{agent}'s session for this conversation"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::super::tests::{binding, message, open, place, rules};
+    use super::super::{Facts, Policy, Rules, Trace, decide};
+    use super::*;
+
+    #[test]
+    fn a_binding_that_wins_says_why_the_others_did_not() {
+        let bindings = [
+            "account=main agents=manager",
+            "chat=-1 agents=researcher",
+            "chat=-1 thread=42 agents=coder",
+            "chat=-1 thread=42 agents=manager",
+            "guild=g agents=coder",
+            "thread=9 agents=coder",
+        ];
+        let rules = Rules { bindings: bindings.map(binding).into(), ..rules() };
+        let facts = Facts { our_thread: true, ..Facts::default() };
+        assert_snapshot!(explain(&decide(&rules, &open(), &facts, &place("topic"), Trace::On)), @"
+        pairing code              -      it is none
+        admission                 -      admitted: everyone may speak in this group
+        command                   -      it is none
+        addressed                 -      the bot opened this thread
+        labels                    -      none names anybody here
+        reply                     -      it answers no message of a session
+        focus                     -      the sender has none here
+        binding 1 (account)       loses  less specific than binding 3 (exact thread)
+        binding 2 (parent chat)   loses  less specific than binding 3 (exact thread)
+        binding 3 (exact thread)  wins   the most specific that matches
+        binding 4 (exact thread)  loses  after binding 3 (exact thread) in the file
+        binding 5                 -      there is no guild g here
+        binding 6                 -      thread is 42, not 9
+        default agent             loses  a binding matches
+        outcome: goes to coder's session for this conversation
+        stored as: binding 3 (exact thread)
+        ");
+    }
+
+    #[test]
+    fn without_a_binding_the_default_agent_wins() {
+        let decision = decide(&rules(), &open(), &Facts::default(), &place("dm"), Trace::On);
+        assert_snapshot!(explain(&decision), @"
+        pairing code   -      it is none
+        admission      -      admitted: private chats are open
+        command        -      it is none
+        addressed      -      a private chat
+        labels         -      none names anybody here
+        reply          -      it answers no message of a session
+        focus          -      the sender has none here
+        default agent  wins   no binding matches
+        outcome: goes to manager's session for this conversation
+        stored as: default agent
+        ");
+    }
+
+    #[test]
+    fn a_refused_message_says_by_what() {
+        let facts = Facts { owners_exist: true, ..Facts::default() };
+        let decision = decide(&rules(), &Policy::default(), &facts, &place("dm"), Trace::On);
+        assert_snapshot!(explain(&decision), @"
+        pairing code  -      it is none
+        admission     wins   refused: not paired
+        outcome: the sender is told: I only talk to people my owner has let in: to join them, send my owner your id, `55`.
+        stored as: refused: not paired
+        ");
+    }
+
+    #[test]
+    fn labels_end_the_search() {
+        let message = message("telegram:main:-1", "@coder @researcher hi");
+        let decision = decide(&rules(), &open(), &Facts::default(), &message, Trace::On);
+        assert_snapshot!(explain(&decision), @"
+        pairing code  -      it is none
+        admission     -      admitted: everyone may speak in this group
+        command       -      it is none
+        addressed     -      a label names somebody here
+        labels        wins   label @coder, @researcher
+        outcome: goes to coder's session for this conversation and to researcher's session for this conversation
+        stored as: label @coder, @researcher
+        ");
+    }
+
+    #[test]
+    fn nothing_is_explained_unless_asked() {
+        assert!(decide(&rules(), &open(), &Facts::default(), &place("dm"), Trace::Off).trace.is_empty());
+    }
+}

@@ -1,9 +1,9 @@
 //! Who is spoken to: pure functions from configuration, a few stored facts and one message to a decision.
 //!
-//! [`decide`] is the whole of it and runs once per message, inside the transaction that accepts it; its
+//! [`decide()`] is the whole of it and runs once per message, inside the transaction that accepts it; its
 //! answer is stored and never made again. It asks, in this order: who may speak here ([`admission`]),
 //! whether the bot is spoken to ([`addressed`]), and then for the target: a command ([`commands`]), labels
-//! ([`labels`]), a reply, the focus, the bindings ([`bindings`]). [`explain`] prints how it came about.
+//! ([`labels`]), a reply, the focus, the bindings ([`bindings`]). [`explain()`] prints how it came about.
 //!
 //! Nothing here does I/O, knows a clock or a platform, or panics on any text.
 
@@ -26,7 +26,7 @@ mod tests;
 pub mod words;
 
 pub use addressed::Addressed;
-pub use admission::{Admission, Bots, DmPolicy, Policy, Senders};
+pub use admission::{Admission, Bots, DmPolicy, Policy, Senders, Standing};
 pub use bindings::{Binding, KnownAgent, Mention, Resolution, RuleName, Rules, Shadowed, shadowed};
 pub use commands::{Command, Stop};
 pub use decide::{Decision, Outcome, Target, Trace, decide};

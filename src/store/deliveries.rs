@@ -101,10 +101,19 @@ pub struct NewAnswer<'a> {
 /// nothing else is on its way to the conversation.
 pub async fn insert(tx: &mut Tx<'_>, new: &NewAnswer<'_>) -> Result<Option<Delivery>, StoreError> {
     let mut first = None;
-    let clear = match new.send_within {
-        Some(_) if !new.parts.is_empty() => open(tx, new.conversation_id, 1).await?.is_empty(),
-        _ => false,
-    };
+    let mut clear = false;
+    if new.send_within.is_some() && !new.parts.is_empty() {
+        // Two sessions may answer in one conversation: only one of them finds it clear.
+        tx.lock(
+            sql!(
+                lite: "SELECT id FROM conversations WHERE id = $1",
+                pg: "SELECT id FROM conversations WHERE id = $1 FOR UPDATE"
+            ),
+            params![new.conversation_id],
+        )
+        .await?;
+        clear = open(tx, new.conversation_id, 1).await?.is_empty();
+    }
     let parts = i64::try_from(new.parts.len()).unwrap_or(i64::MAX);
     for (number, part) in (0..).zip(new.parts) {
         let send_within = new.send_within.filter(|_| clear && number == 0);

@@ -14,6 +14,7 @@ pub mod cursors;
 pub mod deliveries;
 pub mod entries;
 pub mod events;
+pub mod hints;
 pub mod inbox;
 pub mod leases;
 pub mod local;

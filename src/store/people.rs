@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use roundtable_contract::{AccountId, ChatId, MessageId, UserId};
 
-use super::{StoreError, Transaction, Tx, params, sql};
+use super::conversations::Place;
+use super::{StoreError, Transaction, Tx, hints, params, sql};
 
 /// What the database knows that bears on who is admitted and who is spoken to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -16,6 +17,8 @@ pub struct Facts {
     pub owners_exist: bool,
     /// An owner let this chat in.
     pub chat_allowed: bool,
+    /// A near miss was answered here a short while ago.
+    pub hinted: bool,
     /// A code waits to be sent.
     pub code_open: bool,
     /// The session that wrote the message that this one answers.
@@ -25,10 +28,9 @@ pub struct Facts {
 /// Reads the facts about a sender, a chat, and a message that is answered, in one look.
 pub async fn facts(
     tx: &mut Tx<'_>,
-    account: &AccountId,
+    place: &Place,
     user: &UserId,
-    chat: &ChatId,
-    answered: Option<(i64, MessageId)>,
+    answered: Option<MessageId>,
 ) -> Result<Facts, StoreError> {
     let row = tx
         .one(
@@ -37,16 +39,20 @@ pub async fn facts(
                      (SELECT COUNT(*) FROM people WHERE role = 'owner') AS owners,
                      (SELECT COUNT(*) FROM allowed_chats WHERE channel = $1 AND account = $2 AND chat = $4) AS allowed,
                      (SELECT COUNT(*) FROM owner_codes WHERE ended_at IS NULL AND expires_at > $7) AS codes,
+                     (SELECT COUNT(*) FROM hints
+                      WHERE conversation_id = $8 AND name = 'near miss' AND said_at > $9) AS hinted,
                      (SELECT session_id FROM messages WHERE space_id = $5 AND message_id = $6) AS reply_session"
             ),
             params![
-                &account.channel,
-                &account.name,
+                &place.address.account.channel,
+                &place.address.account.name,
                 user.as_str(),
-                chat.as_str(),
-                answered.map(|(space, _)| space),
-                answered.map(|(_, id)| id.0),
+                place.address.chat.as_str(),
+                place.space_id,
+                answered.map(|id| id.0),
                 tx.now(),
+                place.id,
+                tx.now() - hints::QUIET,
             ],
         )
         .await?;
@@ -56,6 +62,7 @@ pub async fn facts(
         paired: role.as_deref() == Some("paired"),
         owners_exist: row.get::<i64>("owners")? > 0,
         chat_allowed: row.get::<i64>("allowed")? > 0,
+        hinted: row.get::<i64>("hinted")? > 0,
         code_open: row.get::<i64>("codes")? > 0,
         reply_session: row.get("reply_session")?,
     })

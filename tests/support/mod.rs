@@ -1,3 +1,6 @@
-//! What all tests share.
+//! What the tests share.
 
+pub mod databases;
+pub mod postgres;
+pub mod requests;
 pub mod world;

@@ -60,14 +60,18 @@ fn byte_at(text: &str, units: usize) -> Option<usize> {
 
 /// What a stretch is to us.
 fn kind(us: &Us, entity: &Entity, text: &str) -> Option<SpanKind> {
-    let mention = |ours| if ours { SpanKind::OurMention } else { SpanKind::Mention };
+    let ours = |ours: bool, otherwise| if ours { Some(SpanKind::OurMention) } else { otherwise };
     Some(match entity.kind.as_str() {
         "code" | "pre" => SpanKind::Code,
         "url" | "text_link" | "email" => SpanKind::Link,
         "blockquote" | "expandable_blockquote" => SpanKind::Quote,
         "bot_command" => SpanKind::Command,
-        "mention" => mention(us.is_called(text.trim_start_matches('@'))),
-        "text_mention" => mention(entity.user.as_ref().is_some_and(|user| user.id == us.id)),
+        // Telegram marks every word that could be a user's name, whether or not there is such a user, so
+        // that a label looks like one: only our own name is sure to be a mention.
+        "mention" => ours(us.is_called(text.trim_start_matches('@')), None)?,
+        "text_mention" => {
+            ours(entity.user.as_ref().is_some_and(|user| user.id == us.id), Some(SpanKind::Mention))?
+        }
         _ => return None,
     })
 }
@@ -112,7 +116,7 @@ mod tests {
             json!([
                 {"type": "code", "offset": 9, "length": 4}, {"type": "mention", "offset": 14, "length": 4}]),
         );
-        assert_eq!(stretches(&got), [("code", SpanKind::Code), ("@bob", SpanKind::Mention)]);
+        assert_eq!(stretches(&got), [("code", SpanKind::Code)]);
         assert!(!got.mentions_us);
     }
 
@@ -165,12 +169,7 @@ mod tests {
         assert_eq!(got.text, "/ask é `x` /y @bob");
         assert_eq!(
             stretches(&got),
-            [
-                ("/ask", SpanKind::Command),
-                ("x", SpanKind::Code),
-                ("/y", SpanKind::Command),
-                ("@bob", SpanKind::Mention)
-            ]
+            [("/ask", SpanKind::Command), ("x", SpanKind::Code), ("/y", SpanKind::Command)]
         );
         assert!(got.mentions_us);
     }

@@ -81,6 +81,14 @@ CREATE TABLE allowed_chats (
     PRIMARY KEY (channel, account, chat)
 ) STRICT, WITHOUT ROWID;
 
+-- What the program has said in a conversation and need not say again soon.
+CREATE TABLE hints (
+    conversation_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    said_at INTEGER NOT NULL,
+    PRIMARY KEY (conversation_id, name)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE owner_codes (
     code TEXT NOT NULL PRIMARY KEY,
     expires_at INTEGER NOT NULL,
@@ -144,6 +152,7 @@ CREATE TABLE inbox (
     turn_id INTEGER
 ) STRICT;
 CREATE INDEX inbox_pending ON inbox (session_id, id) WHERE turn_id IS NULL;
+CREATE INDEX inbox_merging ON inbox (conversation_id, sender) WHERE turn_id IS NULL AND merge_key IS NOT NULL;
 CREATE INDEX inbox_by_message ON inbox (conversation_id, message_id) WHERE message_id IS NOT NULL;
 CREATE INDEX inbox_by_turn ON inbox (turn_id) WHERE turn_id IS NOT NULL;
 

@@ -43,6 +43,7 @@ const FIELDS: &[&str] = &[
     "service_tier",
     "prompt_cache_key",
     "prompt_cache_retention",
+    "prompt_cache_options",
     "safety_identifier",
     "modalities",
     "prediction",

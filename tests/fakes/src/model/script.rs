@@ -67,7 +67,7 @@ impl Reply {
 
     /// About 300 KB of numbered lines.
     pub fn huge() -> Self {
-        Self::chunks((0..6_000).map(|line| format!("line {line:05} of a very long answer, which goes on.\n")))
+        Self::chunks((0..6_500).map(|line| format!("line {line:05} of a very long answer, which goes on.\n")))
     }
 
     /// A text with control characters, direction marks and a lone combining mark.

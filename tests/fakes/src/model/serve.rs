@@ -12,7 +12,7 @@ use axum::{
 };
 use futures::stream;
 use serde_json::Value;
-use tokio::time::sleep;
+use tokio::{task::yield_now, time::sleep};
 
 use super::{
     Models, anthropic, openai,
@@ -85,7 +85,7 @@ async fn serve(fake: &Arc<Models>, api: Api, line: Line, headers: &HeaderMap, bo
             return error(api, status, &message);
         }
     };
-    let mut running = Running { fake: Arc::clone(fake), number: request.number, complete: false };
+    let running = Running { fake: Arc::clone(fake), number: request.number, complete: false };
     let gate = fake.gate_for(&request);
     let mut order = Order::Answer;
     if let Some(gate) = &gate {
@@ -96,14 +96,14 @@ async fn serve(fake: &Arc<Models>, api: Api, line: Line, headers: &HeaderMap, bo
         order = gate.processed().await;
     }
     if order == Order::Cut {
-        running.complete = true;
+        running.finish();
         line.cut();
         return StatusCode::NO_CONTENT.into_response();
     }
     sleep(reply.delay).await;
     match &reply.shape {
         Shape::Status(status, headers) => {
-            running.complete = true;
+            running.finish();
             refuse(api, *status, headers)
         }
         _ if request.stream => streamed(steps(&request, reply), running, line),
@@ -111,7 +111,7 @@ async fn serve(fake: &Arc<Models>, api: Api, line: Line, headers: &HeaderMap, bo
             if let Some((_, gate)) = &reply.pause {
                 gate.arrive().await;
             }
-            running.complete = true;
+            running.finish();
             whole(&request, &reply, &line)
         }
     }
@@ -225,7 +225,7 @@ fn steps(request: &ModelRequest, reply: Reply) -> Vec<Step> {
 
 fn streamed(steps: Vec<Step>, running: Running, line: Line) -> Response {
     let frames =
-        stream::unfold((steps.into_iter(), running, line), |(mut steps, mut running, line)| async move {
+        stream::unfold((steps.into_iter(), Some(running), line), async |(mut steps, mut running, line)| {
             loop {
                 match steps.next() {
                     Some(Step::Frame(frame)) => {
@@ -234,12 +234,14 @@ fn streamed(steps: Vec<Step>, running: Running, line: Line) -> Response {
                     Some(Step::Wait(time)) => sleep(time).await,
                     Some(Step::Gate(gate)) if gate.arrive().await != Order::Cut => {}
                     Some(Step::Gate(_) | Step::Break) => {
-                        running.complete = true;
+                        // A moment without a frame makes the server write out the ones before.
+                        yield_now().await;
+                        running.take().into_iter().for_each(Running::finish);
                         line.cut();
                         return Some((Err(io::Error::other("broken by the script")), (steps, running, line)));
                     }
                     None => {
-                        running.complete = true;
+                        running.take().into_iter().for_each(Running::finish);
                         return None;
                     }
                 }
@@ -253,6 +255,13 @@ struct Running {
     fake: Arc<Models>,
     number: usize,
     complete: bool,
+}
+
+impl Running {
+    /// The answer has ended as it was meant to.
+    fn finish(mut self) {
+        self.complete = true;
+    }
 }
 
 impl Drop for Running {

@@ -43,10 +43,23 @@ pub(crate) struct Chat {
     pub next_message: i64,
     pub topics: BTreeMap<i64, Topic>,
     /// Streamed texts that no message has replaced yet, by topic (0: none).
-    pub drafts: BTreeMap<i64, String>,
+    pub drafts: BTreeMap<i64, Draft>,
     /// The bot that wrote last: plain commands go to it.
     pub last_bot: Option<i64>,
     pub migrated_to: Option<i64>,
+}
+
+/// A streamed text: visible for [`Draft::LIFE`], gone with the next message.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub text: String,
+    /// When it was last written, in milliseconds of the virtual clock.
+    pub at_ms: u64,
+}
+
+impl Draft {
+    /// Apps show a draft for so many milliseconds.
+    pub const LIFE: u64 = 30_000;
 }
 
 #[derive(Debug)]
@@ -86,6 +99,8 @@ pub struct Message {
     pub forwarded: Option<Value>,
     /// Anything but plain text: media, or the fields of a service message.
     pub content: Map<String, Value>,
+    /// What is in the document that came with it.
+    pub file_text: Option<String>,
     /// The inline keyboard.
     pub markup: Option<Value>,
     /// Earlier texts, oldest first.
@@ -159,6 +174,7 @@ impl Message {
             entities,
             forwarded: None,
             content: Map::new(),
+            file_text: None,
             markup: None,
             edits: Vec::new(),
             reactions: BTreeMap::new(),

@@ -17,8 +17,8 @@ use super::{
     faults::{Fault, Obstacle},
     flood::Verdict,
     methods::{self, Method},
+    polling::get_updates,
     request::{Answer, Failure, Params, response},
-    updates::get_updates,
     world::{Call, World},
 };
 use crate::{

@@ -8,6 +8,7 @@ mod flood;
 mod members;
 mod methods;
 mod place;
+mod polling;
 mod render;
 mod request;
 mod send;
@@ -199,6 +200,13 @@ impl TelegramFake {
     pub fn hold(&self, method: &str) -> Hold {
         let (gate, hold) = gate(method);
         self.fake.change(|world| world.faults.add(method, None, Obstacle::Gate(gate)));
+        hold
+    }
+
+    /// The next call of `method` to that chat waits for what the test decides.
+    pub fn hold_in(&self, place: &Place, method: &str) -> Hold {
+        let (gate, hold) = gate(method);
+        self.fake.change(|world| world.faults.add(method, Some(place.chat_id()), Obstacle::Gate(gate)));
         hold
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use super::{
-    chat::{ChatKey, Membership, Message},
+    chat::{ChatKey, Draft, Membership, Message},
     fake::Fake,
     world::World,
 };
@@ -74,13 +74,15 @@ impl Place {
             .await
     }
 
-    /// Waits until the text that is being streamed here `fits`.
+    /// Waits until the text that is being streamed here `fits`; one that is 30 s old is no longer seen.
     pub async fn wait_for_draft(&self, mut fits: impl FnMut(&str) -> bool) -> anyhow::Result<String> {
         let (key, slot) = (self.key, self.thread.unwrap_or(0));
-        let what = format!("a draft in chat {}", key.chat);
-        self.fake
-            .take(&what, |world| world.chats[&key].drafts.get(&slot).filter(|text| fits(text)).cloned())
-            .await
+        let find = |world: &mut World| {
+            let draft = world.chats[&key].drafts.get(&slot)?;
+            let seen = world.now_ms() < draft.at_ms + Draft::LIFE && fits(&draft.text);
+            seen.then(|| draft.text.clone())
+        };
+        self.fake.take(&format!("a draft in chat {}", key.chat), find).await
     }
 
     /// Everything that stands here now, of people and bots.
@@ -181,7 +183,9 @@ impl World {
         let mut left: Vec<String> = self.violations.iter().map(|what| format!("violation: {what}")).collect();
         left.extend(self.unread());
         for chat in self.chats.values() {
-            left.extend(chat.drafts.values().map(|text| format!("only drafted in {}: {text:?}", chat.title)));
+            left.extend(
+                chat.drafts.values().map(|draft| format!("only drafted in {}: {:?}", chat.title, draft.text)),
+            );
         }
         let open = self.callbacks.values().filter(|callback| callback.answer.is_none());
         left.extend(open.map(|callback| format!("the press of {:?} was never answered", callback.data)));

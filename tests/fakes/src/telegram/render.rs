@@ -104,7 +104,7 @@ impl World {
             lines.push(self.history_line(message));
         }
         for (thread, draft) in &chat.drafts {
-            lines.push(format!("  draft in topic {thread}: {draft:?}"));
+            lines.push(format!("  draft in topic {thread}: {:?}", draft.text));
         }
         lines.join("\n")
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    chat::{ChatKey, GroupKind, Message},
+    chat::{ChatKey, Draft, GroupKind, Message},
     request::{Answer, Failure, Params},
     text::{self, Formatted},
     world::World,
@@ -29,8 +29,9 @@ pub(super) fn send_message(world: &mut World, bot: i64, params: &Params) -> Answ
 }
 
 pub(super) fn send_document(world: &mut World, bot: i64, params: &Params) -> Answer {
-    let file = params.0.get("document").filter(|file| file.is_object());
+    let file = params.0.get("document").and_then(Value::as_object);
     let mut file = file.cloned().ok_or_else(|| Failure::bad("there is no document in the request"))?;
+    let inside = file.remove("text").and_then(|text| text.as_str().map(str::to_owned));
     if file["file_size"].as_u64().unwrap_or(0) > 50_000_000 {
         return Err(Failure::new(413, "Request Entity Too Large"));
     }
@@ -43,10 +44,11 @@ pub(super) fn send_document(world: &mut World, bot: i64, params: &Params) -> Ans
         return Err(Failure::bad("message caption is too long"));
     }
     let number = world.fresh();
-    file["file_id"] = json!(format!("file{number}-{bot}"));
-    file["file_unique_id"] = json!(format!("file{number}"));
+    file.insert("file_id".into(), json!(format!("file{number}-{bot}")));
+    file.insert("file_unique_id".into(), json!(format!("file{number}")));
     let mut message = Message::new(bot, caption.text, caption.entities);
-    message.content.insert("document".into(), file);
+    message.content.insert("document".into(), Value::Object(file));
+    message.file_text = inside;
     message.markup = markup(params)?;
     deliver(world, key, params, message)
 }
@@ -78,7 +80,8 @@ pub(super) fn send_draft(world: &mut World, bot: i64, params: &Params) -> Answer
         return Err(Failure::bad("message is too long"));
     }
     let thread = world.thread(key, bot, params.int("message_thread_id")?)?;
-    world.chat(key).drafts.insert(thread.unwrap_or(0), draft.text);
+    let draft = Draft { text: draft.text, at_ms: world.now_ms() };
+    world.chat(key).drafts.insert(thread.unwrap_or(0), draft);
     Ok(json!(true))
 }
 

@@ -1,25 +1,16 @@
-//! The queue of updates of a bot: who hears what, and the exact rules of `getUpdates`.
+//! The queue of updates of a bot: who hears what, and what waits in which order.
 
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::collections::VecDeque;
 
-use serde_json::{Value, json};
-use tokio::time::{sleep, timeout};
+use serde_json::Value;
 
 use super::{
-    Fake,
     chat::{Chat, ChatKey, Membership, Message},
-    request::{Answer, Failure, Params},
     world::{Bot, World},
 };
 
 /// Kinds that are delivered only when asked for by name.
 const OPT_IN: &[&str] = &["chat_member", "message_reaction", "message_reaction_count"];
-/// Updates die this many seconds after their event.
-const RETENTION: i64 = 24 * 3600;
 /// After so many seconds without an update, the ids start at a random number again.
 const SILENCE: i64 = 7 * 24 * 3600;
 
@@ -32,24 +23,24 @@ pub struct Update {
     pub kind: String,
     /// The object under that name.
     pub payload: Value,
-    date: i64,
-    chat: Option<ChatKey>,
-    handed_out: bool,
+    pub(super) date: i64,
+    pub(super) chat: Option<ChatKey>,
+    pub(super) handed_out: bool,
 }
 
 /// What waits for one bot.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    updates: VecDeque<Update>,
-    next_id: i64,
-    last_update: i64,
-    allowed: Option<Vec<String>>,
-    last_poll: Option<(i64, u64)>,
+    pub(super) updates: VecDeque<Update>,
+    pub(super) next_id: i64,
+    pub(super) last_update: i64,
+    pub(super) allowed: Option<Vec<String>>,
+    pub(super) last_poll: Option<(i64, u64)>,
     /// The call that waits now; an older one sees that it is no longer the one.
-    waiting: Option<i64>,
+    pub(super) waiting: Option<i64>,
     /// Why the last waiting call was sent away.
-    sent_away: &'static str,
-    last_conflict_ms: Option<u64>,
+    pub(super) sent_away: &'static str,
+    pub(super) last_conflict_ms: Option<u64>,
 }
 
 impl Queue {
@@ -115,7 +106,7 @@ impl Queue {
     }
 
     /// Applies an offset: everything below it is confirmed, `-n` keeps the last n, one beyond the queue means its head.
-    fn confirm(&mut self, offset: i64) {
+    pub(super) fn confirm(&mut self, offset: i64) {
         if offset < 0 {
             let keep = usize::try_from(offset.unsigned_abs()).unwrap_or(usize::MAX);
             self.updates.drain(..self.updates.len().saturating_sub(keep));
@@ -123,12 +114,6 @@ impl Queue {
             self.updates.retain(|update| update.id >= offset);
         }
     }
-}
-
-/// One poll after its parameters have been read.
-struct Poll {
-    limit: usize,
-    wait: Duration,
 }
 
 impl World {
@@ -199,121 +184,5 @@ impl World {
                 _ => false,
             }
         })
-    }
-
-    fn begin_poll(&mut self, id: i64, params: &Params) -> Result<Poll, Failure> {
-        let (now, now_ms, throttle) = (self.now(), self.now_ms(), self.settings.hot_loop_throttle);
-        let offset = params.int("offset")?.unwrap_or(0);
-        let mut limit = params.int("limit")?.unwrap_or(100).clamp(1, 100);
-        let mut wait = params.int("timeout")?.unwrap_or(0).clamp(0, 50);
-        let allowed: Option<Vec<String>> = params.parsed("allowed_updates")?;
-        let bot = self.bots.get_mut(&id).expect("the dispatcher found it by its token");
-        if bot.webhook.is_some() {
-            return Err(Failure::conflict(
-                "can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first",
-            ));
-        }
-        let queue = &mut bot.queue;
-        if let Some((last, at)) = queue.last_poll.replace((offset, now_ms))
-            && throttle
-            && last == offset
-        {
-            let since = now_ms.saturating_sub(at);
-            wait = if since < 3_000 { wait.max(3) } else { wait };
-            limit = if since < 500 { 1 } else { limit };
-        }
-        if allowed.is_some() {
-            queue.allowed = allowed;
-        }
-        queue.confirm(offset);
-        queue.updates.retain(|update| update.date + RETENTION > now);
-        Ok(Poll {
-            limit: usize::try_from(limit).unwrap_or(1),
-            wait: Duration::from_secs(wait.unsigned_abs()),
-        })
-    }
-
-    /// The next updates in the queue; they stay there until they are confirmed.
-    fn hand_out(&mut self, bot: i64, limit: usize) -> Vec<Value> {
-        let bot = self.bots.get_mut(&bot).expect("the dispatcher found it by its token");
-        let (now, mut batch) = (Instant::now(), Vec::new());
-        for update in bot.queue.updates.iter_mut().take(limit) {
-            if let Some(chat) = update.chat
-                && update.kind == "message"
-                && !std::mem::replace(&mut update.handed_out, true)
-            {
-                self.unanswered.entry(chat).or_default().push_back(now);
-            }
-            batch.push(json!({"update_id": update.id, update.kind.as_str(): update.payload}));
-        }
-        batch
-    }
-
-    fn conflict(&mut self, bot: i64) -> (Duration, Failure) {
-        let (now, delay) = (self.now_ms(), self.settings.conflict_delay);
-        let bot = self.bots.get_mut(&bot).expect("the dispatcher found it by its token");
-        let last = bot.queue.last_conflict_ms.replace(now);
-        let again = last.is_some_and(|last| u128::from(now.saturating_sub(last)) < delay.as_millis());
-        (if again { delay } else { Duration::ZERO }, Failure::conflict(bot.queue.sent_away))
-    }
-}
-
-/// `getUpdates`: answers at once when there is something, else waits as long as it was asked to.
-pub(super) async fn get_updates(fake: &Arc<Fake>, bot: i64, params: &Params) -> Answer {
-    let poll = fake.change(|world| world.begin_poll(bot, params))?;
-    let ready = fake.change(|world| world.hand_out(bot, poll.limit));
-    if !ready.is_empty() || poll.wait.is_zero() {
-        return Ok(Value::Array(ready));
-    }
-    let place = Waiting::take(fake, bot);
-    let over = |world: &World| {
-        let queue = &world.bots[&bot].queue;
-        queue.waiting != Some(place.ticket) || !queue.updates.is_empty()
-    };
-    // A time-out is the usual end of a quiet poll.
-    let _timed_out = timeout(poll.wait, fake.watch(|world| over(world).then_some(()))).await;
-    let outcome = fake.change(|world| {
-        let sent_away = world.bots[&bot].queue.waiting != Some(place.ticket);
-        if sent_away { Err(world.conflict(bot)) } else { Ok(world.hand_out(bot, poll.limit)) }
-    });
-    match outcome {
-        Ok(batch) => Ok(Value::Array(batch)),
-        Err((delay, failure)) => {
-            sleep(delay).await;
-            Err(failure)
-        }
-    }
-}
-
-/// The place of the one call that waits; given back when the call ends or its client goes away.
-struct Waiting<'a> {
-    fake: &'a Arc<Fake>,
-    bot: i64,
-    ticket: i64,
-}
-
-impl<'a> Waiting<'a> {
-    fn take(fake: &'a Arc<Fake>, bot: i64) -> Self {
-        let ticket = fake.change(|world| {
-            let ticket = world.fresh();
-            let queue = &mut world.bots.get_mut(&bot).expect("the dispatcher found it by its token").queue;
-            queue.waiting = Some(ticket);
-            queue.sent_away =
-                "terminated by other getUpdates request; make sure that only one bot instance is running";
-            ticket
-        });
-        Self { fake, bot, ticket }
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.fake.change(|world| {
-            if let Some(bot) = world.bots.get_mut(&self.bot)
-                && bot.queue.waiting == Some(self.ticket)
-            {
-                bot.queue.waiting = None;
-            }
-        });
     }
 }
