@@ -1,4 +1,7 @@
-//! The verbs that commands, HTTP and the command line share. Each is part of its caller's transaction.
+//! The verbs that commands, HTTP and the command line share. Each is part of its caller's transaction, but for
+//! those of [`admin`], which are transactions by themselves.
+
+pub mod admin;
 
 use crate::store::inbox::{self, Item};
 use crate::store::turns::{self, Claimant, NewTurn, TurnStatus};
