@@ -12,7 +12,7 @@ use crate::store::{Read, StoreError, Transaction, Tx};
 const LOOK_AHEAD: i64 = 20;
 
 /// Numbers that are read behind a lost message; more than any read-back can look at.
-const NUMBERS: i64 = 500;
+const NUMBERS: usize = 500;
 
 /// Reads a conversation and what is open in it.
 pub struct Open {

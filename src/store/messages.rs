@@ -52,33 +52,35 @@ pub async fn newest(tx: &mut Tx<'_>, space_id: i64) -> Result<MessageId, StoreEr
 /// What is known of a space behind `after`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
-    /// The first number that was seen later than `since`, and so belongs to a later message.
+    /// The first number that belongs to a call of ours begun later than `since`. What we received says
+    /// nothing: a message may be read long after it was written.
     pub before: Option<MessageId>,
     /// All numbers known between `after` and `before`.
     pub taken: Vec<MessageId>,
 }
 
-/// Reads what is known behind `after`; at most `limit` numbers.
+/// Reads what is known behind `after`; at most `limit` numbers, and nothing behind the last of them.
 pub async fn known(
     tx: &mut Tx<'_>,
     space_id: i64,
     after: MessageId,
     since: i64,
-    limit: i64,
+    limit: usize,
 ) -> Result<Known, StoreError> {
     let rows = tx
         .all(
             sql!(
-                "SELECT message_id, created_at FROM messages WHERE space_id = $1 AND message_id > $2
-                 ORDER BY message_id LIMIT $3"
+                "SELECT m.message_id, COALESCE(d.created_at, 0) AS begun FROM messages m
+                 LEFT JOIN deliveries d ON d.id = m.delivery_id
+                 WHERE m.space_id = $1 AND m.message_id > $2 ORDER BY m.message_id LIMIT $3"
             ),
-            params![space_id, after.0, limit],
+            params![space_id, after.0, i64::try_from(limit).unwrap_or(i64::MAX)],
         )
         .await?;
     let mut known = Known { before: None, taken: Vec::with_capacity(rows.len()) };
     for row in &rows {
         let id = MessageId(row.get("message_id")?);
-        if row.get::<i64>("created_at")? > since {
+        if row.get::<i64>("begun")? > since || known.taken.len() + 1 == limit {
             known.before = Some(id);
             break;
         }

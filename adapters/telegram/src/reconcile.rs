@@ -49,11 +49,13 @@ fn candidates(lost: &Lost<'_>) -> Option<Vec<MessageId>> {
     if lost.others_unknown > 0 {
         return None;
     }
-    let first = lost.after.0 + 1;
-    // without a newer message, one of the next numbers it is
-    let end = lost.before.map_or(first + PROBES as i64, |before| before.0);
-    let free = (first..end).map(MessageId).filter(|id| !lost.taken.contains(id));
-    let candidates: Vec<_> = free.take(PROBES + 1).collect();
+    let end = lost.before.map_or(i64::MAX, |before| before.0);
+    let free = (lost.after.0 + 1..end).map(MessageId).filter(|id| !lost.taken.contains(id));
+    let mut candidates: Vec<_> = free.take(PROBES + 1).collect();
+    if lost.before.is_none() {
+        // without a newer message, it is one of the next numbers that nobody else has
+        candidates.truncate(PROBES);
+    }
     (candidates.len() <= PROBES).then_some(candidates)
 }
 
@@ -146,7 +148,7 @@ mod tests {
     fn the_free_numbers_in_between_are_tried() {
         assert_eq!(numbers(10, Some(14), &[12], 0), Some(vec![11, 13]));
         assert_eq!(numbers(10, Some(11), &[], 0), Some(vec![]));
-        assert_eq!(numbers(10, None, &[11, 30], 0), Some((12..30).collect()));
+        assert_eq!(numbers(10, None, &[11, 30], 0), Some((12..30).chain(31..33).collect()));
         assert_eq!(numbers(0, Some(21), &[], 0), Some((1..21).collect()));
         assert_eq!(numbers(0, Some(40), &(21..40).collect::<Vec<_>>(), 0), Some((1..21).collect()));
     }
