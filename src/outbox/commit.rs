@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use roundtable_contract::{AccountId, ChatId, MessageId};
 
+use crate::store::chats;
 use crate::store::conversations::{self, Place};
 use crate::store::deliveries::{self, Delivery, Shown};
 use crate::store::messages::{self, Known};
@@ -48,7 +49,7 @@ impl Transaction for StartCall {
     }
 }
 
-/// T7: what is known now. Returns what else is open in the conversation.
+/// T7: what is known now.
 pub struct Settle {
     /// The delivery.
     pub delivery: Delivery,
@@ -56,14 +57,24 @@ pub struct Settle {
     pub shown: Shown,
 }
 
+/// What may be next after that.
+pub struct Settled {
+    /// What is open in the conversation.
+    pub open: Vec<Delivery>,
+    /// Another conversation of the chat whose message may go now.
+    pub beside: Option<i64>,
+}
+
 #[async_trait]
 impl Transaction for Settle {
-    type Output = Vec<Delivery>;
+    type Output = Settled;
     const NAME: &'static str = "settle";
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Delivery>, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Settled, StoreError> {
+        let conversation_id = self.delivery.conversation_id;
         deliveries::settle(tx, self.delivery.id, &self.shown).await?;
-        deliveries::open(tx, self.delivery.conversation_id, LOOK_AHEAD).await
+        let open = deliveries::open(tx, conversation_id, LOOK_AHEAD).await?;
+        Ok(Settled { open, beside: chats::waiting_beside(tx, conversation_id).await? })
     }
 }
 
@@ -105,7 +116,9 @@ impl Read for Around<'_> {
         let after = self.delivery.after.unwrap_or(MessageId(0));
         let since = self.delivery.call_until.unwrap_or(0);
         let known = messages::known(tx, self.place.space_id, after, since, NUMBERS).await?;
-        Ok((known, deliveries::others_unknown(tx, self.place.id, self.delivery.id).await?))
+        // One that was given up long before has a lower number.
+        let near = self.delivery.created_at - deliveries::STUCK;
+        Ok((known, chats::lost_beside(tx, self.place.id, near).await?))
     }
 }
 

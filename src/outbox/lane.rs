@@ -1,10 +1,11 @@
 //! A lane: the one task that delivers to a conversation, while there is something to deliver.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use roundtable_contract::{Found, Lost, MessageId, Receipt, SendError};
 
-use super::commit::{Around, Move, Open, Settle, StartCall};
+use super::commit::{Around, Move, Open, Settle, Settled, StartCall};
 use super::desk::Desk;
 use super::order::{self, Next};
 use super::{Outbox, verdict};
@@ -18,7 +19,7 @@ const PATIENCE: i64 = 3_000;
 
 /// Delivers until nothing is left to do for now. `handed` is a delivery that was stored as `sending`.
 pub(super) async fn run(
-    outbox: &Outbox,
+    outbox: &Arc<Outbox>,
     conversation_id: i64,
     mut handed: Option<Delivery>,
 ) -> Result<(), StoreError> {
@@ -50,7 +51,7 @@ pub(super) async fn run(
 
 /// Waits for the chat's turn and marks the call as on its way. `None`: the account is not ours any more.
 async fn start(
-    outbox: &Outbox,
+    outbox: &Arc<Outbox>,
     desk: &Desk,
     place: &Place,
     delivery: Delivery,
@@ -61,7 +62,8 @@ async fn start(
     let Some(within) = desk.call_within(outbox.store.now()) else { return Ok(None) };
     match outbox.store.commit(StartCall { delivery, within }).await {
         Ok(delivery) => Ok(Some(delivery)),
-        // Somebody discarded or cancelled it meanwhile.
+        // Somebody discarded or cancelled it meanwhile, or it must wait for another message of its chat:
+        // whoever settles that one says when.
         Err(StoreError::Stale) => Ok(None),
         Err(error) => Err(error),
     }
@@ -69,7 +71,7 @@ async fn start(
 
 /// Makes the call that is marked as on its way and records what it has shown.
 async fn call(
-    outbox: &Outbox,
+    outbox: &Arc<Outbox>,
     desk: &Desk,
     place: &mut Place,
     delivery: Delivery,
@@ -117,7 +119,7 @@ async fn send(desk: &Desk, place: &Place, delivery: &Delivery) -> Result<Receipt
 
 /// Finds out about a delivery whose call was cut off or not answered.
 async fn look(
-    outbox: &Outbox,
+    outbox: &Arc<Outbox>,
     desk: &Desk,
     place: &Place,
     delivery: Delivery,
@@ -154,17 +156,21 @@ async fn look(
 
 /// A call of a process that died has no outcome: it becomes `unknown` before anything is asked, so that
 /// it is counted once however often the asking is cut off.
-async fn count_unknown(outbox: &Outbox, delivery: Delivery) -> Result<Delivery, StoreError> {
+async fn count_unknown(outbox: &Arc<Outbox>, delivery: Delivery) -> Result<Delivery, StoreError> {
     if delivery.state != crate::store::deliveries::State::Sending {
         return Ok(delivery);
     }
     let shown =
         Shown::Unknown { due_at: outbox.store.now(), error: "the process stopped while it was sent".into() };
     let id = delivery.id;
-    let open = outbox.store.commit(Settle { delivery, shown }).await?;
+    let open = settle(outbox, delivery, shown).await?;
     open.into_iter().find(|open| open.id == id).ok_or(StoreError::Stale)
 }
 
-async fn settle(outbox: &Outbox, delivery: Delivery, shown: Shown) -> Result<Vec<Delivery>, StoreError> {
-    outbox.store.commit(Settle { delivery, shown }).await
+async fn settle(outbox: &Arc<Outbox>, delivery: Delivery, shown: Shown) -> Result<Vec<Delivery>, StoreError> {
+    let Settled { open, beside } = outbox.store.commit(Settle { delivery, shown }).await?;
+    if let Some(conversation_id) = beside {
+        outbox.work(conversation_id, None);
+    }
+    Ok(open)
 }

@@ -128,7 +128,7 @@ impl Outbox {
         lanes.tasks.spawn(async move { outbox.lane(conversation_id, handed).await });
     }
 
-    async fn lane(&self, conversation_id: i64, mut handed: Option<Delivery>) {
+    async fn lane(self: &Arc<Self>, conversation_id: i64, mut handed: Option<Delivery>) {
         loop {
             let work = AssertUnwindSafe(lane::run(self, conversation_id, handed.take())).catch_unwind();
             let error = match work.await {

@@ -9,6 +9,7 @@ mod error;
 mod open;
 mod writer;
 
+pub mod chats;
 pub mod conversations;
 pub mod cursors;
 pub mod deliveries;
