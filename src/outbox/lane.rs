@@ -28,7 +28,9 @@ pub(super) async fn run(
         let Some(desk) = outbox.desk(&place.address.account) else { return Ok(()) };
         loop {
             let now = outbox.store.now();
-            open = match (handed.take(), order::next(&open, now)) {
+            // One whose time is over has perhaps been looked for and sent again meanwhile.
+            let fresh = handed.take().filter(|delivery| delivery.call_until.is_some_and(|until| now < until));
+            open = match (fresh, order::next(&open, now)) {
                 (Some(delivery), _) => call(outbox, desk, &mut place, delivery).await?,
                 (None, Next::Send(delivery)) => {
                     let delivery = delivery.clone();
@@ -79,9 +81,13 @@ async fn call(
     let left = delivery.call_until.unwrap_or(0) - outbox.store.now();
     let timeout = Duration::from_millis(u64::try_from(left).unwrap_or(0));
     crash::point("call", kind(&delivery), Side::Before);
-    let outcome = tokio::time::timeout(timeout, send(desk, place, &delivery))
-        .await
-        .unwrap_or_else(|_| Err(SendError::Unknown { reason: "no answer in time".into() }));
+    let outcome = if timeout.is_zero() {
+        Err(SendError::Unreachable { reason: "its time was over before it began".into() })
+    } else {
+        tokio::time::timeout(timeout, send(desk, place, &delivery))
+            .await
+            .unwrap_or_else(|_| Err(SendError::Unknown { reason: "no answer in time".into() }))
+    };
     crash::point("call", kind(&delivery), Side::After);
     let now = outbox.store.now();
     if let Err(error) = &outcome {
