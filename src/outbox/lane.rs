@@ -78,16 +78,16 @@ async fn call(
     place: &mut Place,
     delivery: Delivery,
 ) -> Result<Vec<Delivery>, StoreError> {
-    let left = delivery.call_until.unwrap_or(0) - outbox.store.now();
-    let timeout = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+    let now = outbox.store.now();
+    let timeout = Duration::from_millis(u64::try_from(delivery.call_until.unwrap_or(0) - now).unwrap_or(0));
+    if timeout.is_zero() {
+        let error = "its time was over before it was sent".into();
+        return settle(outbox, delivery, Shown::Later { due_at: now, error }).await;
+    }
     crash::point("call", kind(&delivery), Side::Before);
-    let outcome = if timeout.is_zero() {
-        Err(SendError::Unreachable { reason: "its time was over before it began".into() })
-    } else {
-        tokio::time::timeout(timeout, send(desk, place, &delivery))
-            .await
-            .unwrap_or_else(|_| Err(SendError::Unknown { reason: "no answer in time".into() }))
-    };
+    let outcome = tokio::time::timeout(timeout, send(desk, place, &delivery))
+        .await
+        .unwrap_or_else(|_| Err(SendError::Unknown { reason: "no answer in time".into() }));
     crash::point("call", kind(&delivery), Side::After);
     let now = outbox.store.now();
     if let Err(error) = &outcome {

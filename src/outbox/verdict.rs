@@ -47,7 +47,10 @@ pub fn of_look(delivery: &Delivery, found: &Result<Found, SendError>, limits: &L
         Ok(Found::Visible(receipt)) if delivery.part.stub.is_some() => Shown::Stubbed(receipt.id),
         Ok(Found::Visible(receipt)) => Shown::Sent(receipt.id),
         Ok(Found::Absent) => Shown::Later { due_at: now, error: "it was lost on the way".into() },
-        Ok(Found::Unclear) if limits.repeat_unknown && delivery.unknowns <= 1 => {
+        // Of a two-step delivery only the stub can be seen twice, and its text must not be lost.
+        Ok(Found::Unclear)
+            if limits.repeat_unknown && (delivery.unknowns <= 1 || delivery.part.stub.is_some()) =>
+        {
             Shown::Later { due_at: now, error: "its outcome is unknown; it is sent once more".into() }
         }
         Ok(Found::Unclear) => Shown::Unknown {
@@ -147,5 +150,8 @@ mod tests {
         assert!(matches!(once(1, true), Shown::Later { .. }));
         assert!(matches!(once(2, true), Shown::Unknown { due_at: NEVER, .. }));
         assert!(matches!(once(1, false), Shown::Unknown { due_at: NEVER, .. }));
+        let part = Part { stub: Some(String::new()), ..delivery().part };
+        let two_steps = Delivery { unknowns: 2, part, ..delivery() };
+        assert!(matches!(of_look(&two_steps, &unclear, &limits(true), NOW), Shown::Later { .. }));
     }
 }
