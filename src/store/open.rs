@@ -172,12 +172,10 @@ async fn open_postgres(url: &str, connections: u32, access: Access) -> Result<Ba
                 "PostgreSQL can't be reached: {error}. Check store.url and that the server runs."
             ))
         })?;
-    let mut conn = pool.acquire().await?;
     check_version(current_version_pg(&pool).await?, access)?;
     if access == Access::Node {
-        POSTGRES.run(&mut *conn).await.map_err(migrate_error)?;
+        POSTGRES.run(&mut *pool.acquire().await?).await.map_err(migrate_error)?;
     }
-    drop(conn);
     Ok(Backend::Pg(pool))
 }
 
