@@ -5,5 +5,6 @@ mod support;
 
 mod admission;
 mod invariants;
+mod kills;
 mod store;
 mod telegram;

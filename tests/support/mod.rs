@@ -2,5 +2,6 @@
 
 pub mod databases;
 pub mod postgres;
+pub mod process;
 pub mod requests;
 pub mod world;
