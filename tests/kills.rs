@@ -86,7 +86,7 @@ async fn at_random(database: Database) {
     let outcomes: Vec<anyhow::Result<Outcome>> = futures::stream::iter(0..worlds)
         .map(|world| async move {
             let deaths = KILLS_OF_A_WORLD.min(kills - world * KILLS_OF_A_WORLD);
-            let mode = if world % 4 == 3 { Mode::Edit } else { Mode::Probe };
+            let mode = if world % 2 == 1 { Mode::Edit } else { Mode::Probe };
             let seed = seed.wrapping_add(world.into());
             let outcome = die_often(deaths, database, mode, seed).await;
             outcome.map_err(|error| error.context(format!("random, {mode:?}, seed {seed}")))

@@ -63,10 +63,7 @@ const RULES: [(&str, Sql); 10] = [
                  WHERE c.id = d.conversation_id AND m.message_id = d.message_id AND m.delivery_id = d.id)"
         ),
     ),
-    (
-        "deliveries that failed",
-        sql!("SELECT COUNT(*) AS broken FROM deliveries WHERE state = 'failed'"),
-    ),
+    ("deliveries that failed", sql!("SELECT COUNT(*) AS broken FROM deliveries WHERE state = 'failed'")),
 ];
 
 /// Looks for what breaks the rules: a line for each broken one. For the kill tests, after the program has
