@@ -24,6 +24,7 @@ use crate::outbox::Move;
 use crate::routing::{Policy, Rules};
 use crate::store::{Read, Store, StoreError, Transaction, Tx, cursors};
 
+pub use accept::facts;
 pub use account::Account;
 pub use states::{Health, States};
 
