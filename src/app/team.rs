@@ -57,9 +57,7 @@ pub(super) fn agents(config: &Config) -> anyhow::Result<Agents> {
 fn models(config: &Config) -> anyhow::Result<Models> {
     let http = http_client().context("the HTTP client for models can't be made")?;
     let specs = config.models.iter().map(|(id, model)| (spec(id, model), model.fallback.clone())).collect();
-    let retries = config.models.values().map(|model| model.retries).max().unwrap_or(0);
-    let policy = RetryPolicy { attempts: retries + 1, ..RetryPolicy::default() };
-    Ok(Models::build(specs, &http, policy, &system_jitter())?)
+    Ok(Models::build(specs, &http, RetryPolicy::default(), &system_jitter())?)
 }
 
 fn spec(id: &str, model: &config::Model) -> ModelSpec {
@@ -81,6 +79,7 @@ fn spec(id: &str, model: &config::Model) -> ModelSpec {
         max_output_tokens: Some(model.max_output_tokens),
         prices: model.prices.map(|prices| prices_of(model.provider, prices)),
         timeout: model.timeout,
+        retries: model.retries,
     }
 }
 
