@@ -1,7 +1,5 @@
 //! Who may speak to the bot.
 
-use serde_json::json;
-
 use crate::support::databases::on_each_database;
 use crate::support::requests::{heard, next_text};
 use crate::support::world::{QUICK, Setting, World};
@@ -197,22 +195,12 @@ async fn an_owner_brings_the_bot_into_a_group_by_speaking_to_it_there() {
     world.end().await;
 }
 
-/// What another bot says in group "team". Bots hear each other only in a mode that the fake does not have.
-fn bot_says(world: &World, id: i64, text: &str) {
-    let mention = json!([{"type": "mention", "offset": 0, "length": 15}]);
-    world.telegram.inject(json!({"message": {
-        "message_id": id, "date": 1_800_000_000, "text": text,
-        "entities": if text.starts_with("@roundtable_bot") { mention } else { json!([]) },
-        "from": {"id": 77, "is_bot": true, "first_name": "Parrot", "username": "parrot_bot"},
-        "chat": {"id": world.telegram.group("team").chat_id(), "type": "supergroup", "title": "team"},
-    }}));
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn other_bots_are_ignored() {
     let world = policy_naming("groups = [\"*\"]").await;
-    bot_says(&world, 900_001, "@roundtable_bot hello");
-    bot_says(&world, 900_002, "/help");
+    let team = world.telegram.group("team");
+    team.bot_says("parrot", "@roundtable_bot hello");
+    team.bot_says("parrot", "/help");
     world.settled().await;
     assert!(world.model.requests().is_empty());
     world.end().await;
@@ -221,12 +209,13 @@ async fn other_bots_are_ignored() {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_bots_can_be_heard_when_they_mention_ours() {
     let world = policy_naming("groups = [\"*\"]\nbots = \"mentioned\"").await;
-    bot_says(&world, 900_001, "hello");
-    bot_says(&world, 900_002, "/help");
-    bot_says(&world, 900_003, "@roundtable_bot polly");
+    let team = world.telegram.group("team");
+    team.bot_says("parrot", "hello");
+    team.bot_says("parrot", "/help");
+    team.bot_says("parrot", "@roundtable_bot polly");
     assert_eq!(
         next_text(&world.telegram.user("ann").in_group("team")).await,
-        "echo: Parrot: @roundtable_bot polly"
+        "echo: parrot: @roundtable_bot polly"
     );
     assert_eq!(world.model.requests().len(), 1);
     world.end().await;
@@ -235,9 +224,10 @@ async fn other_bots_can_be_heard_when_they_mention_ours() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bot_that_never_stops_is_not_heard_for_a_while() {
     let world = policy_naming("groups = [\"*\"]\nbots = \"mentioned\"").await;
+    let team = world.telegram.group("team");
     let ann = world.telegram.user("ann").in_group("team");
     for number in 0..25 {
-        bot_says(&world, 900_000 + number, &format!("@roundtable_bot {number:02}"));
+        team.bot_says("parrot", &format!("@roundtable_bot {number:02}"));
     }
     world.settled().await;
     ann.mentions_bot("are you well?");
@@ -245,7 +235,7 @@ async fn a_bot_that_never_stops_is_not_heard_for_a_while() {
     while !said.contains("are you well?") {
         said += &next_text(&ann).await;
     }
-    let pause = "Parrot and I have had 20 messages in a minute, so I don't listen to it for a while.";
+    let pause = "parrot and I have had 20 messages in a minute, so I don't listen to it for a while.";
     assert_eq!(said.matches(pause).count(), 1, "{said}");
     let requests = world.model.requests();
     let all = heard(requests.last().unwrap());

@@ -193,8 +193,9 @@ async fn current_version(conn: &mut sqlx::SqliteConnection) -> Result<Option<i64
 }
 
 async fn current_version_pg(conn: &mut sqlx::PgConnection) -> Result<Option<i64>, StoreError> {
-    let there: bool =
-        sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(&mut *conn).await?;
+    let there: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
+        .fetch_one(&mut *conn)
+        .await?;
     if !there {
         return Ok(None);
     }
