@@ -8,7 +8,8 @@ use crate::config::{self, Config};
 use crate::models::{ModelSpec, Models, Prices, Provider, RetryPolicy, http_client, system_jitter};
 use crate::routing::{KnownAgent, Rules};
 
-pub(super) fn rules(config: &Config) -> Rules {
+/// What is configured about targets, as routing sees it.
+pub fn rules(config: &Config) -> Rules {
     Rules {
         bindings: config.bindings.iter().map(Into::into).collect(),
         default_agent: config.default_agent().map(|(id, _)| id.to_owned()).unwrap_or_default(),

@@ -138,6 +138,8 @@ impl Accept {
                 let standing = self.edges.standing(&self.message, known);
                 let Done { text, cancelled } =
                     command::carry_out(tx, &self.edges, &self.message, place, standing, command).await?;
+                // What others have waiting goes on without the turn that was stopped.
+                accepted.queued |= !cancelled.is_empty();
                 accepted.cancelled = cancelled;
                 if let Some(text) = text {
                     self.say(tx, place, "command", text, &mut accepted).await?;

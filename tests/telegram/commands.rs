@@ -108,6 +108,29 @@ async fn stop_ends_the_work_of_this_chat_and_of_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn in_a_group_others_work_is_not_stopped() {
+    let world = World::start().await;
+    world.telegram.set_privacy(false);
+    let ann = world.telegram.user("ann").in_group("team");
+    let bob = world.telegram.user("bob").in_group("team");
+    let call = world.model.hold("from Ann");
+    ann.mentions_bot("a task from Ann");
+    call.arrived().await.unwrap();
+    bob.says("/stop@roundtable_bot");
+    assert_eq!(
+        next_text(&bob).await,
+        "Somebody else asked for what is running here: they or one of my owners can stop it."
+    );
+    bob.mentions_bot("a task from Bob");
+    ann.says("/stop@roundtable_bot");
+    assert_eq!(next_text(&ann).await, "Stopped: manager.");
+    // What Bob asked for meanwhile is not Ann's to stop.
+    assert!(next_text(&bob).await.contains("a task from Bob"));
+    drop(call);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn new_forgets_what_was_said_here_and_only_here() {
     let world = World::start().await;
     let (ann, bob) = (world.telegram.user("ann"), world.telegram.user("bob"));
