@@ -80,7 +80,7 @@ impl Setting {
             ("TELEGRAM_BOT_TOKEN".to_owned(), telegram.token()),
             ("MODEL_KEY".to_owned(), "sk-test".to_owned()),
         ]);
-        World { telegram, model, env, file, dir, node: None }
+        World { telegram, model, env, url, file, dir, node: None }
     }
 }
 
@@ -92,6 +92,8 @@ pub struct World {
     pub model: ModelFake,
     /// The environment of the node.
     pub env: BTreeMap<String, String>,
+    /// The address of its database.
+    pub url: String,
     /// Its configuration file.
     pub file: PathBuf,
     dir: TempDir,
