@@ -75,8 +75,9 @@ impl App {
             channels: channels.iter().map(|channel| (channel.account().clone(), channel.clone())).collect(),
         });
         let states = Arc::new(States::default());
-        let front = Arc::new(Front::new(store.clone(), engine.clone(), edges.clone(), states.clone()));
         let owner_code = owner_code(&store, &config).await?;
+        let front = Front::new(store.clone(), engine.clone(), edges.clone(), states.clone());
+        let front = Arc::new(front.inviting(owner_code.clone()));
         let accounts = channels
             .into_iter()
             .map(|channel| Account {

@@ -6,11 +6,11 @@ use secrecy::SecretString;
 use crate::agents::{Agent, Agents, QueueMode};
 use crate::config::{self, Config};
 use crate::models::{ModelSpec, Models, Prices, Provider, RetryPolicy, http_client, system_jitter};
-use crate::routing::{Binding, KnownAgent, Mention, Rules};
+use crate::routing::{KnownAgent, Rules};
 
 pub(super) fn rules(config: &Config) -> Rules {
     Rules {
-        bindings: config.bindings.iter().map(binding).collect(),
+        bindings: config.bindings.iter().map(Into::into).collect(),
         default_agent: config.default_agent().map(|(id, _)| id.to_owned()).unwrap_or_default(),
         agents: config
             .agents
@@ -22,16 +22,6 @@ pub(super) fn rules(config: &Config) -> Rules {
             })
             .collect(),
     }
-}
-
-fn binding(binding: &config::Binding) -> Binding {
-    let config::Binding { agents, channel, account, guild, chat, thread, user, role, mention } =
-        binding.clone();
-    let mention = match mention {
-        config::Mention::Required => Mention::Required,
-        config::Mention::Always => Mention::Always,
-    };
-    Binding { agents, channel, account, guild, chat, thread, user, role, mention }
 }
 
 pub(super) fn agents(config: &Config) -> anyhow::Result<Agents> {

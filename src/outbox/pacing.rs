@@ -82,7 +82,8 @@ impl Pacer {
         ]
         .into_iter()
         .fold(0.0, f64::max);
-        if wait > 0.0 {
+        // A hundredth of a millisecond is rounding, not a wait.
+        if wait > 0.01 {
             // Rounded up: asking a fraction too early would only ask again.
             #[expect(
                 clippy::cast_possible_truncation,

@@ -47,6 +47,7 @@ pub fn of_look(delivery: &Delivery, found: &Result<Found, SendError>, limits: &L
         Ok(Found::Visible(receipt)) if delivery.part.stub.is_some() => Shown::Stubbed(receipt.id),
         Ok(Found::Visible(receipt)) => Shown::Sent(receipt.id),
         Ok(Found::Absent) => Shown::Later { due_at: now, error: "it was lost on the way".into() },
+        Ok(Found::Further(_)) => Shown::Unknown { due_at: now, error: "it is being looked for".into() },
         Ok(Found::Unclear) if limits.repeat_unknown && delivery.unknowns <= 1 => {
             Shown::Later { due_at: now, error: "its outcome is unknown; it is sent once more".into() }
         }

@@ -39,7 +39,7 @@ pub fn answer(name: &str) -> String {
     format!("answer {name}, as asked")
 }
 
-/// Asks, and waits until the model has been asked: what is asked next starts a turn of its own.
+/// Asks, and waits until the model has been asked: what is asked next starts a turn of its own. Names are unique.
 pub async fn ask(world: &World, seat: &Seat, name: &str) {
     let text = format!("question {name}");
     if seat.place().chat_id() < 0 { seat.mentions_bot(&text) } else { seat.says(&text) };

@@ -72,6 +72,7 @@ async fn everywhere(mode: &str, methods: &[&str], most: usize) -> World {
     let (group, topic) = (ann.in_group("cooks"), ann.in_topic("gardeners", "roses"));
     topic.place().promote_bot();
     let (bob, beside) = (world.telegram.user("bob"), ann.in_topic("painters", "oils"));
+    beside.place().promote_bot();
     tokio::join!(
         suffer(&world, &ann, methods, most),
         suffer(&world, &group, methods, most),
@@ -138,11 +139,11 @@ async fn a_message_that_was_heard_late_hides_no_answer() {
     bob.says("question of bob");
     world.telegram.fail_next_in(&ann.place(), "sendMessage", Fault::DelayAfter(TIMEOUT * 2));
     model.release();
-    let database = world.database().await;
-    database.until("the answer is unknown", |all| all.iter().any(|one| one.state == State::Unknown)).await;
+    let stored = world.stored().await;
+    stored.until("the answer is unknown", |all| all.iter().any(|one| one.state == State::Unknown)).await;
     poll.release();
     answered(&bob.place(), "of bob").await;
-    database.until("the answer is found", |all| all.iter().all(|one| one.state == State::Sent)).await;
+    stored.until("the answer is found", |all| all.iter().all(|one| one.state == State::Sent)).await;
     answered(&ann.place(), "late").await;
     world.end().await;
 }
@@ -162,8 +163,8 @@ async fn a_probe_changes_no_message_that_is_sent_meanwhile() {
     ask(&world, &roses, "lost").await;
     probe.arrived().await.unwrap();
     ask(&world, &herbs, "meanwhile").await;
-    let database = world.database().await;
-    database.until("the other answer is stored", |all| all.len() == 4).await;
+    let stored = world.stored().await;
+    stored.until("the other answer is stored", |all| all.len() == 4).await;
     probe.release();
     for (seat, name) in [(&herbs, "meanwhile"), (&roses, "lost")] {
         answered(&seat.place(), name).await;
@@ -185,8 +186,8 @@ async fn topics_of_one_chat_that_lose_their_answers_at_once_do_not_mix_them_up()
     second.process().await.unwrap();
     first.cut();
     second.cut();
-    let database = world.database().await;
-    let all = database.until("both are settled", |all| all.iter().all(|one| one.state == State::Sent)).await;
+    let stored = world.stored().await;
+    let all = stored.until("both are settled", |all| all.iter().all(|one| one.state == State::Sent)).await;
     assert!(all.iter().all(|one| one.unknowns == 1), "both were unknown: {all:#?}");
     for (seat, name) in [(&roses, "of roses"), (&herbs, "of herbs")] {
         let shown = shown(seat);

@@ -13,21 +13,21 @@ use tokio::task::JoinHandle;
 use super::world::World;
 
 /// A second pair of eyes on a world's database.
-pub struct Database {
+pub struct Stored {
     store: Store,
     _writer: JoinHandle<()>,
 }
 
 impl World {
     /// Opens the database of a node that has been started.
-    pub async fn database(&self) -> Database {
+    pub async fn stored(&self) -> Stored {
         let clock = Arc::new(SystemClock::new());
         let (store, writer) = Store::open(&self.url, 2, Access::Look, clock).await.expect("the database is there");
-        Database { store, _writer: tokio::spawn(writer) }
+        Stored { store, _writer: tokio::spawn(writer) }
     }
 }
 
-impl Database {
+impl Stored {
     /// The deliveries as `roundtable deliveries list` shows them, newest first.
     pub async fn deliveries(&self, all: bool) -> Vec<Listed> {
         self.store.read(List { all }).await.expect("the database can be read")
