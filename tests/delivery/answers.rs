@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use roundtable_fakes::{Message, Place, Reply, Seat};
+use roundtable_fakes::{Message, ModelRequest, Reply, Seat};
 
 use crate::support::world::{Setting, World};
 
 /// When a send is given up in these tests.
 pub const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A world in which `exactly_once` is `mode` and the model answers "… question N" with "answer N, as asked".
+/// A world in which `exactly_once` is `mode` and the model answers "question N" with "answer N, as asked".
 pub async fn world(mode: &str) -> World {
     answering(setting(mode).start().await)
 }
@@ -29,29 +29,40 @@ pub fn answering(world: World) -> World {
     world.model.on(|request| {
         let asked = request.last_user_text();
         let name = asked.rsplit_once("question ").map(|(_, name)| name.trim())?;
-        Some(Reply::text(answer(name)))
+        Some(Reply::text(format!("answer {name}, as asked")))
     });
     world
 }
 
-/// The answer to question `name`.
-pub fn answer(name: &str) -> String {
-    format!("answer {name}, as asked")
+/// A question as it is written: the same name in another place is another question.
+pub fn question(seat: &Seat, name: &str) -> String {
+    let place = seat.place();
+    format!("question {name} at {}.{}", place.chat_id(), place.thread_id().unwrap_or(0))
 }
 
-/// Asks, and waits until the model has been asked: what is asked next starts a turn of its own. Names are unique.
+/// The answer to it.
+pub fn answer(seat: &Seat, name: &str) -> String {
+    question(seat, name).replacen("question", "answer", 1) + ", as asked"
+}
+
+/// Asks, and waits until the model has been asked: what is asked next starts a turn of its own.
 pub async fn ask(world: &World, seat: &Seat, name: &str) {
-    let text = format!("question {name}");
-    if seat.place().chat_id() < 0 { seat.mentions_bot(&text) } else { seat.says(&text) };
-    let end = format!("question {name}");
-    let asked = |request: &roundtable_fakes::ModelRequest| request.last_user_text().trim_end().ends_with(&end);
-    world.model.wait_for_request(&end, asked).await.unwrap();
+    say(seat, name);
+    let text = question(seat, name);
+    let asked = |request: &ModelRequest| request.last_user_text().trim_end().ends_with(&text);
+    world.model.wait_for_request(&text, asked).await.unwrap();
+}
+
+/// Asks.
+pub fn say(seat: &Seat, name: &str) -> Message {
+    let text = question(seat, name);
+    if seat.place().chat_id() < 0 { seat.mentions_bot(&text) } else { seat.says(&text) }
 }
 
 /// Waits for the answer to `name`.
-pub async fn answered(place: &Place, name: &str) -> Message {
-    let text = answer(name);
-    place.expect_message(&text, |message| message.text == text).await.unwrap()
+pub async fn answered(seat: &Seat, name: &str) -> Message {
+    let text = answer(seat, name);
+    seat.place().expect_message(&text, |message| message.text == text).await.unwrap()
 }
 
 /// What the bot shows in a place, oldest first.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use roundtable::store::deliveries::State;
 use roundtable_fakes::{Fault, GroupKind, Message, Seat};
 
-use super::answers::{TIMEOUT, answer, answered, ask, read_all, shown, world};
+use super::answers::{TIMEOUT, answer, answered, ask, read_all, say, shown, world};
 use crate::support::world::World;
 
 /// What may happen to a call, and several of them in a row.
@@ -32,7 +32,7 @@ async fn suffer(world: &World, seat: &Seat, methods: &[&str], most: usize) {
         for (number, trouble) in troubles().into_iter().enumerate() {
             let name = |which: &str| format!("{which} {method} {number}");
             ask(world, seat, &name("before")).await;
-            answered(&place, &name("before")).await;
+            answered(seat, &name("before")).await;
             let story = format!("{method} with {trouble:?}");
             // A send that is only repeated once is given up after two unknown outcomes; it stays listed.
             let least = usize::from(most == 1 || trouble.len() == 1);
@@ -41,13 +41,13 @@ async fn suffer(world: &World, seat: &Seat, methods: &[&str], most: usize) {
             }
             ask(world, seat, &name("during")).await;
             ask(world, seat, &name("after")).await;
-            answered(&place, &name("after")).await;
+            answered(seat, &name("after")).await;
             let texts: Vec<String> = shown(seat).into_iter().map(|message| message.text).collect();
-            let count = texts.iter().filter(|text| **text == answer(&name("during"))).count();
+            let count = texts.iter().filter(|text| **text == answer(seat, &name("during"))).count();
             assert!((least..=most).contains(&count), "{story}: shown {count} times in\n{}", place.history());
             let mut order: Vec<&String> = texts.iter().filter(|text| !text.ends_with('…')).collect();
             order.dedup();
-            let expected = ["before", "during", "after"].map(|which| answer(&name(which)));
+            let expected = ["before", "during", "after"].map(|which| answer(seat, &name(which)));
             let expected = expected.iter().filter(|text| texts.contains(text));
             assert!(order.ends_with(&expected.collect::<Vec<_>>()), "{story}: order of\n{}", place.history());
             read_all(seat).await;
@@ -59,7 +59,7 @@ async fn suffer(world: &World, seat: &Seat, methods: &[&str], most: usize) {
 async fn go_on(world: &World, seat: &Seat) {
     for number in 0..40 {
         ask(world, seat, &format!("on {number}")).await;
-        answered(&seat.place(), &format!("on {number}")).await;
+        answered(seat, &format!("on {number}")).await;
     }
 }
 
@@ -110,7 +110,7 @@ async fn private_chats_that_lose_their_answers_at_once_find_both() {
     let (ann, bob) = (world.telegram.user("ann"), world.telegram.user("bob"));
     for seat in [&ann, &bob] {
         ask(&world, seat, "before").await;
-        answered(&seat.place(), "before").await;
+        answered(seat, "before").await;
     }
     for round in 0..5 {
         let name = format!("during {round}");
@@ -119,9 +119,9 @@ async fn private_chats_that_lose_their_answers_at_once_find_both() {
         }
         tokio::join!(ask(&world, &ann, &name), ask(&world, &bob, &name));
         for seat in [&ann, &bob] {
-            answered(&seat.place(), &name).await;
+            answered(seat, &name).await;
             ask(&world, seat, &format!("after {round}")).await;
-            answered(&seat.place(), &format!("after {round}")).await;
+            answered(seat, &format!("after {round}")).await;
         }
     }
     world.end().await;
@@ -136,15 +136,15 @@ async fn a_message_that_was_heard_late_hides_no_answer() {
     let poll = world.telegram.hold("getUpdates");
     poll.arrived().await.unwrap();
     // Its number is lower than the answer's, and nobody here knows of it.
-    bob.says("question of bob");
+    say(&bob, "early");
     world.telegram.fail_next_in(&ann.place(), "sendMessage", Fault::DelayAfter(TIMEOUT * 2));
     model.release();
     let stored = world.stored().await;
     stored.until("the answer is unknown", |all| all.iter().any(|one| one.state == State::Unknown)).await;
     poll.release();
-    answered(&bob.place(), "of bob").await;
+    answered(&bob, "early").await;
     stored.until("the answer is found", |all| all.iter().all(|one| one.state == State::Sent)).await;
-    answered(&ann.place(), "late").await;
+    answered(&ann, "late").await;
     world.end().await;
 }
 
@@ -156,7 +156,7 @@ async fn a_probe_changes_no_message_that_is_sent_meanwhile() {
     roses.place().promote_bot();
     for seat in [&roses, &herbs] {
         ask(&world, seat, "before").await;
-        answered(&seat.place(), "before").await;
+        answered(seat, "before").await;
     }
     let probe = world.telegram.hold("editMessageText");
     world.telegram.fail_next_in(&roses.place(), "sendMessage", Fault::DropBefore);
@@ -167,7 +167,7 @@ async fn a_probe_changes_no_message_that_is_sent_meanwhile() {
     stored.until("the other answer is stored", |all| all.len() == 4).await;
     probe.release();
     for (seat, name) in [(&herbs, "meanwhile"), (&roses, "lost")] {
-        answered(&seat.place(), name).await;
+        answered(seat, name).await;
         assert!(shown(seat).iter().all(|message| message.edits.is_empty()), "{}", seat.place().history());
     }
     world.end().await;
@@ -191,7 +191,7 @@ async fn topics_of_one_chat_that_lose_their_answers_at_once_do_not_mix_them_up()
     assert!(all.iter().all(|one| one.unknowns == 1), "both were unknown: {all:#?}");
     for (seat, name) in [(&roses, "of roses"), (&herbs, "of herbs")] {
         let shown = shown(seat);
-        let right = |message: &Message| message.text == answer(name) && message.edits.is_empty();
+        let right = |message: &Message| message.text == answer(seat, name) && message.edits.is_empty();
         // Nothing can tell which is which, so each may be sent once more (ARCHITECTURE.md: limits of probing).
         assert!(shown.iter().all(right) && shown.len() <= 2, "{}", seat.place().history());
         read_all(seat).await;
