@@ -35,7 +35,9 @@ async fn main() -> Result<()> {
     println!("loopback: {:.0} µs for a round trip", loopback()?.as_secs_f64() * 1e6);
     measure("SQLite", dir.path(), None).await?;
     match postgres::postgres() {
-        Some(server) => measure("PostgreSQL", dir.path(), Some(server.fresh_durable_database().await)).await?,
+        Some(server) => {
+            measure("PostgreSQL", dir.path(), Some(server.fresh_durable_database().await)).await?
+        }
         None => println!("PostgreSQL: not found, not measured"),
     }
     Ok(())
@@ -49,14 +51,18 @@ async fn measure(name: &str, dir: &Path, url: Option<String>) -> Result<()> {
     telegram.set(|settings| settings.hot_loop_throttle = false);
     let url = url.unwrap_or_else(|| format!("sqlite:{}", folder.join("roundtable.db").display()));
     let mut node = Node::start(&folder, &url, &telegram)?;
-    telegram.wait_until("the first poll", |world| world.calls().any(|call| call.method == "getupdates")).await?;
+    telegram
+        .wait_until("the first poll", |world| world.calls().any(|call| call.method == "getupdates"))
+        .await?;
     println!("  start to first poll        {:>8.1} ms", node.started.elapsed().as_secs_f64() * 1e3);
     // A second start on a database that is there: without the creation of the schema.
     node.stop()?;
     let polls = telegram.calls_of("getupdates").len();
     node = Node::start(&folder, &url, &telegram)?;
     telegram
-        .wait_until("a poll", |world| world.calls().filter(|call| call.method == "getupdates").count() > polls)
+        .wait_until("a poll", |world| {
+            world.calls().filter(|call| call.method == "getupdates").count() > polls
+        })
         .await?;
     println!("  start on a filled database {:>8.1} ms", node.started.elapsed().as_secs_f64() * 1e3);
     println!("  idle memory                {:>8.1} MiB", node.memory()?);
@@ -76,7 +82,12 @@ async fn measure(name: &str, dir: &Path, url: Option<String>) -> Result<()> {
     }
     rates.sort_by(f64::total_cmp);
     let cpu = (node.cpu()? - before).as_secs_f64() * 1e3 / (RUNS * BURST) as f64;
-    println!("  answered messages          {:>8.0} a second (of {:.0} to {:.0})", rates[RUNS / 2], rates[0], rates[RUNS - 1]);
+    println!(
+        "  answered messages          {:>8.0} a second (of {:.0} to {:.0})",
+        rates[RUNS / 2],
+        rates[0],
+        rates[RUNS - 1]
+    );
     println!("  CPU                        {cpu:>8.2} ms an answer");
     println!("  memory after it            {:>8.1} MiB", node.memory()?);
     node.stop()?;
@@ -119,7 +130,12 @@ async fn burst(telegram: &TelegramFake) -> Result<f64> {
 fn print_latencies(what: &str, mut latencies: Vec<Duration>) {
     latencies.sort();
     let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
-    println!("  added latency, {what:<9}   {:>8.2} ms p50, {:.2} ms p99, {:.2} ms most", at(0.5), at(0.99), at(1.0));
+    println!(
+        "  added latency, {what:<9}   {:>8.2} ms p50, {:.2} ms p99, {:.2} ms most",
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    );
 }
 
 /// A running binary.
@@ -142,7 +158,8 @@ impl Node {
                 telegram.url(),
             ),
         )?;
-        let env = BTreeMap::from([("TELEGRAM_BOT_TOKEN", telegram.token()), ("ROUNDTABLE_LOG", "warn".into())]);
+        let env =
+            BTreeMap::from([("TELEGRAM_BOT_TOKEN", telegram.token()), ("ROUNDTABLE_LOG", "warn".into())]);
         let log = fs::File::options().create(true).append(true).open(folder.join("log"))?;
         let started = Instant::now();
         let child = Command::new(env!("CARGO_BIN_EXE_roundtable"))

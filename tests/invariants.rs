@@ -109,7 +109,6 @@ fn adapters_know_the_contract_and_not_the_core() {
             |line: &str| line.starts_with("roundtable ") || line.starts_with("roundtable.");
         assert!(!manifest.text.lines().any(manifest_of_the_core), "{} depends on the core", manifest.path);
     }
-    only_in(&["TcpListener"], &["src/http/", "src/cli/", "src/app.rs", "tests/"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod support;
 
+mod admission;
 mod delivery;
 mod invariants;
 mod store;

@@ -4,6 +4,7 @@
 mod accept;
 mod account;
 mod command;
+mod edit;
 mod merge;
 mod states;
 
@@ -44,11 +45,6 @@ impl Edges {
     fn policy(&self, account: &AccountId) -> &Policy {
         static NOBODY: std::sync::LazyLock<Policy> = std::sync::LazyLock::new(Policy::default);
         self.policies.get(account).unwrap_or(&NOBODY)
-    }
-
-    fn owns(&self, message: &Message) -> bool {
-        let id = message.sender.id.as_str();
-        self.policy(&message.conversation.account).owners.iter().any(|owner| owner == id)
     }
 
     fn space(&self, conversation: &Conversation) -> String {

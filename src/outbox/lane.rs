@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use roundtable_contract::{Found, Lost, MessageId, Receipt, Reconcile, SendError};
+use tokio::sync::Notify;
 
 use super::commit::{Around, Move, NUMBERS, Open, Settle, StartCall};
 use super::desk::Desk;
@@ -19,15 +20,15 @@ const PATIENCE: i64 = 3_000;
 /// The pause before a look at what another process may have left is taken again.
 const BRIEFLY: Duration = Duration::from_millis(100);
 
-/// Delivers until nothing is left to do for now. `handed` is a delivery that was stored as `sending`.
-pub(super) async fn run(
-    outbox: &Outbox,
-    conversation_id: i64,
-    mut handed: Option<Delivery>,
-) -> Result<(), StoreError> {
+/// Delivers until nothing is left to do for now. `news` says that the lane was asked for more: perhaps to make
+/// the call of a delivery that was stored as `sending`.
+pub(super) async fn run(outbox: &Outbox, conversation_id: i64, news: &Notify) -> Result<(), StoreError> {
     loop {
+        let handed = outbox.asked(conversation_id);
         let (mut place, mut open) = outbox.store.read(Open { conversation_id }).await?;
         let Some(desk) = outbox.desk(&place.address.account) else { return Ok(()) };
+        // Once its time is over, it is looked for and must not be called for any more.
+        let mut handed = handed.filter(|delivery| delivery.call_until > Some(outbox.store.now()));
         loop {
             let now = outbox.store.now();
             open = match (handed.take(), order::next(&open, now)) {
@@ -42,7 +43,11 @@ pub(super) async fn run(
                     look(outbox, desk, &place, delivery).await?
                 }
                 (None, Next::Wait(until)) if until - now <= PATIENCE => {
-                    tokio::time::sleep(Duration::from_millis((until - now).unsigned_abs())).await;
+                    let pause = Duration::from_millis((until - now).unsigned_abs());
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => {}
+                        () = news.notified() => {}
+                    }
                     break;
                 }
                 (None, Next::Wait(_) | Next::Idle) => return Ok(()),

@@ -1,5 +1,6 @@
 //! The store on both databases.
 
+mod bodies;
 mod races;
 mod refusals;
 mod schema;

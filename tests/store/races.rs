@@ -1,21 +1,15 @@
 //! Two at once: the meetings that the transactions of ARCHITECTURE.md are made for, each in both orders.
-//!
-//! The bodies here are the engine's, put together from the same functions of the store in the same order.
 
-use async_trait::async_trait;
-use roundtable::control::{self, Stopped};
-use roundtable::engine::claim_next;
+use roundtable::control;
 use roundtable::local;
-use roundtable::models::{Answer, Usage};
-use roundtable::store::deliveries::{self, NewAnswer};
-use roundtable::store::inbox::{self, Body, ItemKind, NewItem};
-use roundtable::store::turns::{self, Claimant, Turn, TurnStatus};
-use roundtable::store::{StoreError, Transaction, Tx, entries, events, sessions};
+use roundtable::store::StoreError;
+use roundtable::store::turns::Turn;
 use roundtable_contract::{
-    ChatKind, Conversation, Edge, Event, EventKey, Message, MessageId, MessageKind, Part, Sender, UserId,
+    ChatKind, Conversation, Edge, Event, EventKey, Message, MessageId, MessageKind, Sender, UserId,
 };
 
-use super::world::{LEASE, World, agents, claimant};
+use super::bodies::{Accept, Claim, CommitAnswer, Finish, Renew, Stop, TakeEvent, TakeOver};
+use super::world::{LEASE, World, claimant};
 use crate::support::databases::Database;
 
 /// What a test wants to know about the one session it made.
@@ -58,9 +52,6 @@ fn message(number: i64) -> Event {
     }))
 }
 
-/// The only session: SQL gives its number 1 on both databases.
-const SESSION: i64 = 1;
-
 /// A world whose session has one message to react to.
 async fn queued(database: Database) -> World {
     let world = World::new(database).await;
@@ -73,150 +64,6 @@ async fn at_work(database: Database) -> (World, Turn) {
     let world = queued(database).await;
     let turn = world.node(0).commit(Claim { by: claimant(0) }).await.expect("it is claimed");
     (world, turn.expect("there is something to do"))
-}
-
-/// T2.
-struct Claim {
-    by: Claimant,
-}
-
-#[async_trait]
-impl Transaction for Claim {
-    type Output = Option<Turn>;
-    const NAME: &'static str = "claim";
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Turn>, StoreError> {
-        let session = sessions::lock(tx, SESSION).await?;
-        claim_next(tx, &session, &agents(), &self.by).await
-    }
-}
-
-/// T1 of a second message, with T2.
-struct Accept {
-    by: Claimant,
-}
-
-#[async_trait]
-impl Transaction for Accept {
-    type Output = Option<Turn>;
-    const NAME: &'static str = "accept";
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Turn>, StoreError> {
-        let session = sessions::lock(tx, SESSION).await?;
-        let item = NewItem {
-            session_id: session.id,
-            tree_id: session.tree_id,
-            kind: ItemKind::User,
-            wake: true,
-            conversation_id: 1,
-            sender: "ann",
-            sender_name: "Ann",
-            message_id: Some(MessageId(2)),
-            body: &Body::default(),
-            merge_key: None,
-            not_before: 0,
-        };
-        inbox::push(tx, &item).await?;
-        claim_next(tx, &session, &agents(), &self.by).await
-    }
-}
-
-/// T3.
-struct CommitAnswer {
-    turn: Turn,
-}
-
-#[async_trait]
-impl Transaction for CommitAnswer {
-    type Output = ();
-    const NAME: &'static str = "answer";
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        entries::append_answer(tx, &self.turn, 1, &Answer::default(), "none", &Usage::default()).await?;
-        turns::progress(tx, &self.turn, 1).await
-    }
-}
-
-/// T5.
-struct Finish {
-    turn: Turn,
-}
-
-#[async_trait]
-impl Transaction for Finish {
-    type Output = ();
-    const NAME: &'static str = "finish";
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        entries::append_answer(tx, &self.turn, 1, &Answer::default(), "none", &Usage::default()).await?;
-        turns::leave(tx, &self.turn, TurnStatus::Done, None).await?;
-        let part = Part { body: "{}".into(), text: "hi".into(), stub: None };
-        let answer = NewAnswer {
-            conversation_id: self.turn.conversation_id,
-            turn: Some(&self.turn),
-            kind: "answer",
-            name: "turn:1",
-            parts: &[part],
-            send_within: None,
-        };
-        deliveries::insert(tx, &answer).await?;
-        Ok(())
-    }
-}
-
-/// `/stop`.
-struct Stop;
-
-#[async_trait]
-impl Transaction for Stop {
-    type Output = Option<Stopped>;
-    const NAME: &'static str = "stop";
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Stopped>, StoreError> {
-        control::stop(tx, SESSION).await
-    }
-}
-
-/// Another node goes on with a turn whose lease is over.
-struct TakeOver {
-    turn_id: i64,
-}
-
-#[async_trait]
-impl Transaction for TakeOver {
-    type Output = Option<Turn>;
-    const NAME: &'static str = "take_over";
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Turn>, StoreError> {
-        sessions::lock(tx, SESSION).await?;
-        turns::take(tx, self.turn_id, TurnStatus::Running, &claimant(1)).await
-    }
-}
-
-/// The owner keeps what it holds.
-struct Renew;
-
-#[async_trait]
-impl Transaction for Renew {
-    type Output = ();
-    const NAME: &'static str = "renew";
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        turns::renew(tx, &claimant(0)).await
-    }
-}
-
-/// The dedupe's half of T1.
-struct TakeEvent;
-
-#[async_trait]
-impl Transaction for TakeEvent {
-    type Output = ();
-    const NAME: &'static str = "accept";
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        events::take(tx, &local::account(), "msg:c:1", 1, "test").await
-    }
 }
 
 #[tokio::test]
@@ -284,7 +131,7 @@ async fn a_stop_that_comes_as_the_turn_ends_stops_nothing() {
         let (world, turn) = at_work(database).await;
         let (finished, stopped) = world.meet(Finish { turn }, Stop).await;
         assert!(finished.is_ok(), "{database:?}: {finished:?}");
-        assert!(matches!(stopped, Ok(None)), "{database:?}: {stopped:?}");
+        assert!(matches!(stopped, Ok(control::Stop::Nothing)), "{database:?}: {stopped:?}");
         assert_eq!(world.ask(STATUS).await, "done by node-0, token 1", "{database:?}");
     }
 }
@@ -295,7 +142,7 @@ async fn a_turn_that_ends_as_it_is_stopped_says_nothing() {
         let (world, turn) = at_work(database).await;
         let before = world.ask(STATE).await;
         let (stopped, finished) = world.meet(Stop, Finish { turn }).await;
-        assert!(matches!(stopped, Ok(Some(_))), "{database:?}: {stopped:?}");
+        assert!(matches!(stopped, Ok(control::Stop::Stopped(_))), "{database:?}: {stopped:?}");
         assert!(matches!(finished, Err(StoreError::Stale)), "{database:?}: {finished:?}");
         assert_eq!(world.ask(STATUS).await, "cancelled by node-0, token 2", "{database:?}");
         assert_eq!(world.ask(STATE).await, before.replace("open turns 1", "open turns 0"), "{database:?}");

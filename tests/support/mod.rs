@@ -1,8 +1,7 @@
-//! What all tests share.
+//! What the tests share.
 
 pub mod databases;
-#[path = "../../xtask/src/find_postgres.rs"]
-pub mod find_postgres;
 pub mod postgres;
+pub mod requests;
 pub mod stored;
 pub mod world;

@@ -20,7 +20,10 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions};
 
-use super::find_postgres::find_postgres;
+#[path = "../../xtask/src/find_postgres.rs"]
+mod find_postgres;
+
+use find_postgres::find_postgres;
 
 /// How long the server may take to start; a busy machine needs seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -41,6 +44,7 @@ done"#;
 /// The server.
 #[derive(Debug)]
 pub struct Server {
+    bin: PathBuf,
     folder: PathBuf,
     port: u16,
     /// Held while this process lives; its lock says that the server is used.
@@ -48,7 +52,7 @@ pub struct Server {
 }
 
 /// The server, started by whoever asks first. `None`: there is no PostgreSQL on this machine, which is said
-/// once, loudly. `ROUNDTABLE_TEST_PG_FSYNC=on` makes its commits durable, for measurements.
+/// once, loudly. Its commits wait for no disk; [`Server::fresh_durable_database`] is on another one.
 pub fn postgres() -> Option<&'static Server> {
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();
     let server = SERVER.get_or_init(|| {
@@ -56,20 +60,23 @@ pub fn postgres() -> Option<&'static Server> {
         if found.is_none() {
             eprintln!("\n*** NOT RUN ON POSTGRESQL: no `initdb` and `postgres` here. `cargo xtask test` says more. ***\n");
         }
-        found.map(|bin| Server::join(&bin).unwrap_or_else(|error| panic!("PostgreSQL in {}: {error}", bin.display())))
+        found.map(|bin| Server::join(&bin, "off"))
     });
     server.as_ref()
 }
 
 impl Server {
     /// Uses the server that runs, or starts it.
-    fn join(bin: &Path) -> Result<Self, String> {
-        let fsync = std::env::var("ROUNDTABLE_TEST_PG_FSYNC").unwrap_or_else(|_| "off".into());
+    fn join(bin: &Path, fsync: &str) -> Self {
+        Self::try_join(bin, fsync).unwrap_or_else(|error| panic!("PostgreSQL in {}: {error}", bin.display()))
+    }
+
+    fn try_join(bin: &Path, fsync: &str) -> Result<Self, String> {
+        let mine = tempfile::tempfile().and_then(|file| file.metadata());
+        let me = mine.map_err(|error| format!("no temporary file: {error}"))?.uid();
         // In the system's folder for temporary files: short enough for a socket, and open to another user.
         let mut hash = DefaultHasher::new();
-        let me =
-            tempfile::tempfile().and_then(|file| file.metadata()).map_err(|error| error.to_string())?.uid();
-        (env!("CARGO_TARGET_TMPDIR"), bin, &fsync, me).hash(&mut hash);
+        (env!("CARGO_TARGET_TMPDIR"), bin, fsync, me).hash(&mut hash);
         let folder = std::env::temp_dir().join(format!("roundtable-pg-{:016x}", hash.finish()));
         fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let starting = open(&folder.join("starting"))?;
@@ -80,9 +87,16 @@ impl Server {
         let port = match running(&folder) {
             Some(port) => port,
             // PostgreSQL refuses to run as root.
-            None => start(bin, &folder, if me == 0 { Some(unprivileged()?) } else { None }, &fsync)?,
+            None => start(bin, &folder, if me == 0 { Some(unprivileged()?) } else { None }, fsync)?,
         };
-        Ok(Self { folder, port, _users: users })
+        Ok(Self { bin: bin.to_owned(), folder, port, _users: users })
+    }
+
+    /// Makes an empty database on a server whose commits wait for the disk, as in real life: for
+    /// measurements. Returns its address.
+    pub async fn fresh_durable_database(&self) -> String {
+        static DURABLE: OnceLock<Server> = OnceLock::new();
+        DURABLE.get_or_init(|| Self::join(&self.bin, "on")).fresh_database().await
     }
 
     /// Its address for one of its databases.

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use roundtable::app::App;
 use roundtable::config::{self, Sources};
+use roundtable::store::deliveries::{self, Listed};
+use roundtable::store::{Access, Read, Store, StoreError, Tx};
+use roundtable::time::SystemClock;
 use roundtable_fakes::{ModelFake, TelegramFake};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -22,6 +25,10 @@ drain = "5s"
 [http]
 listen = "127.0.0.1:0"
 "#;
+
+/// No waiting for the real platform's limits: lines for [`Setting::telegram`].
+pub const QUICK: &str = "limits = { chat_per_second = 0, group_per_minute = 0, total_per_second = 0 }\n\
+                         poll_timeout = \"2s\"\nsend_timeout = \"700ms\"";
 
 /// How a world begins.
 pub struct Setting {
@@ -80,7 +87,7 @@ impl Setting {
             ("TELEGRAM_BOT_TOKEN".to_owned(), telegram.token()),
             ("MODEL_KEY".to_owned(), "sk-test".to_owned()),
         ]);
-        World { telegram, model, env, url, file, dir, node: None }
+        World { telegram, model, env, file, url, dir, node: None }
     }
 }
 
@@ -92,10 +99,10 @@ pub struct World {
     pub model: ModelFake,
     /// The environment of the node.
     pub env: BTreeMap<String, String>,
-    /// The address of its database.
-    pub url: String,
     /// Its configuration file.
     pub file: PathBuf,
+    /// Its database.
+    pub url: String,
     dir: TempDir,
     node: Option<Node>,
 }
@@ -109,10 +116,8 @@ struct Node {
 impl World {
     /// A world with private chats open to everyone and every group allowed.
     pub fn setting() -> Setting {
-        let telegram = "dm = \"open\"\ngroups = [\"*\"]\n\
-                        limits = { chat_per_second = 0, group_per_minute = 0, total_per_second = 0 }\n\
-                        poll_timeout = \"2s\"\nsend_timeout = \"700ms\"";
-        Setting { database: None, telegram: telegram.to_owned(), more: String::new() }
+        let telegram = format!("dm = \"open\"\ngroups = [\"*\"]\n{QUICK}");
+        Setting { database: None, telegram, more: String::new() }
     }
 
     /// The usual world.
@@ -157,10 +162,44 @@ impl World {
             .expect("the node ends well");
     }
 
+    /// Changes the configuration file, for what is known only when the fakes run; before the node starts.
+    pub fn configure(&self, change: impl FnOnce(String) -> String) {
+        let text = std::fs::read_to_string(&self.file).expect("the configuration can be read");
+        std::fs::write(&self.file, change(text)).expect("the configuration can be written");
+    }
+
+    /// Waits until the node has stored everything that people did so far.
+    pub async fn settled(&self) {
+        let taken = self.telegram.wait_until("every update is taken", |world| world.pending_updates() == 0);
+        taken.await.expect("the node takes every update");
+    }
+
+    /// What `deliveries list` shows: everything that is not sent and not cancelled, newest first.
+    pub async fn deliveries(&self) -> Vec<Listed> {
+        let opened = Store::open(&self.url, 1, Access::Look, Arc::new(SystemClock::new())).await;
+        let (store, writer) = opened.expect("the database can be looked at");
+        let writer = tokio::spawn(writer);
+        let listed = store.read(Open).await.expect("deliveries can be listed");
+        drop(store);
+        writer.await.expect("the writer ends with its store");
+        listed
+    }
+
     /// Ends the world: nothing the bot said may be unread, and nothing it did may be against the rules.
     pub async fn end(mut self) {
         self.stop_node().await;
         self.telegram.finish().expect("Telegram saw nothing wrong");
         self.model.finish().expect("the model saw nothing wrong");
+    }
+}
+
+struct Open;
+
+#[async_trait::async_trait]
+impl Read for Open {
+    type Output = Vec<Listed>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Listed>, StoreError> {
+        deliveries::list(tx, false, 100).await
     }
 }
