@@ -155,11 +155,18 @@ impl Read for Look<'_> {
     type Output = Seen;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Seen, StoreError> {
-        let Conversation { account, chat, .. } = self.conversation;
-        let place = conversations::find(tx, self.conversation).await?;
-        let user = writer(self.conversation, self.user);
-        let facts = people::facts(tx, account, &user, chat, None).await?;
-        Ok(Seen { kind: place.map(|place| place.kind), facts })
+        let found = conversations::find(tx, self.conversation).await?;
+        let kind = found.as_ref().map(|place| place.kind);
+        // Where nobody has written yet nothing is stored but what is known of the chat and the person.
+        let place = found.unwrap_or_else(|| conversations::Place {
+            id: 0,
+            space_id: 0,
+            kind: ChatKind::Group,
+            address: self.conversation.clone(),
+            title: None,
+        });
+        let facts = people::facts(tx, &place, &writer(self.conversation, self.user), None).await?;
+        Ok(Seen { kind, facts })
     }
 }
 
