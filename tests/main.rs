@@ -4,6 +4,7 @@
 mod support;
 
 mod admission;
+mod delivery;
 mod invariants;
 mod store;
 mod telegram;

@@ -3,4 +3,5 @@
 pub mod databases;
 pub mod postgres;
 pub mod requests;
+pub mod stored;
 pub mod world;
