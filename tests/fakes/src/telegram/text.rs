@@ -10,6 +10,8 @@ pub(crate) const MAX_CAPTION: usize = 1024;
 const MAX_ENTITIES: usize = 100;
 /// Texts are cut near this many bytes before anything else looks at them.
 const MAX_BYTES: usize = 35_000;
+/// What both ends of a text are trimmed of.
+const SPACES: [char; 2] = [' ', '\n'];
 /// The kinds of entities that a bot may send.
 const SENDABLE: &[&str] = &[
     "mention",
@@ -53,22 +55,39 @@ pub(crate) fn utf16_len(text: &str) -> usize {
 /// Normalises `text` and moves the given entities along; wrong entities are dropped (as the real server does) and named.
 pub(crate) fn format(text: &str, entities: &[Value]) -> Formatted {
     let mut violations = Vec::new();
+    if entities.len() > MAX_ENTITIES {
+        violations.push(format!("{} entities, of which {MAX_ENTITIES} are shown", entities.len()));
+    }
     let cleaned = Cleaned::new(text);
-    let mut kept: Vec<Value> = entities
-        .iter()
-        .take(MAX_ENTITIES)
-        .filter_map(|entity| match checked(entity, &cleaned.moved) {
-            Ok((start, end)) if start < end => Some(resized(entity, start, end)),
-            Ok(_emptied) => None,
-            Err(problem) => {
-                violations.push(problem);
-                None
-            }
-        })
-        .collect();
-    kept.extend(detect(&cleaned.text, &kept));
+    let mut placed = Vec::new();
+    for entity in entities.iter().take(MAX_ENTITIES) {
+        match checked(entity, &cleaned.moved) {
+            Ok((start, end)) if cleaned.has_words(start, end) => placed.push((entity, start, end)),
+            Ok(_nothing_to_see) => {}
+            Err(problem) => violations.push(problem),
+        }
+    }
+    // The start is trimmed up to the first entity only, so that code keeps its indentation.
+    let first = placed.iter().map(|(_, start, _)| *start).min().unwrap_or(usize::MAX);
+    let trimmed = cleaned.text.chars().take(first).take_while(|c| SPACES.contains(c)).count();
+    let text = cleaned.text[trimmed..].trim_end_matches(SPACES).to_owned();
+    let length = utf16_len(&text);
+    let moved = |(entity, start, end): &(&Value, usize, usize)| {
+        resized(entity, start - trimmed, (end - trimmed).min(length))
+    };
+    let mut kept: Vec<Value> = placed.iter().map(moved).collect();
+    kept.extend(detect(&text, &kept));
     kept.sort_by_key(|entity| entity["offset"].as_u64());
-    Formatted { text: cleaned.text, entities: kept, violations }
+    Formatted { text, entities: kept, violations }
+}
+
+/// Whether a text shows nothing, and is refused as empty.
+pub(crate) fn is_blank(text: &str) -> bool {
+    let is_invisible = |c| {
+        matches!(c, '\u{ad}' | '\u{180b}'..='\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}'
+        | '\u{2800}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fffc}')
+    };
+    text.chars().all(|c| c.is_whitespace() || c.is_control() || is_invisible(c))
 }
 
 /// Text after cleaning, with the way from old UTF-16 offsets to new ones (`None` inside a surrogate pair).
@@ -93,13 +112,14 @@ impl Cleaned {
             }
         }
         moved.push(Some(units));
-        let start = utf16_len(cleaned.as_str()) - utf16_len(cleaned.trim_start());
-        let text = cleaned.trim().to_owned();
-        let end = utf16_len(&text);
-        for place in moved.iter_mut().flatten() {
-            *place = place.saturating_sub(start).min(end);
-        }
-        Self { text, moved }
+        Self { text: cleaned, moved }
+    }
+
+    /// Whether there is more than spaces and line ends between two UTF-16 offsets: an entity needs that.
+    fn has_words(&self, start: usize, end: usize) -> bool {
+        let space = |unit| SPACES.iter().any(|space| u32::from(unit) == u32::from(*space));
+        let stretch = self.text.encode_utf16().skip(start).take(end.saturating_sub(start));
+        !stretch.into_iter().all(space)
     }
 }
 
@@ -234,6 +254,32 @@ mod tests {
         assert_eq!(formatted.text, "\u{1f600} abc");
         assert_eq!(formatted.entities, [json!({"type": "bold", "offset": 3, "length": 3})]);
         assert_eq!(formatted.violations, Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_start_is_trimmed_up_to_the_first_entity() {
+        let code = |offset| json!({"type": "pre", "offset": offset, "length": 7});
+        let formatted = format("   x = 1\n", &[code(0)]);
+        assert_eq!(formatted.text, "   x = 1");
+        assert_eq!(formatted.entities, [code(0)]);
+        assert_eq!(format("    x = 1", &[code(2)]).text, "  x = 1");
+        assert_eq!(format("\n  x = 1", &[]).text, "x = 1");
+        let spaces = json!({"type": "code", "offset": 0, "length": 2});
+        assert_eq!(format("  x", &[spaces]), format("x", &[]));
+        assert_eq!(format("\u{a0}x\u{3000}", &[]).text, "\u{a0}x\u{3000}");
+    }
+
+    #[test]
+    fn only_what_shows_something_is_not_blank() {
+        assert!(is_blank("") && is_blank("\u{a0}\u{200b}\u{2800}\u{fe0f}"));
+        assert!(!is_blank("\u{200b}x") && !is_blank("\u{301}"));
+    }
+
+    #[test]
+    fn too_many_entities_are_a_violation() {
+        let bold = json!({"type": "bold", "offset": 0, "length": 1});
+        assert!(format("x", &vec![bold.clone(); 100]).violations.is_empty());
+        assert_eq!(format("x", &vec![bold; 101]).violations.len(), 1);
     }
 
     #[test]
