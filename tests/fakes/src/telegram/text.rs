@@ -93,6 +93,8 @@ pub(crate) fn is_blank(text: &str) -> bool {
 /// Text after cleaning, with the way from old UTF-16 offsets to new ones (`None` inside a surrogate pair).
 struct Cleaned {
     text: String,
+    /// For each UTF-16 unit of `text`: is it more than a space or a line end?
+    shows: Vec<bool>,
     moved: Vec<Option<usize>>,
 }
 
@@ -100,26 +102,24 @@ impl Cleaned {
     fn new(text: &str) -> Self {
         let mut cleaned = String::with_capacity(text.len());
         let mut moved = Vec::with_capacity(text.len() + 1);
-        let mut units = 0;
+        let mut shows = Vec::with_capacity(text.len());
         for old in text.chars() {
-            moved.push(Some(units));
+            moved.push(Some(shows.len()));
             if old.len_utf16() == 2 {
                 moved.push(None);
             }
             if let Some(new) = clean(old).filter(|_| cleaned.len() < MAX_BYTES) {
                 cleaned.push(new);
-                units += new.len_utf16();
+                shows.resize(shows.len() + new.len_utf16(), !SPACES.contains(&new));
             }
         }
-        moved.push(Some(units));
-        Self { text: cleaned, moved }
+        moved.push(Some(shows.len()));
+        Self { text: cleaned, shows, moved }
     }
 
-    /// Whether there is more than spaces and line ends between two UTF-16 offsets: an entity needs that.
+    /// Whether something shows between two UTF-16 offsets: an entity needs that.
     fn has_words(&self, start: usize, end: usize) -> bool {
-        let space = |unit| SPACES.iter().any(|space| u32::from(unit) == u32::from(*space));
-        let stretch = self.text.encode_utf16().skip(start).take(end.saturating_sub(start));
-        !stretch.into_iter().all(space)
+        start < end && self.shows[start..end].contains(&true)
     }
 }
 
@@ -217,7 +217,8 @@ fn starts_here(before: Option<char>, rest: &str) -> Option<(&'static str, usize)
         let bot = name[length..].strip_prefix('@').map_or(0, word);
         return Some(("bot_command", 1 + length + if bot >= 3 { 1 + bot } else { 0 }));
     }
-    if !joined && (rest.starts_with("http://") || rest.starts_with("https://")) {
+    // An address may follow a word without a gap.
+    if rest.starts_with("http://") || rest.starts_with("https://") {
         return Some(("url", rest.find(char::is_whitespace).unwrap_or(rest.len())));
     }
     None
@@ -292,14 +293,15 @@ mod tests {
 
     #[test]
     fn mentions_are_found_but_not_in_code() {
-        let (plain, entities) = typed("/ask@team_bot `@ann` @bob a@example.org");
-        assert_eq!(plain, "/ask@team_bot @ann @bob a@example.org");
+        let (plain, entities) = typed("/ask@team_bot `@ann` @bob a@example.org seehttps://a.example/@ann");
+        assert_eq!(plain, "/ask@team_bot @ann @bob a@example.org seehttps://a.example/@ann");
         assert_eq!(
             entities,
             [
                 json!({"type": "bot_command", "offset": 0, "length": 13}),
                 json!({"type": "code", "offset": 14, "length": 4}),
                 json!({"type": "mention", "offset": 19, "length": 4}),
+                json!({"type": "url", "offset": 41, "length": 22}),
             ]
         );
     }
