@@ -5,6 +5,7 @@ mod support;
 
 mod admission;
 mod delivery;
+mod documents;
 mod invariants;
 mod store;
 mod telegram;

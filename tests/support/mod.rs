@@ -4,4 +4,5 @@ pub mod databases;
 pub mod postgres;
 pub mod requests;
 pub mod stored;
+pub mod telegram;
 pub mod world;
