@@ -5,5 +5,6 @@ mod support;
 
 mod admission;
 mod invariants;
+mod outbox;
 mod store;
 mod telegram;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use roundtable_contract::{Found, Lost, MessageId, Receipt, SendError};
+use tokio::sync::Notify;
 
 use super::commit::{Around, Move, Open, Settle, StartCall};
 use super::desk::Desk;
@@ -16,14 +17,18 @@ use crate::store::deliveries::{Delivery, Shown};
 /// A lane that has to wait longer than this ends; the poll starts it again in time.
 const PATIENCE: i64 = 3_000;
 
-/// Delivers until nothing is left to do for now. `handed` is a delivery that was stored as `sending`.
+/// Delivers until nothing is left to do for now, or until it is woken from a sleep. `handed` is a delivery
+/// that was stored as `sending` for this lane to call for.
 pub(super) async fn run(
     outbox: &Outbox,
     conversation_id: i64,
     mut handed: Option<Delivery>,
+    wake: &Notify,
 ) -> Result<(), StoreError> {
     loop {
         let (mut place, mut open) = outbox.store.read(Open { conversation_id }).await?;
+        // A lane that the poll began may have looked into it already: to call then would show it twice.
+        handed = handed.filter(|delivery| open.contains(delivery));
         let Some(desk) = outbox.desk(&place.address.account) else { return Ok(()) };
         loop {
             let now = outbox.store.now();
@@ -39,8 +44,10 @@ pub(super) async fn run(
                     look(outbox, desk, &place, delivery).await?
                 }
                 (None, Next::Wait(until)) if until - now <= PATIENCE => {
-                    tokio::time::sleep(Duration::from_millis((until - now).unsigned_abs())).await;
-                    break;
+                    tokio::select! {
+                        () = tokio::time::sleep(Duration::from_millis((until - now).unsigned_abs())) => break,
+                        () = wake.notified() => return Ok(()),
+                    }
                 }
                 (None, Next::Wait(_) | Next::Idle) => return Ok(()),
             };
@@ -74,8 +81,12 @@ async fn call(
     place: &mut Place,
     delivery: Delivery,
 ) -> Result<Vec<Delivery>, StoreError> {
-    let left = delivery.call_until.unwrap_or(0) - outbox.store.now();
-    let timeout = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+    let left = u64::try_from(delivery.call_until.unwrap_or(0) - outbox.store.now()).unwrap_or(0);
+    if left == 0 {
+        // Too late to begin, as the account may be another process's by now. The poll has it looked into.
+        return Ok(Vec::new());
+    }
+    let timeout = Duration::from_millis(left);
     crash::point("call", kind(&delivery), Side::Before);
     let outcome = tokio::time::timeout(timeout, send(desk, place, &delivery))
         .await

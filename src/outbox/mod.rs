@@ -18,6 +18,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::FutureExt;
 use roundtable_contract::{AccountId, Channel, Outgoing, Part};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -52,6 +53,8 @@ struct Lanes {
 struct Again {
     asked: bool,
     handed: Option<Delivery>,
+    /// Ends a lane's sleep; it holds a permit only while `asked` is set.
+    wake: Arc<Notify>,
 }
 
 impl Outbox {
@@ -120,17 +123,20 @@ impl Outbox {
         if let Some(again) = lanes.at_work.get_mut(&conversation_id) {
             again.asked = true;
             again.handed = handed.or(again.handed.take());
+            again.wake.notify_one();
             return;
         }
-        lanes.at_work.insert(conversation_id, Again::default());
+        let again = Again::default();
+        let wake = again.wake.clone();
+        lanes.at_work.insert(conversation_id, again);
         while lanes.tasks.try_join_next().is_some() {}
         let outbox = self.clone();
-        lanes.tasks.spawn(async move { outbox.lane(conversation_id, handed).await });
+        lanes.tasks.spawn(async move { outbox.lane(conversation_id, handed, &wake).await });
     }
 
-    async fn lane(&self, conversation_id: i64, mut handed: Option<Delivery>) {
+    async fn lane(&self, conversation_id: i64, mut handed: Option<Delivery>, wake: &Notify) {
         loop {
-            let work = AssertUnwindSafe(lane::run(self, conversation_id, handed.take())).catch_unwind();
+            let work = AssertUnwindSafe(lane::run(self, conversation_id, handed.take(), wake)).catch_unwind();
             let error = match work.await {
                 Ok(Ok(())) => None,
                 Ok(Err(error)) => Some(error.to_string()),
@@ -146,6 +152,7 @@ impl Outbox {
             match lanes.at_work.get_mut(&conversation_id) {
                 Some(again) if again.asked => {
                     again.asked = false;
+                    again.wake.notified().now_or_never();
                     handed = again.handed.take();
                 }
                 _ => {
