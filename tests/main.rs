@@ -4,6 +4,8 @@
 mod support;
 
 mod admission;
+mod delivery;
+mod documents;
 mod invariants;
 mod outbox;
 mod store;

@@ -25,6 +25,7 @@ use crate::outbox::Move;
 use crate::routing::{Policy, Rules};
 use crate::store::{Read, Store, StoreError, Transaction, Tx, cursors, events, people};
 
+pub use accept::facts;
 pub use account::Account;
 pub use states::{Health, States};
 
