@@ -7,5 +7,6 @@ mod admission;
 mod delivery;
 mod documents;
 mod invariants;
+mod outbox;
 mod store;
 mod telegram;
