@@ -63,11 +63,6 @@ impl Stored {
     pub async fn discard(&self, id: i64) -> bool {
         self.store.commit(Change { id, retry: false }).await.expect("the database can be written")
     }
-
-    /// Reads anything else.
-    pub async fn read<R: Read>(&self, read: R) -> R::Output {
-        self.store.read(read).await.expect("the database can be read")
-    }
 }
 
 struct List {
@@ -95,7 +90,7 @@ impl Transaction for Change {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
         match self.retry {
-            true => deliveries::retry(tx, self.id).await,
+            true => Ok(deliveries::retry(tx, self.id).await?.is_some()),
             false => deliveries::discard(tx, self.id).await,
         }
     }
