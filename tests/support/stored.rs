@@ -66,11 +66,6 @@ impl Stored {
     pub async fn discard(&self, id: i64) -> bool {
         self.store.commit(Change { id, retry: false }).await.expect("the database can be written")
     }
-
-    /// Reads anything else.
-    pub async fn read<R: Read>(&self, read: R) -> R::Output {
-        self.store.read(read).await.expect("the database can be read")
-    }
 }
 
 struct List {
