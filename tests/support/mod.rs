@@ -1,3 +1,5 @@
 //! What all tests share.
 
+pub mod bench;
+pub mod look;
 pub mod world;
