@@ -1,6 +1,10 @@
-//! The one integration binary: the real program, over real sockets, against the fakes.
+//! The one integration binary: the real program, over real sockets, against the fakes; the store, on both
+//! databases; and what can be read off the sources. One file per subject.
 
 mod support;
 
+mod admission;
 mod engine;
+mod invariants;
+mod store;
 mod telegram;

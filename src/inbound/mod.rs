@@ -4,16 +4,18 @@
 mod accept;
 mod account;
 mod command;
+mod edit;
 mod merge;
 mod states;
 
 use std::collections::HashMap;
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use roundtable_contract::{
-    AcceptError, AccountId, AccountState, Channel, Conversation, Edge, Event, EventKey, Message,
+    AcceptError, AccountId, AccountState, Channel, Conversation, Edge, Event, EventKey, Message, Profile,
 };
 
 use crate::agents::Agents;
@@ -45,11 +47,6 @@ impl Edges {
         self.policies.get(account).unwrap_or(&NOBODY)
     }
 
-    fn owns(&self, message: &Message) -> bool {
-        let id = message.sender.id.as_str();
-        self.policy(&message.conversation.account).owners.iter().any(|owner| owner == id)
-    }
-
     fn space(&self, conversation: &Conversation) -> String {
         self.channels.get(&conversation.account).map_or_else(String::new, |c| c.id_space(conversation))
     }
@@ -61,12 +58,18 @@ pub struct Front {
     engine: Arc<Engine>,
     edges: Arc<Edges>,
     states: Arc<States>,
+    owner_code: Option<String>,
 }
 
 impl Front {
     /// The front of a node.
     pub fn new(store: Store, engine: Arc<Engine>, edges: Arc<Edges>, states: Arc<States>) -> Self {
-        Self { store, engine, edges, states }
+        Self { store, engine, edges, states, owner_code: None }
+    }
+
+    /// The same with a code that makes its sender an owner, to be shown with an account's address.
+    pub fn inviting(self, owner_code: Option<String>) -> Self {
+        Self { owner_code, ..self }
     }
 
     async fn message(&self, message: Message) -> Result<(), StoreError> {
@@ -126,8 +129,17 @@ impl Edge for Front {
         }
     }
 
+    fn connected(&self, account: &AccountId, profile: Profile) {
+        tracing::info!(%account, "{account} is connected as {}", profile.name);
+        if let (Some(code), Some(link)) = (&self.owner_code, profile.link) {
+            // The code makes an owner: it is for the eyes at the terminal and for no log.
+            if std::io::stderr().is_terminal() {
+                eprintln!("To own {}, open {link}{code}", profile.name);
+            }
+        }
+    }
+
     fn report(&self, account: &AccountId, state: AccountState) {
-        // While the account is being read, its lease is kept by the account's own task.
         self.states.report(account, state, self.store.now());
     }
 }

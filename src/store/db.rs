@@ -124,6 +124,17 @@ impl<'c> Tx<'c> {
         self.now
     }
 
+    /// Locks rows until the end of the transaction (PostgreSQL's `FOR UPDATE`). On SQLite, whose one writer
+    /// is alone in any case, it does nothing.
+    ///
+    /// A statement of its own, on purpose: whatever is read after it is read as it is under the lock.
+    pub async fn lock(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<(), StoreError> {
+        if let Conn::Pg(conn) = &mut self.conn {
+            pg(sql, params).execute(&mut **conn).await?;
+        }
+        Ok(())
+    }
+
     /// Runs a statement and returns how many rows it changed.
     pub async fn execute(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<u64, StoreError> {
         Ok(match &mut self.conn {

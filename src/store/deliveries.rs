@@ -101,10 +101,19 @@ pub struct NewAnswer<'a> {
 /// nothing else is on its way to the conversation.
 pub async fn insert(tx: &mut Tx<'_>, new: &NewAnswer<'_>) -> Result<Option<Delivery>, StoreError> {
     let mut first = None;
-    let clear = match new.send_within {
-        Some(_) if !new.parts.is_empty() => open(tx, new.conversation_id, 1).await?.is_empty(),
-        _ => false,
-    };
+    let mut clear = false;
+    if new.send_within.is_some() && !new.parts.is_empty() {
+        // Two sessions may answer in one conversation: only one of them finds it clear.
+        tx.lock(
+            sql!(
+                lite: "SELECT id FROM conversations WHERE id = $1",
+                pg: "SELECT id FROM conversations WHERE id = $1 FOR UPDATE"
+            ),
+            params![new.conversation_id],
+        )
+        .await?;
+        clear = open(tx, new.conversation_id, 1).await?.is_empty();
+    }
     let parts = i64::try_from(new.parts.len()).unwrap_or(i64::MAX);
     for (number, part) in (0..).zip(new.parts) {
         let send_within = new.send_within.filter(|_| clear && number == 0);
@@ -238,6 +247,16 @@ pub async fn settle(tx: &mut Tx<'_>, id: i64, shown: &Shown) -> Result<(), Store
 }
 
 /// Cancels what a turn has written and nobody has seen yet.
+pub async fn cancel_of_turn(tx: &mut Tx<'_>, turn_id: i64) -> Result<(), StoreError> {
+    tx.execute(
+        sql!("UPDATE deliveries SET state = 'cancelled' WHERE turn_id = $1 AND state = 'pending'"),
+        params![turn_id],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Cancels what a session has written and nobody has seen yet.
 pub async fn cancel_of_session(tx: &mut Tx<'_>, session_id: i64) -> Result<(), StoreError> {
     tx.execute(
         sql!("UPDATE deliveries SET state = 'cancelled' WHERE session_id = $1 AND state = 'pending'"),
@@ -348,18 +367,25 @@ pub async fn list(tx: &mut Tx<'_>, all: bool, limit: i64) -> Result<Vec<Listed>,
     .collect()
 }
 
-/// Puts a failed or unknown delivery back in the queue; `false`: it is in no such state.
-pub async fn retry(tx: &mut Tx<'_>, id: i64) -> Result<bool, StoreError> {
-    let changed = tx
-        .execute(
+/// Puts a delivery that is not sent, on its way or wanted no more back in the queue, due now, and returns its
+/// conversation; `None`: it is in no such state.
+pub async fn retry(tx: &mut Tx<'_>, id: i64) -> Result<Option<i64>, StoreError> {
+    let row = tx
+        .optional(
             sql!(
                 "UPDATE deliveries SET state = 'pending', due_at = $2, error = NULL
-                 WHERE id = $1 AND state IN ('failed', 'unknown', 'pending', 'cancelled')"
+                 WHERE id = $1 AND state IN ('failed', 'unknown', 'pending', 'cancelled') RETURNING conversation_id"
             ),
             params![id, tx.now()],
         )
         .await?;
-    Ok(changed == 1)
+    row.map(|row| row.get("conversation_id")).transpose()
+}
+
+/// What is known about the delivery with this number; `None`: there is none.
+pub async fn state(tx: &mut Tx<'_>, id: i64) -> Result<Option<State>, StoreError> {
+    let row = tx.optional(sql!("SELECT state FROM deliveries WHERE id = $1"), params![id]).await?;
+    row.map(|row| State::read(&row.get::<String>("state")?)).transpose()
 }
 
 /// Gives a delivery up; `false`: it is sent, on its way, or given up already.

@@ -69,16 +69,17 @@ impl Session {
 
 /// Locks a session and reads it. The lock comes before any lock on its turns.
 pub async fn lock(tx: &mut Tx<'_>, id: i64) -> Result<Session, StoreError> {
+    tx.lock(
+        sql!(lite: "SELECT id FROM sessions WHERE id = $1", pg: "SELECT id FROM sessions WHERE id = $1 FOR UPDATE"),
+        params![id],
+    )
+    .await?;
     let row = tx
         .one(
             sql!(
-                lite: "SELECT s.*, (SELECT t.id FROM turns t WHERE t.session_id = s.id AND t.status IN ('running', 'waiting'))
-                           AS open_turn
-                       FROM sessions s WHERE s.id = $1",
-                pg: "WITH locked AS (SELECT * FROM sessions WHERE id = $1 FOR UPDATE)
-                     SELECT s.*, (SELECT t.id FROM turns t WHERE t.session_id = s.id AND t.status IN ('running', 'waiting'))
-                         AS open_turn
-                     FROM locked s"
+                "SELECT s.*, (SELECT t.id FROM turns t WHERE t.session_id = s.id
+                              AND t.status IN ('running', 'waiting')) AS open_turn
+                 FROM sessions s WHERE s.id = $1"
             ),
             params![id],
         )

@@ -189,6 +189,16 @@ pub async fn get(tx: &mut Tx<'_>, id: i64) -> Result<Turn, StoreError> {
     read(&tx.one(sql!("SELECT * FROM turns WHERE id = $1"), params![id]).await?)
 }
 
+/// The sender of the item that started a turn.
+pub async fn asked_by(tx: &mut Tx<'_>, turn_id: i64) -> Result<String, StoreError> {
+    tx.one(
+        sql!("SELECT i.sender FROM turns t JOIN inbox i ON i.id = t.trigger_id WHERE t.id = $1"),
+        params![turn_id],
+    )
+    .await?
+    .get("sender")
+}
+
 /// Turns whose worker is gone: still `running`, lease over.
 pub async fn abandoned(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<(i64, i64)>, StoreError> {
     tx.all(

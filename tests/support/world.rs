@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use roundtable::app::App;
 use roundtable::config::{self, Sources};
+use roundtable::store::deliveries::{self, Listed};
+use roundtable::store::{Access, Read, Store, StoreError, Tx};
+use roundtable::time::SystemClock;
 use roundtable_fakes::{ModelFake, TelegramFake};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -25,6 +28,10 @@ drain = "5s"
 [http]
 listen = "127.0.0.1:0"
 "#;
+
+/// No waiting for the real platform's limits: lines for [`Setting::telegram`].
+pub const QUICK: &str = "limits = { chat_per_second = 0, group_per_minute = 0, total_per_second = 0 }\n\
+                         poll_timeout = \"2s\"\nsend_timeout = \"700ms\"";
 
 /// How a world begins.
 pub struct Setting {
@@ -67,7 +74,6 @@ impl Setting {
         let file = dir.path().join("roundtable.toml");
         let data = dir.path().join("data");
         let url = self.database.unwrap_or_else(|| format!("sqlite:{}", data.join("roundtable.db").display()));
-        let database = url.clone();
         let node = NODE.replacen("[node]", &format!("[node]\ndata_dir = {:?}", data.display()), 1);
         let text = format!(
             "{node}\n[store]\nurl = {url:?}\n\
@@ -84,7 +90,7 @@ impl Setting {
             ("TELEGRAM_BOT_TOKEN".to_owned(), telegram.token()),
             ("MODEL_KEY".to_owned(), "sk-test".to_owned()),
         ]);
-        World { telegram, model, env, file, database, dir, node: None }
+        World { telegram, model, env, file, url, dir, node: None }
     }
 }
 
@@ -99,7 +105,7 @@ pub struct World {
     /// Its configuration file.
     pub file: PathBuf,
     /// Its database.
-    pub database: String,
+    pub url: String,
     dir: TempDir,
     node: Option<Node>,
 }
@@ -124,10 +130,8 @@ impl Drop for Node {
 impl World {
     /// A world with private chats open to everyone and every group allowed.
     pub fn setting() -> Setting {
-        let telegram = "dm = \"open\"\ngroups = [\"*\"]\n\
-                        limits = { chat_per_second = 0, group_per_minute = 0, total_per_second = 0 }\n\
-                        poll_timeout = \"2s\"\nsend_timeout = \"700ms\"";
-        Setting { database: None, telegram: telegram.to_owned(), more: String::new() }
+        let telegram = format!("dm = \"open\"\ngroups = [\"*\"]\n{QUICK}");
+        Setting { database: None, telegram, more: String::new() }
     }
 
     /// The usual world.
@@ -170,12 +174,12 @@ impl World {
 
     /// Waits until the database says so.
     pub async fn until(&self, what: &str, holds: impl FnMut(&Rows) -> bool) -> Rows {
-        look::until(&look::open(&self.database).await, what, holds).await
+        look::until(&look::open(&self.url).await, what, holds).await
     }
 
     /// What the database says now.
     pub async fn rows(&self) -> Rows {
-        look::rows(&look::open(&self.database).await).await
+        look::rows(&look::open(&self.url).await).await
     }
 
     /// The code that the node showed at its start.
@@ -201,10 +205,44 @@ impl World {
             .expect("the node ends well");
     }
 
+    /// Changes the configuration file, for what is known only when the fakes run; before the node starts.
+    pub fn configure(&self, change: impl FnOnce(String) -> String) {
+        let text = std::fs::read_to_string(&self.file).expect("the configuration can be read");
+        std::fs::write(&self.file, change(text)).expect("the configuration can be written");
+    }
+
+    /// Waits until the node has stored everything that people did so far.
+    pub async fn settled(&self) {
+        let taken = self.telegram.wait_until("every update is taken", |world| world.pending_updates() == 0);
+        taken.await.expect("the node takes every update");
+    }
+
+    /// What `deliveries list` shows: everything that is not sent and not cancelled, newest first.
+    pub async fn deliveries(&self) -> Vec<Listed> {
+        let opened = Store::open(&self.url, 1, Access::Look, Arc::new(SystemClock::new())).await;
+        let (store, writer) = opened.expect("the database can be looked at");
+        let writer = tokio::spawn(writer);
+        let listed = store.read(Open).await.expect("deliveries can be listed");
+        drop(store);
+        writer.await.expect("the writer ends with its store");
+        listed
+    }
+
     /// Ends the world: nothing the bot said may be unread, and nothing it did may be against the rules.
     pub async fn end(mut self) {
         self.stop_node().await;
         self.telegram.finish().expect("Telegram saw nothing wrong");
         self.model.finish().expect("the model saw nothing wrong");
+    }
+}
+
+struct Open;
+
+#[async_trait::async_trait]
+impl Read for Open {
+    type Output = Vec<Listed>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Listed>, StoreError> {
+        deliveries::list(tx, false, 100).await
     }
 }

@@ -145,8 +145,20 @@ pub trait Edge: Send + Sync {
     /// The position last given to [`Edge::advance`] and its age, or `None`.
     async fn position(&self, account: &AccountId, scope: &str) -> Option<(i64, Duration)>;
 
+    /// Says as whom the account is connected, for people. Called after every login.
+    fn connected(&self, _account: &AccountId, _profile: Profile) {}
+
     /// Says how the connection is. Called on every change and after every completed poll or heartbeat.
     fn report(&self, account: &AccountId, state: AccountState);
+}
+
+/// Our own bot, as its platform knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// The name that people call it by, `@roundtable_bot`.
+    pub name: String,
+    /// An address that opens a private chat with it, to which a text can be appended that is then sent there.
+    pub link: Option<String>,
 }
 
 /// The state of an account's connection, for `/readyz` and people.
