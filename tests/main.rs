@@ -4,6 +4,7 @@
 mod support;
 
 mod admission;
+mod delivery;
 mod engine;
 mod invariants;
 mod store;

@@ -306,7 +306,8 @@ impl Edges {
     }
 }
 
-fn facts(known: &people::Facts) -> Facts<'static> {
+/// What is stored about a sender and a place, as routing takes it.
+pub fn facts(known: &people::Facts) -> Facts<'static> {
     Facts {
         owner: known.owner,
         known: known.paired,

@@ -1,5 +1,6 @@
 //! How many turns are at work at once.
 
+use super::on_each;
 use crate::support::world::World;
 
 /// The whole numbers say it: with a cap that doesn't hold, more than `cap` sessions run at once.
@@ -31,18 +32,24 @@ async fn works_off_ten_chats(world: &World, cap: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_works_at_no_more_turns_than_it_may() {
-    let mut world = World::setting().without_node().await;
-    world.env.insert("ROUNDTABLE_NODE__MAX_TURNS".into(), "2".into());
-    world.start_node().await;
-    works_off_ten_chats(&world, 2).await;
-    world.end().await;
+    on_each(async |setting| {
+        let mut world = setting.without_node().await;
+        world.env.insert("ROUNDTABLE_NODE__MAX_TURNS".into(), "2".into());
+        world.start_node().await;
+        works_off_ten_chats(&world, 2).await;
+        world.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_works_at_no_more_turns_than_it_may() {
-    let world = World::setting().config("[agents.manager]\ndefault = true\nmax_turns = 3\n").start().await;
-    works_off_ten_chats(&world, 3).await;
-    world.end().await;
+    on_each(async |setting| {
+        let world = setting.config("[agents.manager]\ndefault = true\nmax_turns = 3\n").start().await;
+        works_off_ten_chats(&world, 3).await;
+        world.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,25 +5,29 @@ use roundtable_fakes::PATIENCE;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::on_each;
 use crate::support::bench::{Bench, Does, Setup};
 use crate::support::world::World;
 
 /// Longer than a lease: the account must stay ours until the answer is out.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_comes_during_the_drain_is_delivered() {
-    let mut world = World::start().await;
-    let hold = world.model.hold("hello");
-    let ann = world.telegram.user("ann");
-    ann.says("hello");
-    hold.arrived().await.unwrap();
-    world.begin_stop();
-    let held = world.rows().await.held_until;
-    world.until("the lease to be renewed", |rows| rows.held_until > held + 700).await;
-    hold.release();
-    world.stop_node().await;
-    assert_eq!(world.telegram.calls_of("sendMessage").len(), 1);
-    assert_eq!(ann.next_message().await.unwrap().text, "echo: hello");
-    world.end().await;
+    on_each(async |setting| {
+        let mut world = setting.start().await;
+        let hold = world.model.hold("hello");
+        let ann = world.telegram.user("ann");
+        ann.says("hello");
+        hold.arrived().await.unwrap();
+        world.begin_stop();
+        let held = world.rows().await.held_until;
+        world.until("the lease to be renewed", |rows| rows.held_until > held + 700).await;
+        hold.release();
+        world.stop_node().await;
+        assert_eq!(world.telegram.calls_of("sendMessage").len(), 1);
+        assert_eq!(ann.next_message().await.unwrap().text, "echo: hello");
+        world.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,19 +53,22 @@ async fn a_model_call_that_outlasts_the_drain_is_made_again_at_the_next_start() 
 /// A stop is no crash: however often it happens, nothing is given up.
 #[tokio::test(flavor = "multi_thread")]
 async fn stops_do_not_count_as_failed_claims() {
-    let mut world = World::setting().without_node().await;
-    world.env.insert("ROUNDTABLE_NODE__DRAIN".into(), "50ms".into());
-    let ann = world.telegram.user("ann");
-    ann.says("hello");
-    for _ in 0..5 {
-        let hold = world.model.hold("hello");
+    on_each(async |setting| {
+        let mut world = setting.without_node().await;
+        world.env.insert("ROUNDTABLE_NODE__DRAIN".into(), "50ms".into());
+        let ann = world.telegram.user("ann");
+        ann.says("hello");
+        for _ in 0..5 {
+            let hold = world.model.hold("hello");
+            world.start_node().await;
+            hold.arrived().await.unwrap();
+            world.stop_node().await;
+        }
         world.start_node().await;
-        hold.arrived().await.unwrap();
-        world.stop_node().await;
-    }
-    world.start_node().await;
-    assert_eq!(ann.next_message().await.unwrap().text, "echo: hello");
-    world.end().await;
+        assert_eq!(ann.next_message().await.unwrap().text, "echo: hello");
+        world.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,7 +28,8 @@ async fn result_of(first: Reply) -> (World, Value) {
 async fn a_tool_is_called_and_its_result_told() {
     let (world, result) = result_of(Reply::calls([("agents_list", json!({}))])).await;
     assert_eq!(result["status"], "ok");
-    let you: Vec<_> = result["agents"].as_array().unwrap().iter().filter(|agent| agent["you"] == true).collect();
+    let you: Vec<_> =
+        result["agents"].as_array().unwrap().iter().filter(|agent| agent["you"] == true).collect();
     assert_eq!(you.len(), 1);
     assert_eq!(you[0]["id"], "manager");
     assert!(world.model.requests()[0].tools.iter().any(|tool| tool.name == "agents_list"));
@@ -76,6 +77,10 @@ async fn a_turn_has_an_end() {
     });
     let ann = world.telegram.user("ann");
     ann.says("go");
+    for way in [30, 60, 90] {
+        let reached = world.model.wait_for_request("a step on the way", |request| request.number == way);
+        reached.await.unwrap();
+    }
     let told = ann.next_message().await.unwrap().text;
     assert!(told.starts_with("Manager did not finish within 100 steps"), "{told}");
     assert_eq!(world.model.requests().len(), 100);
@@ -91,13 +96,18 @@ async fn a_turn_of_many_calls_keeps_its_question() {
     let model = |request: &Request| {
         let steps = request.messages.iter().filter(|message| matches!(message, ModelMessage::Assistant(_)));
         match steps.count() {
-            step if step < 60 => Does::Calls((0..8).map(|call| json!({"step": step, "call": call})).collect()),
+            step if step < 11 => {
+                Does::Calls((0..40).map(|call| json!({"step": step, "call": call})).collect())
+            }
             _ => Does::says("done"),
         }
     };
     let mut bench = Bench::new(Setup::default(), model, |_| Does::says("ok")).await;
     let _node = bench.start();
     bench.says("the question").await;
+    for way in [100, 200, 300, 400] {
+        bench.until("results on the way", |rows| rows.entries > way).await;
+    }
     assert_eq!(bench.ended(1).await, ["done"]);
     for (_, request) in bench.requests() {
         assert_eq!(request.messages[0], ModelMessage::User("the question".into()));

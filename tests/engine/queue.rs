@@ -6,31 +6,35 @@ use roundtable_fakes::{Reply, Role};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::on_each;
 use crate::support::bench::{Bench, Does, Setup};
 use crate::support::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn steering_joins_the_turn_between_steps_in_order_and_once() {
-    let world = World::start().await;
-    world.model.once("who is here", Reply::calls([("agents_list", json!({}))]));
-    world.model.when("and be brief", Reply::text("Three of us."));
-    let hold = world.model.hold("who is here");
-    let ann = world.telegram.user("ann");
-    ann.says("who is here?");
-    hold.arrived().await.unwrap();
-    ann.says("only agents");
-    ann.says("and be brief");
-    world.until("both messages in the inbox", |rows| rows.pending == 2).await;
-    hold.release();
-    assert_eq!(ann.next_message().await.unwrap().text, "Three of us.");
-    let rows = world.until("the end of the turn", |rows| rows.sessions_that_are("idle") == 1).await;
-    assert_eq!((rows.turns, rows.pending), (vec!["done".to_owned()], 0));
-    let requests = world.model.requests();
-    assert_eq!(requests.len(), 2);
-    let roles: Vec<_> = requests[1].messages.iter().map(|message| message.role).collect();
-    assert_eq!(roles, [Role::User, Role::Assistant, Role::Tool, Role::User]);
-    assert_eq!(requests[1].last().text, "only agents\n\nand be brief");
-    world.end().await;
+    on_each(async |setting| {
+        let world = setting.start().await;
+        world.model.once("who is here", Reply::calls([("agents_list", json!({}))]));
+        world.model.when("and be brief", Reply::text("Three of us."));
+        let hold = world.model.hold("who is here");
+        let ann = world.telegram.user("ann");
+        ann.says("who is here?");
+        hold.arrived().await.unwrap();
+        ann.says("only agents");
+        ann.says("and be brief");
+        world.until("both messages in the inbox", |rows| rows.pending == 2).await;
+        hold.release();
+        assert_eq!(ann.next_message().await.unwrap().text, "Three of us.");
+        let rows = world.until("the end of the turn", |rows| rows.sessions_that_are("idle") == 1).await;
+        assert_eq!((rows.turns, rows.pending), (vec!["done".to_owned()], 0));
+        let requests = world.model.requests();
+        assert_eq!(requests.len(), 2);
+        let roles: Vec<_> = requests[1].messages.iter().map(|message| message.role).collect();
+        assert_eq!(roles, [Role::User, Role::Assistant, Role::Tool, Role::User]);
+        assert_eq!(requests[1].last().text, "only agents\n\nand be brief");
+        world.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,7 +55,8 @@ async fn what_comes_during_the_last_step_is_answered_next() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn followup_leaves_the_turn_alone() {
-    let world = World::setting().config("[agents.manager]\ndefault = true\nqueue = \"followup\"\n").start().await;
+    let world =
+        World::setting().config("[agents.manager]\ndefault = true\nqueue = \"followup\"\n").start().await;
     world.model.once("who is here", Reply::calls([("agents_list", json!({}))]));
     world.model.after("agents_list", Reply::text("Just me."));
     let hold = world.model.hold("who is here");
@@ -73,26 +78,29 @@ async fn followup_leaves_the_turn_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_burst_reaches_the_model_once_and_in_order() {
-    let world = World::start().await;
-    world.model.when("m49", Reply::text("I read them all."));
-    let hold = world.model.hold("begin");
-    let ann = world.telegram.user("ann");
-    ann.says("begin");
-    hold.arrived().await.unwrap();
-    let burst: Vec<_> = (0..50).map(|number| format!("m{number:02}")).collect();
-    for text in &burst {
-        ann.says(text);
-    }
-    world.until("all messages in the inbox", |rows| rows.pending == 50).await;
-    hold.release();
-    assert_eq!(ann.next_message().await.unwrap().text, "echo: begin");
-    assert_eq!(ann.next_message().await.unwrap().text, "I read them all.");
-    let requests = world.model.requests();
-    assert_eq!(requests.len(), 2);
-    assert_eq!(requests[1].last().text, burst.join("\n\n"));
-    let rows = world.rows().await;
-    assert_eq!((rows.turns.len(), rows.pending), (2, 0));
-    world.end().await;
+    on_each(async |setting| {
+        let world = setting.start().await;
+        world.model.when("m49", Reply::text("I read them all."));
+        let hold = world.model.hold("begin");
+        let ann = world.telegram.user("ann");
+        ann.says("begin");
+        hold.arrived().await.unwrap();
+        let burst: Vec<_> = (0..50).map(|number| format!("m{number:02}")).collect();
+        for text in &burst {
+            ann.says(text);
+        }
+        world.until("all messages in the inbox", |rows| rows.pending == 50).await;
+        hold.release();
+        assert_eq!(ann.next_message().await.unwrap().text, "echo: begin");
+        assert_eq!(ann.next_message().await.unwrap().text, "I read them all.");
+        let requests = world.model.requests();
+        assert_eq!(requests.len(), 2);
+        assert_eq!(requests[1].last().text, burst.join("\n\n"));
+        let rows = world.rows().await;
+        assert_eq!((rows.turns.len(), rows.pending), (2, 0));
+        world.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,7 +128,8 @@ async fn past_the_cap_the_sender_is_told() {
 /// A node without a free slot is as busy as a session with a turn: nothing piles up without end.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_cap_holds_while_a_session_waits_for_a_slot() {
-    let mut world = World::setting().config("[agents.manager]\ndefault = true\ninbox_cap = 3\n").without_node().await;
+    let mut world =
+        World::setting().config("[agents.manager]\ndefault = true\ninbox_cap = 3\n").without_node().await;
     world.env.insert("ROUNDTABLE_NODE__MAX_TURNS".into(), "1".into());
     world.start_node().await;
     let hold = world.model.hold("begin");

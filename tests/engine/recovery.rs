@@ -5,41 +5,48 @@ use roundtable_fakes::{PATIENCE, Reply, Role};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::on_each;
 use crate::support::bench::{Bench, Does, Setup};
 use crate::support::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_call_in_flight_is_made_again() {
-    let mut world = World::start().await;
-    let hold = world.model.hold("hello");
-    let ann = world.telegram.user("ann");
-    ann.says("hello");
-    hold.arrived().await.unwrap();
-    world.kill_node().await;
-    hold.release();
-    world.start_node().await;
-    assert_eq!(ann.next_message().await.unwrap().text, "echo: hello");
-    assert_eq!(world.model.requests().len(), 2);
-    let rows = world.until("the end of the turn", |rows| rows.sessions_that_are("idle") == 1).await;
-    assert_eq!(rows.turns, ["done"]);
-    world.end().await;
+    on_each(async |setting| {
+        let mut world = setting.start().await;
+        let hold = world.model.hold("hello");
+        let ann = world.telegram.user("ann");
+        ann.says("hello");
+        hold.arrived().await.unwrap();
+        world.kill_node().await;
+        hold.release();
+        world.start_node().await;
+        assert_eq!(ann.next_message().await.unwrap().text, "echo: hello");
+        assert_eq!(world.model.requests().len(), 2);
+        let rows = world.until("the end of the turn", |rows| rows.sessions_that_are("idle") == 1).await;
+        assert_eq!(rows.turns, ["done"]);
+        world.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_that_is_committed_is_not_made_again() {
-    let mut world = World::start().await;
-    world.model.once("who is here", Reply::calls([("agents_list", json!({}))]));
-    world.model.after("agents_list", Reply::text("Three of us."));
-    let hold = world.model.hold("\"agents\"");
-    let ann = world.telegram.user("ann");
-    ann.says("who is here?");
-    hold.arrived().await.unwrap();
-    world.kill_node().await;
-    world.start_node().await;
-    assert_eq!(ann.next_message().await.unwrap().text, "Three of us.");
-    let last: Vec<_> = world.model.requests().iter().map(|request| request.last().role).collect();
-    assert_eq!(last, [Role::User, Role::Tool, Role::Tool]);
-    world.end().await;
+    on_each(async |setting| {
+        let mut world = setting.start().await;
+        world.model.once("who is here", Reply::calls([("agents_list", json!({}))]));
+        world.model.after("agents_list", Reply::text("Three of us."));
+        let hold = world.model.hold("\"agents\"");
+        let ann = world.telegram.user("ann");
+        ann.says("who is here?");
+        hold.arrived().await.unwrap();
+        world.kill_node().await;
+        world.start_node().await;
+        assert_eq!(ann.next_message().await.unwrap().text, "Three of us.");
+        let last: Vec<_> = world.model.requests().iter().map(|request| request.last().role).collect();
+        assert_eq!(last, [Role::User, Role::Tool, Role::Tool]);
+        world.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,49 +72,55 @@ async fn what_queued_behind_a_dead_turn_is_answered_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_turns_go_on_at_the_same_time() {
-    let mut world = World::start().await;
-    let people: Vec<_> = (0..20).map(|number| world.telegram.user(&format!("person{number}"))).collect();
-    let before: Vec<_> = people.iter().map(|_| world.model.hold("question")).collect();
-    for person in &people {
-        person.says("question");
-    }
-    for hold in &before {
-        hold.arrived().await.unwrap();
-    }
-    world.kill_node().await;
-    drop(before);
-    let after: Vec<_> = people.iter().map(|_| world.model.hold("question")).collect();
-    world.start_node().await;
-    for hold in &after {
-        hold.arrived().await.unwrap();
-    }
-    drop(after);
-    for person in &people {
-        assert_eq!(person.next_message().await.unwrap().text, "echo: question");
-    }
-    assert_eq!(world.model.requests().len(), 40);
-    world.end().await;
+    on_each(async |setting| {
+        let mut world = setting.start().await;
+        let people: Vec<_> = (0..20).map(|number| world.telegram.user(&format!("person{number}"))).collect();
+        let before: Vec<_> = people.iter().map(|_| world.model.hold("question")).collect();
+        for person in &people {
+            person.says("question");
+        }
+        for hold in &before {
+            hold.arrived().await.unwrap();
+        }
+        world.kill_node().await;
+        drop(before);
+        let after: Vec<_> = people.iter().map(|_| world.model.hold("question")).collect();
+        world.start_node().await;
+        for hold in &after {
+            hold.arrived().await.unwrap();
+        }
+        drop(after);
+        for person in &people {
+            assert_eq!(person.next_message().await.unwrap().text, "echo: question");
+        }
+        assert_eq!(world.model.requests().len(), 40);
+        world.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_turn_that_kills_three_times_is_given_up_and_said_once() {
-    let mut world = World::setting().without_node().await;
-    let ann = world.telegram.user("ann");
-    ann.says("poison");
-    for _ in 0..3 {
-        let hold = world.model.hold("poison");
+    on_each(async |setting| {
+        let mut world = setting.without_node().await;
+        let ann = world.telegram.user("ann");
+        ann.says("poison");
+        for _ in 0..3 {
+            let hold = world.model.hold("poison");
+            world.start_node().await;
+            hold.arrived().await.unwrap();
+            world.kill_node().await;
+        }
         world.start_node().await;
-        hold.arrived().await.unwrap();
-        world.kill_node().await;
-    }
-    world.start_node().await;
-    let told = ann.next_message().await.unwrap().text;
-    assert!(told.contains("I crashed three times"), "{told}");
-    assert_eq!(world.rows().await.turns, ["failed dead_letter"]);
-    ann.says("hello");
-    assert_eq!(ann.next_message().await.unwrap().text, "echo: poison\n\nhello");
-    assert_eq!(world.model.requests().len(), 4);
-    world.end().await;
+        let told = ann.next_message().await.unwrap().text;
+        assert!(told.contains("I crashed three times"), "{told}");
+        assert_eq!(world.rows().await.turns, ["failed dead_letter"]);
+        ann.says("hello");
+        assert_eq!(ann.next_message().await.unwrap().text, "echo: poison\n\nhello");
+        assert_eq!(world.model.requests().len(), 4);
+        world.end().await;
+    })
+    .await;
 }
 
 /// A model that calls the tool once and then says what it got.

@@ -4,29 +4,33 @@ use roundtable::models::ModelMessage;
 use roundtable_fakes::{ModelRequest, PATIENCE, Reply, Role};
 use serde_json::json;
 
+use super::on_each;
 use crate::support::bench::{Bench, Does, Setup};
 use crate::support::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stop_ends_a_model_call_and_everything_that_waits() {
-    let world = World::start().await;
-    let _hold = world.model.hold("a long story");
-    let ann = world.telegram.user("ann");
-    ann.says("tell me a long story");
-    world.model.wait_for_request("the story", |request| request.asks("story")).await.unwrap();
-    ann.says("with dragons");
-    world.until("the second message in the inbox", |rows| rows.pending == 1).await;
-    ann.says("/stop");
-    assert_eq!(ann.next_message().await.unwrap().text, "Stopped: manager.");
-    world.model.wait_for_abandoned("the story", |request| request.asks("story")).await.unwrap();
-    let rows = world.rows().await;
-    assert_eq!((rows.turns, rows.pending), (vec!["cancelled stopped".to_owned()], 0));
-    ann.says("hello again");
-    // What was stopped was said nonetheless, and is in the transcript.
-    let answer = ann.next_message().await.unwrap().text;
-    assert_eq!(answer, "echo: tell me a long story\n\nwith dragons\n\nhello again");
-    assert_eq!(world.model.requests().len(), 2);
-    world.end().await;
+    on_each(async |setting| {
+        let world = setting.start().await;
+        let _hold = world.model.hold("a long story");
+        let ann = world.telegram.user("ann");
+        ann.says("tell me a long story");
+        world.model.wait_for_request("the story", |request| request.asks("story")).await.unwrap();
+        ann.says("with dragons");
+        world.until("the second message in the inbox", |rows| rows.pending == 1).await;
+        ann.says("/stop");
+        assert_eq!(ann.next_message().await.unwrap().text, "Stopped: manager.");
+        world.model.wait_for_abandoned("the story", |request| request.asks("story")).await.unwrap();
+        let rows = world.rows().await;
+        assert_eq!((rows.turns, rows.pending), (vec!["cancelled stopped".to_owned()], 0));
+        ann.says("hello again");
+        // What was stopped was said nonetheless, and is in the transcript.
+        let answer = ann.next_message().await.unwrap().text;
+        assert_eq!(answer, "echo: tell me a long story\n\nwith dragons\n\nhello again");
+        assert_eq!(world.model.requests().len(), 2);
+        world.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,31 +142,38 @@ async fn new_stops_the_turn_and_forgets() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn new_keep_lets_the_old_turn_end_and_keeps_the_new_one_apart() {
-    let world = World::start().await;
-    world.model.once("the secret is blue", Reply::calls([("agents_list", json!({}))]));
-    world.model.after("agents_list", Reply::text("I keep it."));
-    let hold = world.model.hold("the secret is blue");
-    let ann = world.telegram.user("ann");
-    ann.says("the secret is blue");
-    hold.arrived().await.unwrap();
-    ann.says("/new keep");
-    let told = ann.next_message().await.unwrap().text;
-    assert!(told.starts_with("We start afresh") && !told.contains("Stopped"), "{told}");
-    ann.says("what is the secret?");
-    world.until("the new message in the inbox", |rows| rows.pending == 1).await;
-    hold.release();
-    assert_eq!(ann.next_message().await.unwrap().text, "I keep it.");
-    assert_eq!(ann.next_message().await.unwrap().text, "echo: what is the secret?");
-    let requests = world.model.requests();
-    assert_eq!(requests.len(), 3);
-    assert!(!requests[1].raw.to_string().contains("what is the secret"), "the old turn has read the new message");
-    assert!(!requests[2].raw.to_string().contains("is blue"), "the new generation knows the old text");
-    world.end().await;
+    on_each(async |setting| {
+        let world = setting.start().await;
+        world.model.once("the secret is blue", Reply::calls([("agents_list", json!({}))]));
+        world.model.after("agents_list", Reply::text("I keep it."));
+        let hold = world.model.hold("the secret is blue");
+        let ann = world.telegram.user("ann");
+        ann.says("the secret is blue");
+        hold.arrived().await.unwrap();
+        ann.says("/new keep");
+        let told = ann.next_message().await.unwrap().text;
+        assert!(told.starts_with("We start afresh") && !told.contains("Stopped"), "{told}");
+        ann.says("what is the secret?");
+        world.until("the new message in the inbox", |rows| rows.pending == 1).await;
+        hold.release();
+        assert_eq!(ann.next_message().await.unwrap().text, "I keep it.");
+        assert_eq!(ann.next_message().await.unwrap().text, "echo: what is the secret?");
+        let requests = world.model.requests();
+        assert_eq!(requests.len(), 3);
+        assert!(
+            !requests[1].raw.to_string().contains("what is the secret"),
+            "the old turn has read the new message"
+        );
+        assert!(!requests[2].raw.to_string().contains("is blue"), "the new generation knows the old text");
+        world.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_turn_past_its_deadline_ends_and_says_so_once() {
-    let world = World::setting().config("[agents.manager]\ndefault = true\nturn_timeout = \"300ms\"\n").start().await;
+    let world =
+        World::setting().config("[agents.manager]\ndefault = true\nturn_timeout = \"300ms\"\n").start().await;
     let _hold = world.model.hold("ponder");
     let ann = world.telegram.user("ann");
     ann.says("ponder this");

@@ -5,6 +5,7 @@ use std::time::Duration;
 use roundtable::models::{ModelError, Request};
 use roundtable_fakes::Reply;
 
+use super::on_each;
 use crate::support::bench::{Bench, Does};
 use crate::support::world::World;
 
@@ -71,18 +72,21 @@ async fn a_waiting_turn_can_be_stopped() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_asks_for_a_pause_gets_it_across_a_restart() {
-    let mut world = World::start().await;
-    world.model.once("hello", Reply::rate_limited(2));
-    let ann = world.telegram.user("ann");
-    ann.says("hello");
-    world.until("the wait", |rows| rows.turns == ["waiting model"]).await;
-    world.kill_node().await;
-    world.start_node().await;
-    assert_eq!(ann.next_message().await.unwrap().text, "echo: hello");
-    let requests = world.model.requests();
-    assert_eq!(requests.len(), 2);
-    assert!(requests[1].at - requests[0].at >= Duration::from_secs(2));
-    world.end().await;
+    on_each(async |setting| {
+        let mut world = setting.start().await;
+        world.model.once("hello", Reply::rate_limited(2));
+        let ann = world.telegram.user("ann");
+        ann.says("hello");
+        world.until("the wait", |rows| rows.turns == ["waiting model"]).await;
+        world.kill_node().await;
+        world.start_node().await;
+        assert_eq!(ann.next_message().await.unwrap().text, "echo: hello");
+        let requests = world.model.requests();
+        assert_eq!(requests.len(), 2);
+        assert!(requests[1].at - requests[0].at >= Duration::from_secs(2));
+        world.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

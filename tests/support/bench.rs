@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use roundtable::agents::{Agent, Agents, QueueMode};
-use roundtable::control;
+use roundtable::control::{self, Whose};
 use roundtable::engine::{Engine, Outlet, Settings, claim_next};
 use roundtable::models::{
     Answer, Completion, ModelClient, ModelError, ModelEvent, Request, ToolCall, ToolSpec, Usage,
@@ -331,7 +331,8 @@ impl Bench {
     /// Somebody says `/stop`.
     pub async fn stop(&self, engine: &Engine) {
         let stopped = self.store.commit(Stop).await.expect("a turn can be stopped");
-        engine.cancelled(&[stopped.expect("something was at work").turn_id]);
+        let control::Stop::Stopped(stopped) = stopped else { panic!("nothing was at work") };
+        engine.cancelled(&[stopped.turn_id]);
     }
 
     /// Moves the clock.
@@ -450,12 +451,12 @@ struct Stop;
 
 #[async_trait]
 impl Transaction for Stop {
-    type Output = Option<control::Stopped>;
+    type Output = control::Stop;
     const NAME: &'static str = "bench_stop";
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
         let (_, session_id) = session(tx).await?;
-        control::stop(tx, session_id).await
+        control::stop(tx, session_id, Whose::Everybodys).await
     }
 }
 

@@ -5,4 +5,5 @@ pub mod databases;
 pub mod look;
 pub mod postgres;
 pub mod requests;
+pub mod stored;
 pub mod world;

@@ -1,0 +1,4 @@
+//! Delivery: every answer becomes visible once and in order, whatever happens to the calls that show it.
+
+mod answers;
+mod lost;
