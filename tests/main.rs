@@ -5,6 +5,7 @@ mod support;
 
 mod admission;
 mod delivery;
+mod documents;
 mod engine;
 mod invariants;
 mod store;

@@ -6,4 +6,5 @@ pub mod look;
 pub mod postgres;
 pub mod requests;
 pub mod stored;
+pub mod telegram;
 pub mod world;

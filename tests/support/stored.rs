@@ -95,7 +95,7 @@ impl Transaction for Change {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
         match self.retry {
-            true => deliveries::retry(tx, self.id).await,
+            true => Ok(deliveries::retry(tx, self.id).await?.is_some()),
             false => deliveries::discard(tx, self.id).await,
         }
     }
