@@ -6,6 +6,7 @@ mod support;
 mod admission;
 mod delivery;
 mod documents;
+mod engine;
 mod invariants;
 mod outbox;
 mod store;

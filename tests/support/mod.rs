@@ -1,6 +1,8 @@
 //! What the tests share.
 
+pub mod bench;
 pub mod databases;
+pub mod look;
 pub mod postgres;
 pub mod requests;
 pub mod stored;
