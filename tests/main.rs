@@ -2,5 +2,6 @@
 
 mod support;
 
+mod contract;
 mod documents;
 mod telegram;
