@@ -4,10 +4,10 @@
 mod support;
 
 mod admission;
+mod contract;
 mod delivery;
 mod documents;
 mod engine;
 mod invariants;
 mod outbox;
-mod store;
 mod telegram;
