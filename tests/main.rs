@@ -5,7 +5,10 @@ mod support;
 
 mod admission;
 mod bad_input;
+mod contract;
 mod delivery;
+mod documents;
+mod engine;
 mod invariants;
-mod store;
+mod outbox;
 mod telegram;

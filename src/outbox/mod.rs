@@ -76,6 +76,11 @@ impl Outbox {
         }
     }
 
+    /// Whether this process may call for the account now.
+    pub fn holds(&self, account: &AccountId) -> bool {
+        self.desk(account).is_some_and(|desk| desk.call_within(self.store.now()).is_some())
+    }
+
     /// Looks for deliveries of an account every `poll`, until `stop` fires.
     pub async fn poll(self: &Arc<Self>, account: &AccountId, poll: Duration, stop: &CancellationToken) {
         while !stop.is_cancelled() {

@@ -17,7 +17,8 @@ async fn meets(world: &World, name: &str, reply: Reply, told: &str) {
     held.release();
     assert_eq!(next_text(&ann).await, told, "{name}");
     ann.says(&format!("after {name}"));
-    assert_eq!(next_text(&ann).await, format!("echo: after {name}"));
+    let after = next_text(&ann).await;
+    assert!(after.starts_with("echo: ") && after.ends_with(&format!("after {name}")), "{after}");
 }
 
 fn unavailable(reason: &str) -> String {
@@ -46,7 +47,8 @@ async fn an_answer_that_cannot_be_had_is_explained_and_the_next_one_is_given() {
 async fn a_refused_key_is_told_with_who_can_change_it() {
     let world = World::start().await;
     let told = "Manager can't answer: openai/fake refused the request (the key in models.main.api_key was refused). \
-                Asking again won't help; whoever runs me can check the model's key and settings in the configuration.";
+                The same again won't help: please ask for something else, or whoever runs me to check the model's key \
+                and settings.";
     meets(&world, "a wrong key", Reply::status(401), told).await;
     assert!(!world.telegram.transcript().contains("sk-test"), "the key is shown nowhere");
     world.end().await;
@@ -87,12 +89,11 @@ async fn silence_is_never_shown_however_it_is_written() {
 #[tokio::test(flavor = "multi_thread")]
 async fn control_characters_do_no_harm() {
     let world = World::start().await;
-    let told = "a b c [31md\u{200b}e";
     let ann = world.telegram.user("ann");
     world.model.once("controls", Reply::control_characters());
     ann.says("controls");
     let shown = ann.next_message().await.unwrap().text;
-    assert!(shown.starts_with("ab") || shown.starts_with("a b"), "{shown:?} instead of {told:?}");
+    assert!(shown.starts_with("ab") || shown.starts_with("a b"), "{shown:?}");
     assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
     assert!(shown.contains('f') && shown.contains('h'), "{shown:?}");
     ann.says("and then?");

@@ -69,7 +69,7 @@ async fn who_would_have_to_wait_too_long_is_told() {
         "Manager can't answer now: openai/fake takes no more requests for the moment. Please ask again in a few minutes."
     );
     ann.says("and now?");
-    assert_eq!(next_text(&ann).await, "echo: and now?");
+    assert!(next_text(&ann).await.ends_with("and now?"));
     world.end().await;
 }
 

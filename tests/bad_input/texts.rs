@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::databases::Database;
-use crate::support::requests::{heard, next_text};
+use crate::support::requests::{heard, next_text, today};
 use crate::support::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -12,19 +12,27 @@ async fn strange_texts_reach_the_agent_and_come_back() {
         let fresh = database.fresh().await;
         let world = World::setting().on(&fresh.url).start().await;
         let ann = world.telegram.user("ann");
-        let emoji = "🦆".repeat(4096 / 2);
-        for (text, back) in [
-            (emoji.as_str(), emoji.as_str()),
-            ("שלום world مرحبا", "שלום world مرحبا"),
-            ("a\u{301}\u{302}\u{303} zalgo", "a\u{301}\u{302}\u{303} zalgo"),
-            ("👩‍👩‍👧‍👦🏳️‍🌈", "👩‍👩‍👧‍👦🏳️‍🌈"),
-            ("'; DROP TABLE inbox; --", "'; DROP TABLE inbox; --"),
+        for text in [
+            "שלום world مرحبا",
+            "a\u{301}\u{302}\u{303} zalgo",
+            "👩‍👩‍👧‍👦🏳️‍🌈",
+            "'; DROP TABLE inbox; --",
         ] {
             ann.says(text);
-            let answer = next_text(&ann).await;
-            assert_eq!(answer, format!("echo: {back}"), "{database:?}");
+            assert_eq!(next_text(&ann).await, format!("echo: {text}"), "{database:?}");
             assert!(heard(world.model.requests().last().unwrap()).ends_with(text), "{database:?}");
         }
+        // As many as Telegram allows; our own limit is in UTF-16 units, of which each has two.
+        let ducks = "🦆".repeat(4096);
+        ann.says(&ducks);
+        let mut echo = String::new();
+        while echo.chars().count() < "echo:".len() + 4096 {
+            let part = next_text(&ann).await;
+            assert!(part.encode_utf16().count() <= 4096);
+            echo += &part;
+        }
+        assert_eq!(echo.replace(' ', ""), format!("echo:{ducks}"), "{database:?}");
+        assert!(heard(world.model.requests().last().unwrap()).ends_with(&ducks), "{database:?}");
         world.end().await;
     }
 }
@@ -39,7 +47,7 @@ async fn control_characters_harm_neither_database() {
         ann.says("hello");
         assert_eq!(next_text(&ann).await, "echo: hello");
         let inject = |number: i64, name: &str, text: &str| {
-            world.telegram.inject(json!({"message": {"message_id": 900_000 + number, "date": 1_795_000_000,
+            world.telegram.inject(json!({"message": {"message_id": 900_000 + number, "date": today(),
                 "chat": {"id": ann.id(), "type": "private", "title": name}, "text": text,
                 "from": {"id": ann.id(), "is_bot": false, "first_name": name, "username": name}}}));
         };

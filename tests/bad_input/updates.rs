@@ -4,11 +4,11 @@ use roundtable::store::deliveries::State;
 use roundtable_fakes::Update;
 use serde_json::{Value, json};
 
-use crate::support::requests::{heard, next_text};
+use crate::support::requests::{heard, next_text, today};
 use crate::support::world::World;
 
 fn of_ann(fields: &Value) -> Value {
-    let mut message = json!({"message_id": 1_000_000, "date": 1_795_000_000, "chat": {"id": 55, "type": "private"},
+    let mut message = json!({"message_id": 1_000_000, "date": today(), "chat": {"id": 55, "type": "private"},
         "from": {"id": 55, "is_bot": false, "first_name": "Eve"}});
     message.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     message
@@ -92,7 +92,7 @@ async fn an_unknown_content_is_named_to_the_agent() {
     ann.says("hello");
     assert_eq!(next_text(&ann).await, "echo: hello");
     for (number, content) in ["live_photo", "rich_message", "hologram"].into_iter().enumerate() {
-        world.telegram.inject(json!({"message": {"message_id": 900_000 + number, "date": 1_795_000_000, "chat": chat,
+        world.telegram.inject(json!({"message": {"message_id": 900_000 + number, "date": today(), "chat": chat,
             "from": {"id": ann.id(), "is_bot": false, "first_name": "Ann"}, content: {"blocks": []}}}));
         assert!(next_text(&ann).await.contains(content), "{content}");
     }
@@ -105,7 +105,7 @@ async fn numbers_of_52_bits_are_kept_exactly() {
     let world = World::start().await;
     for id in [LARGEST, -LARGEST] {
         let kind = if id > 0 { "private" } else { "supergroup" };
-        world.telegram.inject(json!({"message": {"message_id": 2_147_483_647, "date": 1_795_000_000,
+        world.telegram.inject(json!({"message": {"message_id": 2_147_483_647, "date": today(),
             "chat": {"id": id, "type": kind, "title": "far away"}, "text": "/whoami@roundtable_bot",
             "entities": [{"type": "bot_command", "offset": 0, "length": 22}],
             "from": {"id": LARGEST, "is_bot": false, "first_name": "Far"}}}));

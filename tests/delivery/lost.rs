@@ -98,11 +98,13 @@ async fn everywhere(mode: &str, methods: &[&str], most: usize) -> World {
 #[tokio::test(flavor = "multi_thread")]
 async fn probing_shows_every_answer_exactly_once() {
     let world = everywhere("probe", &["sendMessage"], 1).await;
-    world.telegram.wait_until("probes change nothing", |world| {
-        world.bot_messages().all(|message| message.edits.is_empty())
-    })
-    .await
-    .unwrap();
+    world
+        .telegram
+        .wait_until("probes change nothing", |world| {
+            world.bot_messages().all(|message| message.edits.is_empty())
+        })
+        .await
+        .unwrap();
     world.end().await;
 }
 

@@ -22,7 +22,8 @@ impl World {
     /// Opens the database of a node that has been started.
     pub async fn stored(&self) -> Stored {
         let clock = Arc::new(SystemClock::new());
-        let (store, writer) = Store::open(&self.url, 2, Access::Look, clock).await.expect("the database is there");
+        let (store, writer) =
+            Store::open(&self.url, 2, Access::Look, clock).await.expect("the database is there");
         Stored { store, _writer: tokio::spawn(writer) }
     }
 }
@@ -50,7 +51,9 @@ impl Stored {
         });
         match found.await {
             Ok(found) => found,
-            Err(_) => panic!("waited {PATIENCE:?} for {what}; deliveries: {:#?}", self.deliveries(true).await),
+            Err(_) => {
+                panic!("waited {PATIENCE:?} for {what}; deliveries: {:#?}", self.deliveries(true).await)
+            }
         }
     }
 
