@@ -206,7 +206,7 @@ impl Outlet for Way {
             let repeat = desk.channel.limits().typing_lasts * 9 / 10;
             tokio::time::sleep(TYPING_DELAY).await;
             loop {
-                if !desk.is_closed(place, self.0.store.now()) {
+                if desk.pace_spare(place, self.0.store.now()) {
                     typing.typing(&place.address).await;
                 }
                 tokio::time::sleep(repeat).await;
