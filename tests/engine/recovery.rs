@@ -1,5 +1,7 @@
 //! A node dies at any moment: its turns go on behind what was committed.
 
+use std::time::Duration;
+
 use roundtable::models::{ModelMessage, Request};
 use roundtable_fakes::{PATIENCE, Reply, Role};
 use serde_json::{Value, json};
@@ -298,4 +300,22 @@ async fn a_panic_in_the_next_turn_costs_that_one_a_claim() {
     gate.cancel();
     assert_eq!(bench.ended(2).await, ["done", "done"]);
     assert_eq!(bench.said().await, ["one", "two"]);
+}
+
+/// The machine is so busy that a node is late to renew its claims: it knows its own turns nonetheless.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_does_not_take_its_own_turn_for_abandoned() {
+    let gate = CancellationToken::new();
+    let open = gate.clone();
+    let setup = Setup { renew: Duration::from_secs(3600), ..Setup::default() };
+    let mut bench = Bench::new(setup, move |_| Does::says("one").after(&open), |_| Does::Hangs).await;
+    let _node = bench.start();
+    bench.says("hello").await;
+    bench.asked("the call", |log| log.requests.len() == 1).await;
+    bench.advance(Duration::from_secs(60));
+    bench.rounds().await;
+    assert_eq!(bench.requests().len(), 1);
+    gate.cancel();
+    assert_eq!(bench.ended(1).await, ["done"]);
+    assert_eq!(bench.said().await, ["one"]);
 }

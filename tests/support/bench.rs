@@ -74,11 +74,16 @@ type Script = Box<dyn FnMut(&Request) -> Does + Send>;
 type ToolScript = Box<dyn FnMut(&Value) -> Does + Send>;
 
 /// A clock that stands still until it is moved.
-struct Stopped(AtomicI64);
+struct Stopped {
+    now: AtomicI64,
+    /// How often somebody looked at it.
+    looks: watch::Sender<usize>,
+}
 
 impl Clock for Stopped {
     fn now(&self) -> i64 {
-        self.0.load(Ordering::SeqCst)
+        self.looks.send_modify(|looks| *looks += 1);
+        self.now.load(Ordering::SeqCst)
     }
 
     fn anchor(&self, _now: i64) {}
@@ -201,11 +206,13 @@ pub struct Setup {
     pub queue: QueueMode,
     /// The tool may be called again after a crash.
     pub repeatable: bool,
+    /// How often nodes renew their claims.
+    pub renew: Duration,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { queue: QueueMode::Steer, repeatable: false }
+        Self { queue: QueueMode::Steer, repeatable: false, renew: Duration::from_millis(50) }
     }
 }
 
@@ -215,6 +222,7 @@ pub struct Bench {
     pub store: Store,
     shared: Arc<Shared>,
     agents: Arc<Agents>,
+    renew: Duration,
     nodes: usize,
     _folder: TempDir,
 }
@@ -264,7 +272,7 @@ impl Bench {
         tool: impl FnMut(&Value) -> Does + Send + 'static,
     ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let clock = Arc::new(Stopped(AtomicI64::new(1_000_000)));
+        let clock = Arc::new(Stopped { now: AtomicI64::new(1_000_000), looks: watch::Sender::new(0) });
         let url = format!("sqlite:{}", folder.path().join("bench.db").display());
         let (store, writer) =
             Store::open(&url, 4, Access::Node, clock.clone()).await.expect("the store opens");
@@ -289,7 +297,7 @@ impl Bench {
             turn_timeout: 3_600_000,
             inbox_cap: 100,
         }]));
-        Self { store, shared, agents, nodes: 0, _folder: folder }
+        Self { store, shared, agents, renew: setup.renew, nodes: 0, _folder: folder }
     }
 
     /// Starts a node; on SQLite it takes everything from those before it.
@@ -308,7 +316,7 @@ impl Bench {
         let settings = Settings {
             node: format!("node-{}", self.nodes),
             lease: Duration::from_secs(10),
-            renew: Duration::from_millis(50),
+            renew: self.renew,
             poll: Duration::from_millis(20),
             max_turns: 8,
         };
@@ -338,7 +346,15 @@ impl Bench {
     /// Moves the clock.
     pub fn advance(&self, by: Duration) {
         let by = i64::try_from(by.as_millis()).expect("a sensible time");
-        self.shared.clock.0.fetch_add(by, Ordering::SeqCst);
+        self.shared.clock.now.fetch_add(by, Ordering::SeqCst);
+    }
+
+    /// Waits until the nodes have looked for work again, several times.
+    pub async fn rounds(&self) {
+        let mut looks = self.shared.clock.looks.subscribe();
+        let enough = *looks.borrow() + 20;
+        let seen = tokio::time::timeout(PATIENCE, looks.wait_for(|looks| *looks >= enough)).await;
+        let _seen = seen.expect("the nodes look for work").expect("the clock lives");
     }
 
     /// The time.
