@@ -2,30 +2,27 @@
 
 use std::time::Duration;
 
+use roundtable::store::deliveries::{Listed, State};
 use roundtable_fakes::{Message, ModelRequest, Reply, Seat};
 
-use crate::support::world::{Setting, World};
+use crate::support::world::World;
 
 /// When a send is given up in these tests.
 pub const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A world in which `exactly_once` is `mode` and the model answers "question N" with "answer N, as asked".
 pub async fn world(mode: &str) -> World {
-    answering(setting(mode).start().await)
+    let limits = "limits = { chat_per_second = 0, group_per_minute = 0, total_per_second = 0 }";
+    answering(&format!("exactly_once = {mode:?}\n{limits}")).await
 }
 
-/// Its beginning.
-pub fn setting(mode: &str) -> Setting {
-    World::setting().telegram(&format!(
-        "dm = \"open\"\ngroups = [\"*\"]\nexactly_once = {mode:?}\n\
-         limits = {{ chat_per_second = 0, group_per_minute = 0, total_per_second = 0 }}\n\
-         poll_timeout = \"2s\"\nsend_timeout = \"{}ms\"",
-        TIMEOUT.as_millis()
-    ))
-}
-
-/// Teaches the model to answer questions.
-pub fn answering(world: World) -> World {
+/// The same with other lines about the account.
+pub async fn answering(lines: &str) -> World {
+    let lines = format!("dm = \"open\"\ngroups = [\"*\"]\npoll_timeout = \"2s\"\n{lines}\nsend_timeout = \"1s\"");
+    let mut world = World::setting().telegram(&lines).without_node().await;
+    // No call outlives the account's lease, and a short one would give calls up early on a busy machine.
+    world.env.insert("ROUNDTABLE_NODE__LEASE".to_owned(), "5s".to_owned());
+    world.start_node().await;
     world.model.on(|request| {
         let asked = request.last_user_text();
         let name = asked.rsplit_once("question ").map(|(_, name)| name.trim())?;
@@ -70,6 +67,18 @@ pub fn shown(seat: &Seat) -> Vec<Message> {
     let mut messages = seat.place().messages();
     messages.retain(|message| message.from != seat.id() && !message.is_service());
     messages
+}
+
+/// Waits until nothing is left to be done about any delivery.
+pub async fn settled(world: &World) -> Vec<Listed> {
+    let stored = world.stored().await;
+    let done = |one: &Listed| match one.state {
+        State::Sent | State::Failed | State::Cancelled => true,
+        // Given up: it is repeated once, by `deliveries retry` only after that.
+        State::Unknown => one.unknowns == 2,
+        State::Pending | State::Sending => false,
+    };
+    stored.until("everything is settled", |all| all.iter().all(done)).await
 }
 
 /// Takes everything the bot shows in a place as read.

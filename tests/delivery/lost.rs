@@ -5,7 +5,7 @@ use std::time::Duration;
 use roundtable::store::deliveries::State;
 use roundtable_fakes::{Fault, GroupKind, Message, Seat};
 
-use super::answers::{TIMEOUT, answer, answered, ask, read_all, say, shown, world};
+use super::answers::{TIMEOUT, answer, answered, ask, read_all, say, settled, shown, world};
 use crate::support::world::World;
 
 /// What may happen to a call, and several of them in a row.
@@ -81,17 +81,28 @@ async fn everywhere(mode: &str, methods: &[&str], most: usize) -> World {
         go_on(&world, &bob),
         go_on(&world, &beside),
     );
+    settled(&world).await;
+    for seat in [&ann, &group, &topic, &bob, &beside] {
+        let mut texts: Vec<String> = shown(seat).into_iter().map(|message| message.text).collect();
+        texts.retain(|text| !text.ends_with('…'));
+        texts.sort();
+        let doubled = texts.windows(most + 1).find(|same| same[0] == same[most]);
+        assert_eq!(doubled, None, "{}", seat.place().history());
+        read_all(seat).await;
+    }
     world
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn probing_shows_every_answer_exactly_once() {
     let world = everywhere("probe", &["sendMessage"], 1).await;
-    world.telegram.wait_until("probes change nothing", |world| {
-        world.bot_messages().all(|message| message.edits.is_empty())
-    })
-    .await
-    .unwrap();
+    world
+        .telegram
+        .wait_until("probes change nothing", |world| {
+            world.bot_messages().all(|message| message.edits.is_empty())
+        })
+        .await
+        .unwrap();
     world.end().await;
 }
 

@@ -22,7 +22,8 @@ impl World {
     /// Opens the database of a node that has been started.
     pub async fn stored(&self) -> Stored {
         let clock = Arc::new(SystemClock::new());
-        let (store, writer) = Store::open(&self.url, 2, Access::Look, clock).await.expect("the database is there");
+        let (store, writer) =
+            Store::open(&self.url, 2, Access::Look, clock).await.expect("the database is there");
         Stored { store, _writer: tokio::spawn(writer) }
     }
 }
@@ -50,7 +51,9 @@ impl Stored {
         });
         match found.await {
             Ok(found) => found,
-            Err(_) => panic!("waited {PATIENCE:?} for {what}; deliveries: {:#?}", self.deliveries(true).await),
+            Err(_) => {
+                panic!("waited {PATIENCE:?} for {what}; deliveries: {:#?}", self.deliveries(true).await)
+            }
         }
     }
 
@@ -62,11 +65,6 @@ impl Stored {
     /// `roundtable deliveries discard`.
     pub async fn discard(&self, id: i64) -> bool {
         self.store.commit(Change { id, retry: false }).await.expect("the database can be written")
-    }
-
-    /// Reads anything else.
-    pub async fn read<R: Read>(&self, read: R) -> R::Output {
-        self.store.read(read).await.expect("the database can be read")
     }
 }
 
