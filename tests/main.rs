@@ -10,4 +10,5 @@ mod documents;
 mod engine;
 mod invariants;
 mod outbox;
+mod store;
 mod telegram;
