@@ -4,6 +4,10 @@
 mod support;
 
 mod admission;
+mod contract;
+mod delivery;
+mod documents;
+mod engine;
 mod invariants;
-mod store;
+mod outbox;
 mod telegram;

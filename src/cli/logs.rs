@@ -44,6 +44,8 @@ where
             "ROUNDTABLE_LOG is no filter ({error}): write one like `info` or `roundtable=debug`."
         ))
     })?;
+    // genai logs the bodies of failed calls, and so what people wrote; what failed is logged by us.
+    let filter = filter.add_directive("genai=off".parse().expect("a plain directive"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(colour);
     match env("ROUNDTABLE_LOG_FORMAT") {
         None | Some("text") => log.init(),

@@ -1,5 +1,6 @@
 //! Driving a turn: read what is committed, do what follows from it, commit, again.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,7 +19,7 @@ use crate::models::{Completion, ModelError, ModelEvent, Request, ToolCall};
 use crate::phrases;
 use crate::store::conversations::{self, Place};
 use crate::store::entries::{self, CallResult, Entry};
-use crate::store::turns::{Turn, TurnStatus};
+use crate::store::turns::{self, Turn, TurnStatus};
 use crate::store::waits::WaitKind;
 use crate::store::{Read, StoreError, Tx, sessions};
 use crate::tools::CallContext;
@@ -55,13 +56,22 @@ impl End {
     }
 }
 
-/// Drives a turn to its end, and the turns of the session that follow from it.
+/// Drives a turn to its end, and the turns of the session that follow from it. A panic in a tool or client
+/// costs the claim of the turn it happened in and nothing else.
 pub(super) async fn drive(engine: &Engine, first: Turn) {
     let mut turn = Some(first);
     while let Some(current) = turn {
         let cancel = engine.register(current.id);
-        turn = persist(engine, &current, &cancel).await;
+        let work = AssertUnwindSafe(persist(engine, &current, &cancel)).catch_unwind().await;
         engine.forget(current.id);
+        turn = match work {
+            Ok(next) => next,
+            Err(_) => {
+                tracing::error!(turn.id = current.id, "a turn panicked; it is tried again");
+                engine.abandon(current.id).await;
+                None
+            }
+        };
     }
 }
 
@@ -127,15 +137,14 @@ async fn steps(
     let mut entries = desk.entries.clone();
     let mut interrupted = taken_over;
     loop {
-        if engine.drain.is_cancelled() {
-            return Ok(Progress::Paused);
-        }
         let own: Vec<_> = entries.iter().filter(|entry| entry.turn_id == turn.id).cloned().collect();
         let end = match turn::next(&own) {
             Action::RunCalls { step, calls } => {
                 run_calls(engine, turn, agent, step, calls, interrupted).await?;
                 None
             }
+            // A step that is begun ends with its calls: only a new one is left to the next node.
+            Action::CallModel { .. } if engine.drain.is_cancelled() => return Ok(Progress::Paused),
             Action::CallModel { step } => match ask(agent, &request(engine, agent, desk, &entries)).await {
                 Ok(completion) if completion.answer.calls.is_empty() => Some(ended(agent, step, completion)),
                 Ok(completion) => {
@@ -312,19 +321,25 @@ impl Read for Load<'_> {
     type Output = Desk;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Desk, StoreError> {
+        // A turn that was stopped before it was registered, or taken over, asks no model in vain.
+        turns::check(tx, self.turn).await?;
         Ok(Desk {
             place: conversations::get(tx, self.turn.conversation_id).await?,
             session_key: sessions::key(tx, self.turn.session_id).await?,
-            entries: entries::newest(tx, self.turn.session_id, self.turn.generation, TRANSCRIPT).await?,
+            entries: transcript(tx, self.turn).await?,
         })
     }
 }
 
-/// Runs a turn so that a panic in a tool or client costs this claim and nothing else.
-pub(super) async fn guarded(engine: &Engine, turn: Turn) {
-    let id = turn.id;
-    if std::panic::AssertUnwindSafe(drive(engine, turn)).catch_unwind().await.is_err() {
-        tracing::error!(turn.id = id, "a turn panicked; it is tried again");
-        engine.abandon(id).await;
+/// The newest entries, and in any case those of the turn itself: its question is among them.
+async fn transcript(tx: &mut Tx<'_>, turn: &Turn) -> Result<Vec<Entry>, StoreError> {
+    let mut limit = TRANSCRIPT;
+    loop {
+        let entries = entries::newest(tx, turn.session_id, turn.generation, limit).await?;
+        let all = i64::try_from(entries.len()).is_ok_and(|count| count < limit);
+        if all || entries.first().is_some_and(|oldest| oldest.turn_id != turn.id) {
+            return Ok(entries);
+        }
+        limit *= 2;
     }
 }

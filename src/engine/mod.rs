@@ -113,7 +113,7 @@ impl Engine {
         let mut tasks = lock(&self.tasks);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(async move {
-            driver::guarded(&engine, turn).await;
+            driver::drive(&engine, turn).await;
             drop(slot.0);
             // A session that found no slot can go on now.
             engine.wake();

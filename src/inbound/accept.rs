@@ -138,6 +138,8 @@ impl Accept {
                 let standing = self.edges.standing(&self.message, known);
                 let Done { text, cancelled } =
                     command::carry_out(tx, &self.edges, &self.message, place, standing, command).await?;
+                // What others have waiting goes on without the turn that was stopped.
+                accepted.queued |= !cancelled.is_empty();
                 accepted.cancelled = cancelled;
                 if let Some(text) = text {
                     self.say(tx, place, "command", text, &mut accepted).await?;
@@ -182,14 +184,12 @@ impl Accept {
             let text = phrases::target_stopped(&session.agent);
             return self.say(tx, place, "archived", text, accepted).await;
         }
-        let cap = self.edges.agents.get(&session.agent).map_or(0, |agent| agent.inbox_cap);
-        // Nothing can pile up in a session whose turn takes everything at once.
-        if session.open_turn.is_some() {
-            let waiting = inbox::count_pending(tx, session.id).await?;
-            if waiting >= cap {
-                let text = phrases::inbox_full(&session.agent, usize::try_from(waiting).unwrap_or(0));
-                return self.say(tx, place, "full", text, accepted).await;
-            }
+        let cap = self.edges.agents.get(&session.agent).map_or(i64::MAX, |agent| agent.inbox_cap);
+        // Without a turn too: a session that waits for a slot fills up like one at work.
+        let waiting = inbox::count_pending(tx, session.id).await?;
+        if waiting >= cap {
+            let text = phrases::inbox_full(&session.agent, usize::try_from(waiting).unwrap_or(0));
+            return self.say(tx, place, "full", text, accepted).await;
         }
         self.push(tx, place, &session, piece).await?;
         let turn = match &self.by {

@@ -4,15 +4,14 @@ use async_trait::async_trait;
 use roundtable_contract::{AccountId, ChatId, MessageId};
 
 use crate::store::conversations::{self, Place};
-use crate::store::deliveries::{self, Delivery, Shown};
-use crate::store::messages::{self, Known};
-use crate::store::{Read, StoreError, Transaction, Tx};
+use crate::store::deliveries::{self, Delivery, Shown, State};
+use crate::store::{Read, StoreError, Transaction, Tx, messages};
 
 /// Open deliveries of a conversation that are looked at together.
 const LOOK_AHEAD: i64 = 20;
 
-/// Numbers that are read behind a lost message; more than any read-back can look at.
-const NUMBERS: i64 = 500;
+/// Numbers that are read behind a lost message. With more, it can't be told what is behind them.
+pub const NUMBERS: usize = 2000;
 
 /// Reads a conversation and what is open in it.
 pub struct Open {
@@ -89,23 +88,24 @@ impl Transaction for Move {
     }
 }
 
-/// What is known around a lost delivery.
+/// What is known around a lost delivery: the numbers behind `after`, and what else of its chat is on its way
+/// or of unknown outcome.
 pub struct Around<'a> {
     /// Its conversation.
     pub place: &'a Place,
     /// The delivery.
-    pub delivery: &'a Delivery,
+    pub delivery: i64,
+    /// It is newer than this.
+    pub after: MessageId,
 }
 
 #[async_trait]
 impl Read for Around<'_> {
-    type Output = (Known, i64);
+    type Output = (Vec<MessageId>, Vec<(i64, State)>);
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
-        let after = self.delivery.after.unwrap_or(MessageId(0));
-        let since = self.delivery.call_until.unwrap_or(0);
-        let known = messages::known(tx, self.place.space_id, after, since, NUMBERS).await?;
-        Ok((known, deliveries::others_unknown(tx, self.place.id, self.delivery.id).await?))
+        let taken = messages::behind(tx, self.place.space_id, self.after, NUMBERS as i64).await?;
+        Ok((taken, deliveries::others_in_chat(tx, &self.place.address, self.delivery).await?))
     }
 }
 

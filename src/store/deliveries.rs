@@ -1,7 +1,7 @@
 //! Deliveries: one row for every message part that must become visible. Order is by id within a
 //! conversation; the rules of order and retry are the outbox's.
 
-use roundtable_contract::{MessageId, Part};
+use roundtable_contract::{Conversation, MessageId, Part};
 
 use super::{Row, StoreError, Tx, messages, params, sql, words};
 
@@ -247,6 +247,16 @@ pub async fn settle(tx: &mut Tx<'_>, id: i64, shown: &Shown) -> Result<(), Store
 }
 
 /// Cancels what a turn has written and nobody has seen yet.
+pub async fn cancel_of_turn(tx: &mut Tx<'_>, turn_id: i64) -> Result<(), StoreError> {
+    tx.execute(
+        sql!("UPDATE deliveries SET state = 'cancelled' WHERE turn_id = $1 AND state = 'pending'"),
+        params![turn_id],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Cancels what a session has written and nobody has seen yet.
 pub async fn cancel_of_session(tx: &mut Tx<'_>, session_id: i64) -> Result<(), StoreError> {
     tx.execute(
         sql!("UPDATE deliveries SET state = 'cancelled' WHERE session_id = $1 AND state = 'pending'"),
@@ -276,17 +286,24 @@ pub async fn due_conversations(
     .collect()
 }
 
-/// Deliveries of unknown outcome in a conversation, other than `id`.
-pub async fn others_unknown(tx: &mut Tx<'_>, conversation_id: i64, id: i64) -> Result<i64, StoreError> {
-    tx.one(
+/// Deliveries of a chat, in all its threads, that are on their way or of unknown outcome, other than `id`.
+pub async fn others_in_chat(
+    tx: &mut Tx<'_>,
+    address: &Conversation,
+    id: i64,
+) -> Result<Vec<(i64, State)>, StoreError> {
+    tx.all(
         sql!(
-            "SELECT COUNT(*) AS count FROM deliveries
-             WHERE conversation_id = $1 AND id <> $2 AND state = 'unknown'"
+            "SELECT d.id, d.state FROM deliveries d JOIN conversations c ON c.id = d.conversation_id
+             WHERE c.channel = $1 AND c.account = $2 AND c.chat = $3 AND d.id <> $4
+               AND d.state IN ('sending', 'unknown')"
         ),
-        params![conversation_id, id],
+        params![address.account.channel.as_str(), address.account.name.as_str(), address.chat.as_str(), id],
     )
     .await?
-    .get("count")
+    .iter()
+    .map(|row| Ok((row.get("id")?, State::read(&row.get::<String>("state")?)?)))
+    .collect()
 }
 
 /// The session whose message is on its way to a conversation right now.

@@ -2,7 +2,7 @@
 //! order. (The engine's own are not public, and take a whole engine.)
 
 use async_trait::async_trait;
-use roundtable::control::{self, Stopped};
+use roundtable::control::{self, Whose};
 use roundtable::engine::claim_next;
 use roundtable::local;
 use roundtable::models::{Answer, Usage};
@@ -111,11 +111,11 @@ pub struct Stop;
 
 #[async_trait]
 impl Transaction for Stop {
-    type Output = Option<Stopped>;
+    type Output = control::Stop;
     const NAME: &'static str = "stop";
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Stopped>, StoreError> {
-        control::stop(tx, SESSION).await
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<control::Stop, StoreError> {
+        control::stop(tx, SESSION, Whose::Everybodys).await
     }
 }
 

@@ -53,3 +53,23 @@ pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Store {
     tokio::spawn(writer);
     store
 }
+
+/// Runs a test on each database, one after the other, each time with the address of a new one.
+pub async fn on_each_database(test: impl AsyncFn(&str)) {
+    for database in Database::all() {
+        let fresh = database.fresh().await;
+        test(&fresh.url).await;
+    }
+}
+
+#[tokio::test]
+async fn only_a_durable_database_waits_for_the_disk() {
+    use sqlx::Connection as _;
+    let Some(server) = super::postgres::postgres() else { return };
+    let urls = [(server.fresh_database().await, "off"), (server.fresh_durable_database().await, "on")];
+    for (url, expected) in urls {
+        let mut conn = sqlx::PgConnection::connect(&url).await.expect("it was just made");
+        let fsync: String = sqlx::query_scalar("SHOW fsync").fetch_one(&mut conn).await.expect("it says");
+        assert_eq!(fsync, expected, "{url}");
+    }
+}

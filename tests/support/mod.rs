@@ -1,6 +1,10 @@
 //! What the tests share.
 
+pub mod bench;
 pub mod databases;
+pub mod look;
 pub mod postgres;
 pub mod requests;
+pub mod stored;
+pub mod telegram;
 pub mod world;

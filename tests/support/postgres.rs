@@ -223,21 +223,3 @@ fn start(bin: &Path, folder: &Path, user: Option<(u32, u32)>, fsync: &str) -> Re
     }
     Ok(port)
 }
-
-#[cfg(test)]
-mod tests {
-    use sqlx::Connection;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn only_a_durable_database_waits_for_the_disk() {
-        let Some(server) = postgres() else { return };
-        let urls = [(server.fresh_database().await, "off"), (server.fresh_durable_database().await, "on")];
-        for (url, expected) in urls {
-            let mut conn = PgConnection::connect(&url).await.expect("it was just made");
-            let fsync: String = sqlx::query_scalar("SHOW fsync").fetch_one(&mut conn).await.expect("it says");
-            assert_eq!(fsync, expected, "{url}");
-        }
-    }
-}

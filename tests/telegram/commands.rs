@@ -2,6 +2,7 @@
 
 use roundtable_fakes::Reply;
 
+use crate::support::databases::on_each_database;
 use crate::support::requests::{heard, next_text};
 use crate::support::world::World;
 
@@ -85,21 +86,47 @@ async fn a_command_is_answered_while_the_model_works() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stop_ends_the_work_of_this_chat_and_of_no_other() {
+    on_each_database(async |url| {
+        let world = World::setting().on(url).start().await;
+        let (ann, bob) = (world.telegram.user("ann"), world.telegram.user("bob"));
+        let (of_ann, of_bob) = (world.model.hold("from Ann"), world.model.hold("from Bob"));
+        ann.says("a task from Ann");
+        bob.says("a task from Bob");
+        of_ann.arrived().await.unwrap();
+        of_bob.arrived().await.unwrap();
+        ann.says("/stop");
+        assert_eq!(next_text(&ann).await, "Stopped: manager.");
+        world.model.wait_for_abandoned("the call for Ann", |request| request.asks("from Ann")).await.unwrap();
+        of_bob.release();
+        assert_eq!(next_text(&bob).await, "echo: a task from Bob");
+        ann.says("another one");
+        let answer = next_text(&ann).await;
+        assert!(answer.ends_with("another one"), "{answer}");
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_group_others_work_is_not_stopped() {
     let world = World::start().await;
-    let (ann, bob) = (world.telegram.user("ann"), world.telegram.user("bob"));
-    let (of_ann, of_bob) = (world.model.hold("from Ann"), world.model.hold("from Bob"));
-    ann.says("a task from Ann");
-    bob.says("a task from Bob");
-    of_ann.arrived().await.unwrap();
-    of_bob.arrived().await.unwrap();
-    ann.says("/stop");
+    world.telegram.set_privacy(false);
+    let ann = world.telegram.user("ann").in_group("team");
+    let bob = world.telegram.user("bob").in_group("team");
+    let call = world.model.hold("from Ann");
+    ann.mentions_bot("a task from Ann");
+    call.arrived().await.unwrap();
+    bob.says("/stop@roundtable_bot");
+    assert_eq!(
+        next_text(&bob).await,
+        "Somebody else asked for what is running here: they or one of my owners can stop it."
+    );
+    bob.mentions_bot("a task from Bob");
+    ann.says("/stop@roundtable_bot");
     assert_eq!(next_text(&ann).await, "Stopped: manager.");
-    world.model.wait_for_abandoned("the call for Ann", |request| request.asks("from Ann")).await.unwrap();
-    of_bob.release();
-    assert_eq!(next_text(&bob).await, "echo: a task from Bob");
-    ann.says("another one");
-    let answer = next_text(&ann).await;
-    assert!(answer.ends_with("another one"), "{answer}");
+    // What Bob asked for meanwhile is not Ann's to stop.
+    assert!(next_text(&bob).await.contains("a task from Bob"));
+    drop(call);
     world.end().await;
 }
 
@@ -141,20 +168,23 @@ async fn new_stops_what_runs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn new_keep_lets_what_runs_go_on() {
-    let world = World::start().await;
-    world.model.when("slow PLUM", Reply::text("it was slow"));
-    let call = world.model.hold("slow");
-    let ann = world.telegram.user("ann");
-    ann.says("slow PLUM");
-    call.arrived().await.unwrap();
-    ann.says("/new keep");
-    let said = next_text(&ann).await;
-    assert_eq!(said, "We start afresh: I no longer think of what was said above.");
-    ann.says("next");
-    world.settled().await;
-    call.release();
-    assert_eq!(next_text(&ann).await, "it was slow");
-    assert_eq!(next_text(&ann).await, "echo: next");
-    assert_eq!(heard(world.model.requests().last().unwrap()), "next");
-    world.end().await;
+    on_each_database(async |url| {
+        let world = World::setting().on(url).start().await;
+        world.model.when("slow PLUM", Reply::text("it was slow"));
+        let call = world.model.hold("slow");
+        let ann = world.telegram.user("ann");
+        ann.says("slow PLUM");
+        call.arrived().await.unwrap();
+        ann.says("/new keep");
+        let said = next_text(&ann).await;
+        assert_eq!(said, "We start afresh: I no longer think of what was said above.");
+        ann.says("next");
+        world.settled().await;
+        call.release();
+        assert_eq!(next_text(&ann).await, "it was slow");
+        assert_eq!(next_text(&ann).await, "echo: next");
+        assert_eq!(heard(world.model.requests().last().unwrap()), "next");
+        world.end().await;
+    })
+    .await;
 }

@@ -5,10 +5,19 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
+/// What cargo says to the programs it runs about themselves. Build scripts that look at these (ring's does)
+/// would be run again, and all that needs them be built again, on every change between this and plain cargo.
+const ABOUT_US: [&str; 4] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_"];
+
 /// A call of the cargo that runs this program, in the workspace's root.
 pub fn cargo(args: &[&str]) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(args).current_dir(root());
+    for (name, _) in std::env::vars_os() {
+        if ABOUT_US.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            cargo.env_remove(name);
+        }
+    }
     cargo
 }
 
