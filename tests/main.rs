@@ -5,6 +5,7 @@ mod support;
 
 mod admission;
 mod bad_input;
+mod chat;
 mod contract;
 mod delivery;
 mod documents;

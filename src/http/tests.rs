@@ -118,7 +118,8 @@ async fn every_error_is_a_code_and_a_sentence() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_said_is_answered() {
     let node = Node::start().await;
-    let (status, said) = node.post("local/lobby/messages", json!({ "sender": "ann", "text": "/whoami" })).await;
+    let (status, said) =
+        node.post("local/lobby/messages", json!({ "sender": "ann", "text": "/whoami" })).await;
     assert_eq!(status, StatusCode::CREATED);
     let after = said["id"].as_i64().unwrap();
     let (_, page) = node.get(&format!("local/lobby/messages?after={after}&wait=9")).await;

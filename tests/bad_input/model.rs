@@ -22,7 +22,9 @@ async fn meets(world: &World, name: &str, reply: Reply, told: &str) {
 }
 
 fn unavailable(reason: &str) -> String {
-    format!("Manager can't answer now: openai/fake is not available ({reason}). Please ask again in a few minutes.")
+    format!(
+        "Manager can't answer now: openai/fake is not available ({reason}). Please ask again in a few minutes."
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,8 +70,15 @@ async fn an_empty_answer_is_said_to_be_one() {
 async fn silence_is_never_shown_however_it_is_written() {
     let world = World::start().await;
     let ann = world.telegram.user("ann");
-    let spellings =
-        ["NO_REPLY", "no_reply", "  No_Reply\n", "\n\nNO_REPLY", "ANNOUNCE_SKIP", "reply_skip ", "REPLY_SKIP"];
+    let spellings = [
+        "NO_REPLY",
+        "no_reply",
+        "  No_Reply\n",
+        "\n\nNO_REPLY",
+        "ANNOUNCE_SKIP",
+        "reply_skip ",
+        "REPLY_SKIP",
+    ];
     for (number, silent) in spellings.into_iter().enumerate() {
         // In small pieces, as it is streamed.
         let pieces = silent.chars().map(String::from);

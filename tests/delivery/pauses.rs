@@ -19,9 +19,8 @@ async fn a_pause_is_kept_in_all_topics_of_its_chat_and_delays_no_other_chat() {
         world.telegram.fail_next_in(&roses.place(), "sendMessage", Fault::RateLimit { retry_after: seconds });
         let refused = world.telegram.calls_of("sendMessage").len() + 1;
         ask(&world, &roses, &name("refused")).await;
-        let is_there = |world: &Platform| {
-            world.calls().filter(|call| call.method == "sendmessage").count() >= refused
-        };
+        let is_there =
+            |world: &Platform| world.calls().filter(|call| call.method == "sendmessage").count() >= refused;
         world.telegram.wait_until("the refused call", is_there).await.unwrap();
         // The pause is the chat's, whatever the topic: the fake reports a call inside it.
         ask(&world, &herbs, &name("waits too")).await;
