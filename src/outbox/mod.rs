@@ -147,7 +147,7 @@ impl Outbox {
         again.handed.take()
     }
 
-    async fn lane(&self, conversation_id: i64, news: &Notify) {
+    async fn lane(self: &Arc<Self>, conversation_id: i64, news: &Notify) {
         loop {
             let work = AssertUnwindSafe(lane::run(self, conversation_id, news)).catch_unwind();
             let error = match work.await {
