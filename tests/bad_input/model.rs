@@ -118,7 +118,9 @@ async fn three_hundred_kilobytes_are_shown_whole_and_in_order() {
             assert_eq!(next_text(&bob).await, "echo: am I heard?");
         }
     }
-    let expected = (0..6_000).map(|line| format!("line {line:05} of a very long answer, which goes on."));
-    assert!(lines.iter().eq(expected.collect::<Vec<_>>().iter()), "{lines:?}");
+    let expected: Vec<_> =
+        (0..6_000).map(|line| format!("line {line:05} of a very long answer, which goes on.")).collect();
+    let wrong = lines.iter().zip(&expected).find(|(line, expected)| line != expected);
+    assert_eq!((wrong, lines.len()), (None, expected.len()));
     world.end().await;
 }
