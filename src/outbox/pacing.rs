@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn what_may_as_well_not_happen_takes_a_slot_but_never_the_last() {
         let mut pacer = Pacer::new(limits(1.0, 3, 0, 0.0));
-        let mut spare = |pacer: &mut Pacer| pacer.take_spare(&chat("a"), ChatKind::Direct, 1_000_000);
+        let spare = |pacer: &mut Pacer| pacer.take_spare(&chat("a"), ChatKind::Direct, 1_000_000);
         assert_eq!([spare(&mut pacer), spare(&mut pacer), spare(&mut pacer)], [true, true, false]);
         assert_eq!(sent(&mut pacer, ChatKind::Direct, 5, 0), 1);
         let mut narrow = Pacer::new(limits(1.0, 1, 0, 0.0));

@@ -86,18 +86,24 @@ async fn a_fallback_answers_for_a_model_that_cannot() {
     });
     world.start_node().await;
     let ann = world.telegram.user("ann");
-    for (number, failure) in [Reply::status(500), Reply::status(529), Reply::status(401), Reply::rate_limited(3600)]
-        .into_iter()
-        .enumerate()
+    for (number, failure) in
+        [Reply::status(500), Reply::status(529), Reply::status(401), Reply::rate_limited(3600)]
+            .into_iter()
+            .enumerate()
     {
         let name = format!("try {number}");
         let (needle, failure) = (name.clone(), failure);
-        world.model.on(move |request| (request.model == "fake" && request.asks(&needle)).then(|| failure.clone()));
+        world
+            .model
+            .on(move |request| (request.model == "fake" && request.asks(&needle)).then(|| failure.clone()));
         ann.says(&name);
         assert_eq!(next_text(&ann).await, format!("echo: {name}"));
         let asked = world.model.requests();
-        let models: Vec<&str> =
-            asked.iter().filter(|request| request.asks(&name)).map(|request| request.model.as_str()).collect();
+        let models: Vec<&str> = asked
+            .iter()
+            .filter(|request| request.asks(&name))
+            .map(|request| request.model.as_str())
+            .collect();
         assert_eq!(models, ["fake", "second"]);
     }
     world.model.on(|request| request.asks("nobody").then(|| Reply::status(500)));

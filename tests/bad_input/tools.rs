@@ -33,7 +33,10 @@ async fn a_wrong_call_is_answered_with_what_is_wrong() {
         ann.says(&format!("wrong {number}"));
         assert_eq!(next_text(&ann).await, format!("corrected {number}"));
         let results = results(&world);
-        assert_eq!((results.len(), &results[0]["status"], &results[0]["code"]), (1, &json!("error"), &json!(code)));
+        assert_eq!(
+            (results.len(), &results[0]["status"], &results[0]["code"]),
+            (1, &json!("error"), &json!(code))
+        );
     }
     world.end().await;
 }
@@ -63,7 +66,9 @@ async fn a_stream_that_breaks_off_in_a_call_makes_no_call() {
     let world = World::start().await;
     let ann = world.telegram.user("ann");
     let calls = || Reply::calls([("agents_list", json!({"some": "arguments", "that": "are long"}))]);
-    for (number, cut) in [calls().truncated(), calls().broken(), calls().malformed_json()].into_iter().enumerate() {
+    for (number, cut) in
+        [calls().truncated(), calls().broken(), calls().malformed_json()].into_iter().enumerate()
+    {
         world.model.once(&format!("cut {number}"), cut);
         ann.says(&format!("cut {number}"));
         let told = next_text(&ann).await;

@@ -76,7 +76,10 @@ async fn what_is_unknown_in_a_message_costs_none_of_its_text() {
     for entities in [
         vec![entity("date_time")],
         vec![entity("of_the_future"), json!({"type": 7}), json!("junk")],
-        vec![json!({"type": "bold", "offset": 900, "length": 900}), json!({"type": "mention", "offset": 3, "length": 0})],
+        vec![
+            json!({"type": "bold", "offset": 900, "length": 900}),
+            json!({"type": "mention", "offset": 3, "length": 0}),
+        ],
     ] {
         ann.says_with("tomorrow at 5", entities);
         assert_eq!(next_text(&ann).await, "echo: tomorrow at 5");
@@ -92,7 +95,9 @@ async fn an_unknown_content_is_named_to_the_agent() {
     ann.says("hello");
     assert_eq!(next_text(&ann).await, "echo: hello");
     for (number, content) in ["live_photo", "rich_message", "hologram"].into_iter().enumerate() {
-        world.telegram.inject(json!({"message": {"message_id": 900_000 + number, "date": today(), "chat": chat,
+        world
+            .telegram
+            .inject(json!({"message": {"message_id": 900_000 + number, "date": today(), "chat": chat,
             "from": {"id": ann.id(), "is_bot": false, "first_name": "Ann"}, content: {"blocks": []}}}));
         assert!(next_text(&ann).await.contains(content), "{content}");
     }

@@ -95,9 +95,12 @@ async fn the_parts_of_a_long_answer_keep_their_order_whatever_happens_to_them() 
     for mode in ["probe", "edit"] {
         let world = world(mode).await;
         let ann = world.telegram.user("ann");
-        let lines: Vec<String> = (0..1_200).map(|number| format!("line {number:05} of a long story")).collect();
+        let lines: Vec<String> =
+            (0..1_200).map(|number| format!("line {number:05} of a long story")).collect();
         world.model.when("a story", Reply::text(lines.join("\n")));
-        for fault in [None, Some(Fault::DropAfter), Some(Fault::Html502Before), None, Some(Fault::TruncatedJson)] {
+        for fault in
+            [None, Some(Fault::DropAfter), Some(Fault::Html502Before), None, Some(Fault::TruncatedJson)]
+        {
             match fault {
                 Some(fault) => world.telegram.fail_next_in(&ann.place(), "sendMessage", fault),
                 // A gate that is open lets one call pass.

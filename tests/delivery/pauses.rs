@@ -19,9 +19,8 @@ async fn a_pause_is_kept_in_all_topics_of_its_chat_and_delays_no_other_chat() {
         world.telegram.fail_next_in(&roses.place(), "sendMessage", Fault::RateLimit { retry_after: seconds });
         let refused = world.telegram.calls_of("sendMessage").len() + 1;
         ask(&world, &roses, &name("refused")).await;
-        let is_there = |world: &Platform| {
-            world.calls().filter(|call| call.method == "sendmessage").count() >= refused
-        };
+        let is_there =
+            |world: &Platform| world.calls().filter(|call| call.method == "sendmessage").count() >= refused;
         world.telegram.wait_until("the refused call", is_there).await.unwrap();
         // The pause is the chat's, whatever the topic: the fake reports a call inside it.
         ask(&world, &herbs, &name("waits too")).await;
@@ -87,7 +86,8 @@ async fn three(world: &World, seat: &Seat) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn probes_keep_to_the_limits() {
-    let limits = "limits = { chat_per_second = 20, chat_burst = 2, group_per_minute = 0, total_per_second = 0 }";
+    let limits =
+        "limits = { chat_per_second = 20, chat_burst = 2, group_per_minute = 0, total_per_second = 0 }";
     let world = answering(limits).await;
     // A little more than what the program is told, for the way that calls take.
     world.telegram.set(|settings| {
@@ -100,7 +100,11 @@ async fn probes_keep_to_the_limits() {
     world.telegram.fail_next_in(&ann.place(), "sendMessage", Fault::DropBefore);
     ask(&world, &ann, "lost").await;
     answered(&ann, "lost").await;
-    assert_eq!(world.telegram.calls_of("editMessageText").len(), 20, "every number it could have is tried once");
+    assert_eq!(
+        world.telegram.calls_of("editMessageText").len(),
+        20,
+        "every number it could have is tried once"
+    );
     world.end().await;
 }
 

@@ -192,8 +192,7 @@ pub(super) fn frames(request: &ModelRequest, reply: &Reply) -> Frames {
     let mut calls = Vec::new();
     for (index, (name, arguments)) in reply.calls.iter().enumerate() {
         let function = json!({"name": name, "arguments": ""});
-        let opened =
-            json!({"index": index, "id": reply.call_id("call", request.number, index), "type": "function", "function": function});
+        let opened = json!({"index": index, "id": reply.call_id("call", request.number, index), "type": "function", "function": function});
         calls.push(delta(json!({"tool_calls": [opened]}), Value::Null));
         for piece in pieces(arguments) {
             let more = json!({"index": index, "function": {"arguments": piece}});
