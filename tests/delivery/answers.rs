@@ -18,7 +18,8 @@ pub async fn world(mode: &str) -> World {
 
 /// The same with other lines about the account.
 pub async fn answering(lines: &str) -> World {
-    let lines = format!("dm = \"open\"\ngroups = [\"*\"]\npoll_timeout = \"2s\"\n{lines}\nsend_timeout = \"1s\"");
+    let lines =
+        format!("dm = \"open\"\ngroups = [\"*\"]\npoll_timeout = \"2s\"\n{lines}\nsend_timeout = \"1s\"");
     let mut world = World::setting().telegram(&lines).without_node().await;
     // No call outlives the account's lease, and a short one would give calls up early on a busy machine.
     world.env.insert("ROUNDTABLE_NODE__LEASE".to_owned(), "5s".to_owned());

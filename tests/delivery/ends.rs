@@ -14,7 +14,8 @@ async fn who_has_blocked_the_bot_gets_nothing_until_somebody_retries() {
     ann.blocks_bot();
     held.release();
     let stored = world.stored().await;
-    let failed = |all: &[_]| all.iter().any(|one: &roundtable::store::deliveries::Listed| one.state == State::Failed);
+    let failed =
+        |all: &[_]| all.iter().any(|one: &roundtable::store::deliveries::Listed| one.state == State::Failed);
     stored.until("the answer has failed", failed).await;
     let listed = stored.deliveries(false).await;
     let [one] = &listed[..] else { panic!("one is listed: {listed:#?}") };
@@ -94,9 +95,12 @@ async fn the_parts_of_a_long_answer_keep_their_order_whatever_happens_to_them() 
     for mode in ["probe", "edit"] {
         let world = world(mode).await;
         let ann = world.telegram.user("ann");
-        let lines: Vec<String> = (0..1_200).map(|number| format!("line {number:05} of a long story")).collect();
+        let lines: Vec<String> =
+            (0..1_200).map(|number| format!("line {number:05} of a long story")).collect();
         world.model.when("a story", Reply::text(lines.join("\n")));
-        for fault in [None, Some(Fault::DropAfter), Some(Fault::Html502Before), None, Some(Fault::TruncatedJson)] {
+        for fault in
+            [None, Some(Fault::DropAfter), Some(Fault::Html502Before), None, Some(Fault::TruncatedJson)]
+        {
             match fault {
                 Some(fault) => world.telegram.fail_next_in(&ann.place(), "sendMessage", fault),
                 // A gate that is open lets one call pass.

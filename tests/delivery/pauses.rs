@@ -84,7 +84,8 @@ async fn three(world: &World, seat: &Seat) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn probes_keep_to_the_limits() {
-    let limits = "limits = { chat_per_second = 20, chat_burst = 2, group_per_minute = 0, total_per_second = 0 }";
+    let limits =
+        "limits = { chat_per_second = 20, chat_burst = 2, group_per_minute = 0, total_per_second = 0 }";
     let world = answering(limits).await;
     // A little more than what the program is told, for the way that calls take.
     world.telegram.set(|settings| {
@@ -97,7 +98,11 @@ async fn probes_keep_to_the_limits() {
     world.telegram.fail_next_in(&ann.place(), "sendMessage", Fault::DropBefore);
     ask(&world, &ann, "lost").await;
     answered(&ann, "lost").await;
-    assert_eq!(world.telegram.calls_of("editMessageText").len(), 20, "every number it could have is tried once");
+    assert_eq!(
+        world.telegram.calls_of("editMessageText").len(),
+        20,
+        "every number it could have is tried once"
+    );
     world.end().await;
 }
 
