@@ -90,6 +90,14 @@ mod tests {
         let accounts = [AccountId::new("telegram", "main"), AccountId::new("local", "main")];
         let address = ([127, 0, 0, 1], 7080).into();
         let banner = banner(&config, &accounts, address, Some("7K3M-01Q0-ZZ9A"));
-        insta::assert_snapshot!(banner.replace(env!("CARGO_PKG_VERSION"), "VERSION"), @"");
+        insta::assert_snapshot!(banner.replace(env!("CARGO_PKG_VERSION"), "VERSION"), @r"
+        roundtable VERSION
+        accounts  telegram:main, local:main
+        agents    coder, manager, researcher
+        models    main (demo/demo)
+        api       http://127.0.0.1:7080
+                  no key of a provider is set: a built-in demonstration answers (set ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY or OPENROUTER_API_KEY)
+        owner     nobody yet: send 7K3M-01Q0-ZZ9A to the bot in a private chat within an hour
+        ");
     }
 }
