@@ -44,12 +44,17 @@ async fn answers_appear_while_one_types_and_conversations_have_names() {
     // The line that was begun is still there and goes on.
     terminal.sees("half a li");
     terminal.enters("ne");
-    terminal.sees("half a line");
+    terminal.sees("echo: half a line");
+    terminal.sees("you ›");
     terminal.enters("/open kitchen");
+    terminal.sees("— kitchen —");
+    terminal.sees("you ›");
     terminal.enters("what is in the kitchen?");
     terminal.sees("we are in the kitchen");
+    terminal.sees("you ›");
     terminal.enters("/chats");
-    terminal.sees("kitchen");
+    terminal.sees("lobby");
+    terminal.sees("you ›");
     terminal.enters("/quit");
     assert!(terminal.ends().success());
     let heard = world.model.requests();
