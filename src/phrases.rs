@@ -84,6 +84,11 @@ pub fn nothing_to_stop() -> String {
     "Nothing is running here.".into()
 }
 
+/// What runs was asked for by somebody else.
+pub fn not_yours_to_stop() -> String {
+    "Somebody else asked for what is running here: they or one of my owners can stop it.".into()
+}
+
 /// `/stop LABEL` names nobody.
 pub fn nobody_called(label: &str) -> String {
     format!("There is no `@{label}` here, so nothing was stopped.")

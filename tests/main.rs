@@ -1,7 +1,16 @@
-//! The one integration binary: the real program, over real sockets, against the fakes.
+//! The one integration binary: the real program, over real sockets, against the fakes; the store, on both
+//! databases; and what can be read off the sources. One file per subject.
 
 mod support;
 
+mod admission;
+mod bad_input;
+mod chat;
 mod contract;
+mod delivery;
 mod documents;
+mod engine;
+mod invariants;
+mod outbox;
+mod store;
 mod telegram;

@@ -15,20 +15,19 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Secret};
+use crate::control::admin;
 use crate::engine::{Engine, Outlet, Settings};
 use crate::http::{self, Api};
 use crate::inbound::{Account, Edges, Front, States};
 use crate::local::Local;
 use crate::outbox::{Outbox, Way};
-use crate::routing::pairing;
-use crate::store::{Access, Store, people};
+use crate::store::{Access, Store};
 use crate::time::SystemClock;
 use crate::tools::Tools;
 
-pub use files::{NodeFile, Running};
-
-/// How long an owner's code can be used, in milliseconds.
-const CODE_LIFE: i64 = 60 * 60 * 1000;
+pub use accounts::policies;
+pub use files::{NodeFile, Running, token_path};
+pub use team::rules;
 
 /// A node, ready to run.
 pub struct App {
@@ -75,8 +74,9 @@ impl App {
             channels: channels.iter().map(|channel| (channel.account().clone(), channel.clone())).collect(),
         });
         let states = Arc::new(States::default());
-        let front = Arc::new(Front::new(store.clone(), engine.clone(), edges.clone(), states.clone()));
         let owner_code = owner_code(&store, &config).await?;
+        let front = Front::new(store.clone(), engine.clone(), edges.clone(), states.clone());
+        let front = Arc::new(front.inviting(owner_code.clone()));
         let accounts = channels
             .into_iter()
             .map(|channel| Account {
@@ -126,8 +126,14 @@ impl App {
                 futures::future::join_all(accounts.iter().map(|account| account.run(stop.clone())));
             tokio::join!(engine.run(stop.clone()), connections);
             let until = Instant::now() + drain;
-            engine.drained(left(until)).await;
-            outbox.drained(left(until)).await;
+            let drained = async {
+                engine.drained(left(until)).await;
+                outbox.drained(left(until)).await;
+            };
+            tokio::select! {
+                () = drained => {}
+                () = keep_held(&accounts) => {}
+            }
             engine.release().await;
             closed.cancel();
         };
@@ -139,6 +145,12 @@ impl App {
         }
         Ok(())
     }
+}
+
+/// Keeps the accounts while the last answers go out. Never returns.
+async fn keep_held(accounts: &[Account]) {
+    futures::future::join_all(accounts.iter().map(Account::keep_held)).await;
+    std::future::pending().await
 }
 
 fn left(until: Instant) -> Duration {
@@ -163,18 +175,7 @@ async fn owner_code(store: &Store, config: &Config) -> anyhow::Result<Option<Str
     if !config.channels.telegram.values().any(|account| account.enabled && account.owners.is_empty()) {
         return Ok(None);
     }
-    new_owner_code(store).await
-}
-
-/// Stores a new owner's code and returns it as it is shown; `None`: somebody owns the bot already.
-pub async fn new_owner_code(store: &Store) -> anyhow::Result<Option<String>> {
-    let random = uuid::Uuid::new_v4().into_bytes();
-    let mut seed = [0; 8];
-    seed.copy_from_slice(&random[8..]);
-    let shown = pairing::make_code(seed);
-    let code = people::NewCode { code: pairing::normalise_code(&shown), life: CODE_LIFE };
-    let counts = store.commit(code).await.context("the owner's code can't be stored")?;
-    Ok(counts.then_some(shown))
+    admin::new_owner_code(store).await.context("the owner's code can't be stored")
 }
 
 /// Whether the configuration connects any platform beside the local channel.

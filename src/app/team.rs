@@ -6,11 +6,12 @@ use secrecy::SecretString;
 use crate::agents::{Agent, Agents, QueueMode};
 use crate::config::{self, Config};
 use crate::models::{ModelSpec, Models, Prices, Provider, RetryPolicy, http_client, system_jitter};
-use crate::routing::{Binding, KnownAgent, Mention, Rules};
+use crate::routing::{KnownAgent, Rules};
 
-pub(super) fn rules(config: &Config) -> Rules {
+/// What is configured about targets, as routing sees it.
+pub fn rules(config: &Config) -> Rules {
     Rules {
-        bindings: config.bindings.iter().map(binding).collect(),
+        bindings: config.bindings.iter().map(Into::into).collect(),
         default_agent: config.default_agent().map(|(id, _)| id.to_owned()).unwrap_or_default(),
         agents: config
             .agents
@@ -22,16 +23,6 @@ pub(super) fn rules(config: &Config) -> Rules {
             })
             .collect(),
     }
-}
-
-fn binding(binding: &config::Binding) -> Binding {
-    let config::Binding { agents, channel, account, guild, chat, thread, user, role, mention } =
-        binding.clone();
-    let mention = match mention {
-        config::Mention::Required => Mention::Required,
-        config::Mention::Always => Mention::Always,
-    };
-    Binding { agents, channel, account, guild, chat, thread, user, role, mention }
 }
 
 pub(super) fn agents(config: &Config) -> anyhow::Result<Agents> {
@@ -67,9 +58,7 @@ pub(super) fn agents(config: &Config) -> anyhow::Result<Agents> {
 fn models(config: &Config) -> anyhow::Result<Models> {
     let http = http_client().context("the HTTP client for models can't be made")?;
     let specs = config.models.iter().map(|(id, model)| (spec(id, model), model.fallback.clone())).collect();
-    let retries = config.models.values().map(|model| model.retries).max().unwrap_or(0);
-    let policy = RetryPolicy { attempts: retries + 1, ..RetryPolicy::default() };
-    Ok(Models::build(specs, &http, policy, &system_jitter())?)
+    Ok(Models::build(specs, &http, RetryPolicy::default(), &system_jitter())?)
 }
 
 fn spec(id: &str, model: &config::Model) -> ModelSpec {
@@ -91,6 +80,7 @@ fn spec(id: &str, model: &config::Model) -> ModelSpec {
         max_output_tokens: Some(model.max_output_tokens),
         prices: model.prices.map(|prices| prices_of(model.provider, prices)),
         timeout: model.timeout,
+        retries: model.retries,
     }
 }
 

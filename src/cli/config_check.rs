@@ -1,9 +1,41 @@
 //! `roundtable config check`: says whether the program would start with this configuration.
 
-use crate::config::{self, Loaded, Sources};
+use serde_json::{Value, json};
+
+use super::{Context, out};
+use crate::config::{self, Finding, Loaded, Report, Sources};
 
 /// The exit code of every command that finds its configuration wrong (`EX_CONFIG` of sysexits.h).
 pub const EX_CONFIG: u8 = 78;
+
+/// Prints the verdict and returns the exit code.
+pub(super) fn run(context: &Context) -> anyhow::Result<u8> {
+    if context.json {
+        let loaded = config::load(&context.sources);
+        out::data(true, &verdict(&loaded), |_| String::new())?;
+        return Ok(if loaded.is_ok() { 0 } else { EX_CONFIG });
+    }
+    let (text, code) = check(&context.sources);
+    out::text(&text)?;
+    Ok(code)
+}
+
+fn verdict(loaded: &Result<Loaded, Report>) -> Value {
+    let all = |findings: &[Finding]| findings.iter().map(finding).collect::<Vec<_>>();
+    match loaded {
+        Ok(Loaded { file, warnings, .. }) => {
+            json!({ "ok": true, "file": file, "errors": [], "warnings": all(warnings) })
+        }
+        Err(Report { errors, warnings }) => {
+            json!({ "ok": false, "errors": all(errors), "warnings": all(warnings) })
+        }
+    }
+}
+
+fn finding(finding: &Finding) -> Value {
+    let Finding { origin, path, message, help } = finding;
+    json!({ "origin": origin.to_string(), "path": path.to_string(), "message": message, "help": help })
+}
 
 /// What is printed, and the exit code. The verdict is the program's own: it loads the same way.
 pub fn check(sources: &Sources) -> (String, u8) {

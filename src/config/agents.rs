@@ -26,7 +26,7 @@ pub struct Agent {
     pub aliases: Vec<String>,
     /// What becomes of input that arrives during a turn.
     pub queue: Queue,
-    /// Its turns that run at once on a node.
+    /// Its turns that run at once, over all nodes; 0: no limit beside the nodes' own.
     pub max_turns: u32,
     /// When a turn is given up.
     #[serde(deserialize_with = "period::read")]
@@ -48,7 +48,7 @@ impl Default for Agent {
             deny: Vec::new(),
             aliases: Vec::new(),
             queue: Queue::Steer,
-            max_turns: 32,
+            max_turns: 0,
             turn_timeout: Duration::from_secs(30 * 60),
             inbox_cap: 200,
             subagents: Subagents::default(),

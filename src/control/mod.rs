@@ -1,10 +1,33 @@
-//! The verbs that commands, HTTP and the command line share. Each is part of its caller's transaction.
+//! The verbs that commands, HTTP and the command line share. Each is part of its caller's transaction, but for
+//! those of [`admin`], which are transactions by themselves.
+
+pub mod admin;
 
 use crate::store::inbox::{self, Item};
 use crate::store::turns::{self, Claimant, NewTurn, TurnStatus};
 use crate::store::{StoreError, Tx, deliveries, entries, sessions};
 
-/// What a stop has stopped.
+/// Whose work may be touched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose<'a> {
+    /// Everybody's: for owners, and in private chats.
+    Everybodys,
+    /// That of this sender.
+    Sender(&'a str),
+}
+
+/// What a stop has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// Work was stopped.
+    Stopped(Stopped),
+    /// There was nothing to stop.
+    Nothing,
+    /// What runs is somebody else's. Nothing was changed.
+    NotTheirs,
+}
+
+/// What was stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stopped {
     /// The agent whose session it was.
@@ -14,11 +37,18 @@ pub struct Stopped {
 }
 
 /// Stops what a session is doing and has still to do: its open turn is cancelled, its waiting input is
-/// consumed by it unanswered, what was not sent yet is not sent. `None`: there was nothing to stop.
-pub async fn stop(tx: &mut Tx<'_>, session_id: i64) -> Result<Option<Stopped>, StoreError> {
+/// consumed by it unanswered, what was not sent yet is not sent.
+pub async fn stop(tx: &mut Tx<'_>, session_id: i64, whose: Whose<'_>) -> Result<Stop, StoreError> {
     let session = sessions::lock(tx, session_id).await?;
-    let items = inbox::pending(tx, session_id).await?;
-    deliveries::cancel_of_session(tx, session_id).await?;
+    let mut items = inbox::pending(tx, session_id).await?;
+    if let Whose::Sender(sender) = whose {
+        items.retain(|item| item.sender == sender);
+        if let Some(turn_id) = session.open_turn
+            && turns::asked_by(tx, turn_id).await? != sender
+        {
+            return Ok(Stop::NotTheirs);
+        }
+    }
     let turn_id = match (session.open_turn, items.first()) {
         (Some(turn_id), _) => {
             turns::cancel(tx, turn_id, "stopped").await?;
@@ -29,10 +59,14 @@ pub async fn stop(tx: &mut Tx<'_>, session_id: i64) -> Result<Option<Stopped>, S
             let new = NewTurn { session: &session, trigger, timeout: 0, status: TurnStatus::Cancelled };
             turns::open(tx, &new, &nobody).await?.id
         }
-        (None, None) => return Ok(None),
+        (None, None) => return Ok(Stop::Nothing),
     };
+    match whose {
+        Whose::Everybodys => deliveries::cancel_of_session(tx, session_id).await?,
+        Whose::Sender(_) => deliveries::cancel_of_turn(tx, turn_id).await?,
+    }
     consume(tx, turn_id, &items).await?;
-    Ok(Some(Stopped { agent: session.agent, turn_id }))
+    Ok(Stop::Stopped(Stopped { agent: session.agent, turn_id }))
 }
 
 async fn consume(tx: &mut Tx<'_>, turn_id: i64, items: &[Item]) -> Result<(), StoreError> {
@@ -44,9 +78,17 @@ async fn consume(tx: &mut Tx<'_>, turn_id: i64, items: &[Item]) -> Result<(), St
     entries::append_input(tx, &turn, 0, items).await
 }
 
-/// Starts a session afresh under the same key. Unless `keep`, what it was doing is stopped.
-pub async fn renew(tx: &mut Tx<'_>, session_id: i64, keep: bool) -> Result<Option<Stopped>, StoreError> {
-    let stopped = if keep { None } else { stop(tx, session_id).await? };
-    sessions::renew(tx, session_id).await?;
+/// Starts a session afresh under the same key. Unless `keep`, what it was doing is stopped; if that is
+/// somebody else's, nothing is changed.
+pub async fn renew(
+    tx: &mut Tx<'_>,
+    session_id: i64,
+    keep: bool,
+    whose: Whose<'_>,
+) -> Result<Stop, StoreError> {
+    let stopped = if keep { Stop::Nothing } else { stop(tx, session_id, whose).await? };
+    if stopped != Stop::NotTheirs {
+        sessions::renew(tx, session_id).await?;
+    }
     Ok(stopped)
 }

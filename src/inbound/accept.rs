@@ -10,7 +10,7 @@ use super::command::{self, Done};
 use super::{Edges, merge};
 use crate::engine::claim_next;
 use crate::phrases;
-use crate::routing::{self, Admission, Decision, Facts, Notice, Outcome, Target, Trace};
+use crate::routing::{self, Admission, Decision, Facts, Notice, Outcome, Standing, Target, Trace};
 use crate::store::conversations::{self, Place};
 use crate::store::deliveries::{self, NewAnswer};
 use crate::store::inbox::{self, Body, ItemKind, NewItem, Quoted};
@@ -65,10 +65,11 @@ impl Transaction for Accept {
             return self.edit(tx, &place).await;
         }
         let known = self.look_up(tx, &place).await?;
-        let decision = self.edges.decide(message, &known);
+        let mut decision = self.edges.decide(message, &known);
+        let piece = self.piece(tx, &place, &mut decision).await?;
         events::take(tx, &message.conversation.account, message.key.as_str(), place.id, &decision.rule)
             .await?;
-        self.carry_out(tx, &place, &decision, &known).await
+        self.carry_out(tx, &place, &decision, &known, piece.as_deref()).await
     }
 }
 
@@ -84,12 +85,32 @@ impl Accept {
         Ok(known)
     }
 
+    /// The name of the message that this one is a piece of. Only the first piece names whom it is for: the
+    /// others follow it, whatever they say.
+    async fn piece(
+        &self,
+        tx: &mut Tx<'_>,
+        place: &Place,
+        decision: &mut Decision,
+    ) -> Result<Option<String>, StoreError> {
+        if !matches!(decision.outcome, Outcome::Ambient | Outcome::Deliver(_)) {
+            return Ok(None);
+        }
+        let mut open = inbox::open_merges(tx, place.id, self.message.sender.id.as_str()).await?;
+        open.retain(|(_, name)| merge::continues(&self.message, name));
+        let Some((_, name)) = open.first().cloned() else { return Ok(merge::begins(&self.message)) };
+        decision.outcome = Outcome::Deliver(open.into_iter().map(|(id, _)| Target::Session(id)).collect());
+        decision.rule = "a piece of an earlier message".into();
+        Ok(Some(name))
+    }
+
     async fn carry_out(
         &self,
         tx: &mut Tx<'_>,
         place: &Place,
         decision: &Decision,
         known: &people::Facts,
+        piece: Option<&str>,
     ) -> Result<Accepted, StoreError> {
         let sender = &self.message.sender;
         let mut accepted = Accepted::default();
@@ -114,9 +135,11 @@ impl Accept {
                 }
             }
             Outcome::Command(command) => {
-                let owner = known.owner || self.edges.owns(&self.message);
+                let standing = self.edges.standing(&self.message, known);
                 let Done { text, cancelled } =
-                    command::carry_out(tx, &self.edges, &self.message, place, owner, command).await?;
+                    command::carry_out(tx, &self.edges, &self.message, place, standing, command).await?;
+                // What others have waiting goes on without the turn that was stopped.
+                accepted.queued |= !cancelled.is_empty();
                 accepted.cancelled = cancelled;
                 if let Some(text) = text {
                     self.say(tx, place, "command", text, &mut accepted).await?;
@@ -130,7 +153,7 @@ impl Accept {
             }
             Outcome::Deliver(targets) => {
                 for target in targets {
-                    self.deliver(tx, place, target, &mut accepted).await?;
+                    self.deliver(tx, place, target, piece, &mut accepted).await?;
                 }
             }
         }
@@ -153,6 +176,7 @@ impl Accept {
         tx: &mut Tx<'_>,
         place: &Place,
         target: &Target,
+        piece: Option<&str>,
         accepted: &mut Accepted,
     ) -> Result<(), StoreError> {
         let session = self.session(tx, place, target).await?;
@@ -160,16 +184,14 @@ impl Accept {
             let text = phrases::target_stopped(&session.agent);
             return self.say(tx, place, "archived", text, accepted).await;
         }
-        let cap = self.edges.agents.get(&session.agent).map_or(0, |agent| agent.inbox_cap);
-        // Nothing can pile up in a session whose turn takes everything at once.
-        if session.open_turn.is_some() {
-            let waiting = inbox::count_pending(tx, session.id).await?;
-            if waiting >= cap {
-                let text = phrases::inbox_full(&session.agent, usize::try_from(waiting).unwrap_or(0));
-                return self.say(tx, place, "full", text, accepted).await;
-            }
+        let cap = self.edges.agents.get(&session.agent).map_or(i64::MAX, |agent| agent.inbox_cap);
+        // Without a turn too: a session that waits for a slot fills up like one at work.
+        let waiting = inbox::count_pending(tx, session.id).await?;
+        if waiting >= cap {
+            let text = phrases::inbox_full(&session.agent, usize::try_from(waiting).unwrap_or(0));
+            return self.say(tx, place, "full", text, accepted).await;
         }
-        self.push(tx, place, &session).await?;
+        self.push(tx, place, &session, piece).await?;
         let turn = match &self.by {
             Some(by) if accepted.turn.is_none() => claim_next(tx, &session, &self.edges.agents, by).await?,
             _ => None,
@@ -202,12 +224,16 @@ impl Accept {
         sessions::create(tx, &new).await
     }
 
-    async fn push(&self, tx: &mut Tx<'_>, place: &Place, session: &Session) -> Result<(), StoreError> {
+    async fn push(
+        &self,
+        tx: &mut Tx<'_>,
+        place: &Place,
+        session: &Session,
+        piece: Option<&str>,
+    ) -> Result<(), StoreError> {
         let message = &self.message;
-        let open = inbox::open_merge(tx, session.id, place.id, message.sender.id.as_str()).await?;
-        let piece = merge::piece(message, open.as_deref());
-        let not_before = piece.as_ref().map_or(0, |_| tx.now() + merge::PAUSE);
-        if let Some(key) = &piece {
+        let not_before = piece.map_or(0, |_| tx.now() + merge::PAUSE);
+        if let Some(key) = piece {
             inbox::hold_merge(tx, session.id, key, not_before).await?;
         }
         let item = NewItem {
@@ -220,42 +246,11 @@ impl Accept {
             sender_name: &message.sender.name,
             message_id: Some(message.id),
             body: &body(message),
-            merge_key: piece.as_deref(),
+            merge_key: piece,
             not_before,
         };
         inbox::push(tx, &item).await?;
         Ok(())
-    }
-
-    /// A new version of a message: one that nobody has read yet is replaced; otherwise its readers learn of
-    /// it without being woken, or at the next step of the turn at work.
-    async fn edit(&self, tx: &mut Tx<'_>, place: &Place) -> Result<Accepted, StoreError> {
-        let message = &self.message;
-        let readers = inbox::of_message(tx, place.id, message.id).await?;
-        let rule = if readers.is_empty() { "edit of a message that nobody read" } else { "edit" };
-        events::take(tx, &message.conversation.account, message.key.as_str(), place.id, rule).await?;
-        for reader in readers {
-            if !reader.consumed {
-                inbox::rewrite(tx, reader.id, &body(message)).await?;
-                continue;
-            }
-            let session = sessions::lock(tx, reader.session_id).await?;
-            let item = NewItem {
-                session_id: session.id,
-                tree_id: session.tree_id,
-                kind: ItemKind::User,
-                wake: false,
-                conversation_id: place.id,
-                sender: message.sender.id.as_str(),
-                sender_name: &message.sender.name,
-                message_id: Some(message.id),
-                body: &Body { edited: true, ..body(message) },
-                merge_key: None,
-                not_before: 0,
-            };
-            inbox::push(tx, &item).await?;
-        }
-        Ok(Accepted::default())
     }
 
     async fn say(
@@ -282,7 +277,8 @@ impl Accept {
     }
 }
 
-fn body(message: &Message) -> Body {
+/// What a message says to its readers.
+pub(super) fn body(message: &Message) -> Body {
     let quote = message
         .reply_to
         .as_ref()
@@ -300,17 +296,26 @@ fn body(message: &Message) -> Body {
 impl Edges {
     /// The pure decision about a message, with what was looked up.
     pub fn decide(&self, message: &Message, known: &people::Facts) -> Decision {
-        let facts = Facts {
-            owner: known.owner,
-            known: known.paired,
-            group_allowed: known.chat_allowed,
-            owners_exist: known.owners_exist,
-            code_open: known.code_open,
-            hinted: known.hinted,
-            reply_session: known.reply_session,
-            ..Facts::default()
-        };
         let policy = self.policy(&message.conversation.account);
-        routing::decide(&self.rules, policy, &facts, message, Trace::Off)
+        routing::decide(&self.rules, policy, &facts(known), message, Trace::Off)
+    }
+
+    /// What a sender is to the bot.
+    fn standing(&self, message: &Message, known: &people::Facts) -> Standing {
+        Standing::of(self.policy(&message.conversation.account), &facts(known), message)
+    }
+}
+
+/// What is stored about a sender and a place, as routing takes it.
+pub fn facts(known: &people::Facts) -> Facts<'static> {
+    Facts {
+        owner: known.owner,
+        known: known.paired,
+        group_allowed: known.chat_allowed,
+        owners_exist: known.owners_exist,
+        code_open: known.code_open,
+        hinted: known.hinted,
+        reply_session: known.reply_session,
+        ..Facts::default()
     }
 }

@@ -3,7 +3,7 @@
 use roundtable_contract::{ChatKind, Message};
 
 use super::Edges;
-use crate::control::{self, Stopped};
+use crate::control::{self, Whose};
 use crate::phrases;
 use crate::routing::{Command, Standing, Stop};
 use crate::store::conversations::Place;
@@ -13,6 +13,7 @@ use crate::store::{StoreError, Tx, people, sessions};
 const TRIES: i64 = 5;
 
 /// What a command did.
+#[derive(Default)]
 pub(super) struct Done {
     /// What to say.
     pub(super) text: Option<String>,
@@ -26,42 +27,25 @@ pub(super) async fn carry_out(
     edges: &Edges,
     message: &Message,
     place: &Place,
-    owner: bool,
+    standing: Standing,
     command: &Command,
 ) -> Result<Done, StoreError> {
-    let mut cancelled = Vec::new();
-    let text = match command {
-        Command::Help | Command::Start => Some(phrases::help(&edges.rules.agents)),
-        Command::Whoami => {
-            let standing = if owner { Standing::Owner } else { Standing::Known };
-            Some(phrases::whoami(&message.sender, standing, &message.conversation))
-        }
-        Command::Stop(which) => {
-            let stopped = stop(tx, edges, place, which).await?;
-            cancelled.extend(stopped.iter().map(|stopped| stopped.turn_id));
-            Some(match (which, stopped.is_empty()) {
-                (_, false) => phrases::stopped(&names(&stopped)),
-                (Stop::Label(label), true) if edges.rules.agent(label).is_none() => {
-                    phrases::nobody_called(label)
-                }
-                (_, true) => phrases::nothing_to_stop(),
-            })
-        }
-        Command::New { keep } => {
-            let mut stopped = Vec::new();
-            for session in sessions::of_conversation(tx, place.id).await? {
-                stopped.extend(control::renew(tx, session, *keep).await?);
-            }
-            cancelled.extend(stopped.iter().map(|stopped| stopped.turn_id));
-            Some(phrases::new_conversation(&names(&stopped)))
-        }
-        Command::Pair { code } => pair(tx, message, code).await?,
-    };
-    Ok(Done { text, cancelled })
+    let said = |text| Done { text, ..Done::default() };
+    Ok(match command {
+        Command::Help | Command::Start => said(Some(phrases::help(&edges.rules.agents))),
+        Command::Whoami => said(Some(phrases::whoami(&message.sender, standing, &message.conversation))),
+        Command::Pair { code } => said(pair(tx, message, code).await?),
+        Command::Stop(which) => stop(tx, edges, place, which, whose(message, standing)).await?,
+        Command::New { keep } => renew(tx, place, *keep, whose(message, standing)).await?,
+    })
 }
 
-fn names(stopped: &[Stopped]) -> Vec<&str> {
-    stopped.iter().map(|stopped| stopped.agent.as_str()).collect()
+/// Stopping others' work is for owners.
+fn whose(message: &Message, standing: Standing) -> Whose<'_> {
+    match (message.chat_kind, standing) {
+        (ChatKind::Direct, _) | (_, Standing::Owner) => Whose::Everybodys,
+        (ChatKind::Group, _) => Whose::Sender(message.sender.id.as_str()),
+    }
 }
 
 async fn stop(
@@ -69,19 +53,53 @@ async fn stop(
     edges: &Edges,
     place: &Place,
     which: &Stop,
-) -> Result<Vec<Stopped>, StoreError> {
+    whose: Whose<'_>,
+) -> Result<Done, StoreError> {
     let sessions = match which {
         Stop::Here | Stop::All => sessions::of_conversation(tx, place.id).await?,
         Stop::Label(label) => match edges.rules.agent(label) {
             Some(agent) => sessions::find(tx, place.id, &agent.id).await?.into_iter().collect(),
-            None => Vec::new(),
+            None => return Ok(Done { text: Some(phrases::nobody_called(label)), ..Done::default() }),
         },
     };
-    let mut stopped = Vec::new();
+    let mut stops = Vec::new();
     for session in sessions {
-        stopped.extend(control::stop(tx, session).await?);
+        stops.push(control::stop(tx, session, whose).await?);
     }
-    Ok(stopped)
+    let (names, cancelled) = stopped(&stops);
+    let text = if !names.is_empty() {
+        phrases::stopped(&names)
+    } else if stops.contains(&control::Stop::NotTheirs) {
+        phrases::not_yours_to_stop()
+    } else {
+        phrases::nothing_to_stop()
+    };
+    Ok(Done { text: Some(text), cancelled })
+}
+
+async fn renew(tx: &mut Tx<'_>, place: &Place, keep: bool, whose: Whose<'_>) -> Result<Done, StoreError> {
+    let mut stops = Vec::new();
+    for session in sessions::of_conversation(tx, place.id).await? {
+        stops.push(control::renew(tx, session, keep, whose).await?);
+    }
+    let (names, cancelled) = stopped(&stops);
+    let text = if stops.contains(&control::Stop::NotTheirs) {
+        phrases::not_yours_to_stop()
+    } else {
+        phrases::new_conversation(&names)
+    };
+    Ok(Done { text: Some(text), cancelled })
+}
+
+/// The agents and the turns that were stopped.
+fn stopped(stops: &[control::Stop]) -> (Vec<&str>, Vec<i64>) {
+    stops
+        .iter()
+        .filter_map(|stop| match stop {
+            control::Stop::Stopped(stopped) => Some((stopped.agent.as_str(), stopped.turn_id)),
+            control::Stop::Nothing | control::Stop::NotTheirs => None,
+        })
+        .unzip()
 }
 
 async fn pair(tx: &mut Tx<'_>, message: &Message, code: &str) -> Result<Option<String>, StoreError> {

@@ -8,16 +8,19 @@ pub const PAUSE: i64 = 500;
 /// Clients cut texts at about 4,000 characters: a text as long as this may have a sequel.
 const LONG: usize = 3_000;
 
-/// The name of the message that this one is a piece of; `None`: it stands alone. `open` is the name of a
-/// message of the same sender whose pieces are still coming in.
-pub fn piece(message: &Message, open: Option<&str>) -> Option<String> {
-    if let Some(album) = &message.album {
-        return Some(format!("album:{album}"));
+/// The name of the message that this one may be the first piece of; `None`: it stands alone.
+pub fn begins(message: &Message) -> Option<String> {
+    match &message.album {
+        Some(album) => Some(format!("album:{album}")),
+        None => message.text.chars().nth(LONG - 1).map(|_| format!("long:{}", message.id)),
     }
-    let long = message.text.chars().nth(LONG - 1).is_some();
-    match open.filter(|open| open.starts_with("long:")) {
-        Some(open) => Some(open.to_owned()),
-        None if long => Some(format!("long:{}", message.id)),
-        None => None,
+}
+
+/// Whether it is a further piece of the message `name`, of the same sender in the same conversation, whose
+/// pieces are still coming in.
+pub fn continues(message: &Message, name: &str) -> bool {
+    match &message.album {
+        Some(album) => name.strip_prefix("album:") == Some(album),
+        None => name.starts_with("long:"),
     }
 }

@@ -4,24 +4,28 @@
 mod accept;
 mod account;
 mod command;
+mod edit;
 mod merge;
 mod states;
 
 use std::collections::HashMap;
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use roundtable_contract::{
-    AcceptError, AccountId, AccountState, Channel, Conversation, Edge, Event, EventKey, Message,
+    AcceptError, AccountId, AccountState, Channel, ChatId, Conversation, Edge, Event, EventKey, Message,
+    Profile, UserId,
 };
 
 use crate::agents::Agents;
 use crate::engine::{Engine, Outlet};
 use crate::outbox::Move;
 use crate::routing::{Policy, Rules};
-use crate::store::{Read, Store, StoreError, Transaction, Tx, cursors};
+use crate::store::{Read, Store, StoreError, Transaction, Tx, cursors, events, people};
 
+pub use accept::facts;
 pub use account::Account;
 pub use states::{Health, States};
 
@@ -45,9 +49,13 @@ impl Edges {
         self.policies.get(account).unwrap_or(&NOBODY)
     }
 
-    fn owns(&self, message: &Message) -> bool {
-        let id = message.sender.id.as_str();
-        self.policy(&message.conversation.account).owners.iter().any(|owner| owner == id)
+    /// Whether the configuration lets this very chat in.
+    fn lists(&self, account: &AccountId, chat: &ChatId) -> bool {
+        self.policy(account).groups.iter().any(|group| group == chat.as_str())
+    }
+
+    fn binds(&self, chat: &ChatId) -> bool {
+        self.rules.bindings.iter().any(|binding| binding.chat.as_deref() == Some(chat.as_str()))
     }
 
     fn space(&self, conversation: &Conversation) -> String {
@@ -61,12 +69,18 @@ pub struct Front {
     engine: Arc<Engine>,
     edges: Arc<Edges>,
     states: Arc<States>,
+    owner_code: Option<String>,
 }
 
 impl Front {
     /// The front of a node.
     pub fn new(store: Store, engine: Arc<Engine>, edges: Arc<Edges>, states: Arc<States>) -> Self {
-        Self { store, engine, edges, states }
+        Self { store, engine, edges, states, owner_code: None }
+    }
+
+    /// The same with a code that makes its sender an owner, to be shown with an account's address.
+    pub fn inviting(self, owner_code: Option<String>) -> Self {
+        Self { owner_code, ..self }
     }
 
     async fn message(&self, message: Message) -> Result<(), StoreError> {
@@ -98,8 +112,15 @@ impl Edge for Front {
         let outcome = match event {
             Event::Message(message) => self.message(*message).await,
             Event::Moved { key, account, from, to } => {
+                let listed = self.edges.lists(&account, &from);
+                if listed || self.edges.binds(&from) {
+                    tracing::warn!(
+                        %account,
+                        "chat {from} is now {to}: write the new number into `groups` and [[bindings]]"
+                    );
+                }
                 let space = self.edges.space(&Conversation::chat(account.clone(), to.as_str()));
-                self.moved(Moved { key, change: Move { account, from, to, space } }).await
+                self.moved(Moved { key, listed, change: Move { account, from, to, space } }).await
             }
         };
         match outcome {
@@ -126,8 +147,17 @@ impl Edge for Front {
         }
     }
 
+    fn connected(&self, account: &AccountId, profile: Profile) {
+        tracing::info!(%account, "{account} is connected as {}", profile.name);
+        if let (Some(code), Some(link)) = (&self.owner_code, profile.link) {
+            // The code makes an owner: it is for the eyes at the terminal and for no log.
+            if std::io::stderr().is_terminal() {
+                eprintln!("To own {}, open {link}{code}", profile.name);
+            }
+        }
+    }
+
     fn report(&self, account: &AccountId, state: AccountState) {
-        // While the account is being read, its lease is kept by the account's own task.
         self.states.report(account, state, self.store.now());
     }
 }
@@ -135,6 +165,8 @@ impl Edge for Front {
 /// A chat continues under another id, said by the platform.
 struct Moved {
     key: EventKey,
+    /// The configuration lets the chat in under its old id, so it stays let in under the new one.
+    listed: bool,
     change: Move,
 }
 
@@ -145,7 +177,10 @@ impl Transaction for Moved {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let account = &self.change.account;
-        crate::store::events::take(tx, account, self.key.as_str(), 0, "moved").await?;
+        events::take(tx, account, self.key.as_str(), 0, "moved").await?;
+        if self.listed {
+            people::allow_chat(tx, account, &self.change.to, &UserId::new("configuration")).await?;
+        }
         self.change.run(tx).await
     }
 }

@@ -30,7 +30,8 @@ pub enum BuildError {
 
 impl Models {
     /// Builds every model from its spec and the ids of its fallbacks. A fallback's own fallbacks do not
-    /// count: the list of the model that was asked is the whole chain. `http` is [`http_client`]'s.
+    /// count: the list of the model that was asked is the whole chain. `http` is [`http_client`]'s; of
+    /// `policy` everything counts but the attempts, which each model has its own of.
     pub fn build(
         specs: Vec<(ModelSpec, Vec<String>)>,
         http: &reqwest::Client,
@@ -49,8 +50,9 @@ impl Models {
             None => Err(BuildError::UnknownFallback { model: model.into(), fallback: fallback.clone() }),
         };
         let mut models: HashMap<String, Arc<dyn ModelClient>> = HashMap::new();
-        for (ModelSpec { id, .. }, fallback) in &specs {
+        for (ModelSpec { id, retries, .. }, fallback) in &specs {
             let rest = fallback.iter().map(|other| find(id, other)).collect::<Result<Vec<_>, _>>()?;
+            let policy = RetryPolicy { attempts: retries.saturating_add(1), ..policy };
             let chain = Resilient::new(plain[id].clone(), rest, policy, jitter.clone());
             models.insert(id.clone(), Arc::new(chain));
         }
@@ -99,6 +101,7 @@ mod tests {
             max_output_tokens: None,
             prices: None,
             timeout: Duration::from_secs(5),
+            retries: 2,
         }
     }
 

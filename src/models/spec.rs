@@ -29,6 +29,8 @@ pub struct ModelSpec {
     pub prices: Option<Prices>,
     /// The longest silence: until the response begins, and between two pieces of it.
     pub timeout: Duration,
+    /// How often a failed call to it, or to one of its fallbacks, is made again before the next one's turn.
+    pub retries: u32,
 }
 
 impl ModelSpec {

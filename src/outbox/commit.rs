@@ -3,16 +3,16 @@
 use async_trait::async_trait;
 use roundtable_contract::{AccountId, ChatId, MessageId};
 
+use crate::store::chats;
 use crate::store::conversations::{self, Place};
 use crate::store::deliveries::{self, Delivery, Shown};
-use crate::store::messages::{self, Known};
-use crate::store::{Read, StoreError, Transaction, Tx};
+use crate::store::{Read, StoreError, Transaction, Tx, messages};
 
 /// Open deliveries of a conversation that are looked at together.
 const LOOK_AHEAD: i64 = 20;
 
-/// Numbers that are read behind a lost message; more than any read-back can look at.
-const NUMBERS: i64 = 500;
+/// Numbers that are read behind a lost message. With more, it can't be told what is behind them.
+pub const NUMBERS: usize = 2000;
 
 /// Reads a conversation and what is open in it.
 pub struct Open {
@@ -48,7 +48,7 @@ impl Transaction for StartCall {
     }
 }
 
-/// T7: what is known now. Returns what else is open in the conversation.
+/// T7: what is known now.
 pub struct Settle {
     /// The delivery.
     pub delivery: Delivery,
@@ -56,14 +56,24 @@ pub struct Settle {
     pub shown: Shown,
 }
 
+/// What may be next after that.
+pub struct Settled {
+    /// What is open in the conversation.
+    pub open: Vec<Delivery>,
+    /// Another conversation of the chat whose message may go now.
+    pub beside: Option<i64>,
+}
+
 #[async_trait]
 impl Transaction for Settle {
-    type Output = Vec<Delivery>;
+    type Output = Settled;
     const NAME: &'static str = "settle";
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Delivery>, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Settled, StoreError> {
+        let conversation_id = self.delivery.conversation_id;
         deliveries::settle(tx, self.delivery.id, &self.shown).await?;
-        deliveries::open(tx, self.delivery.conversation_id, LOOK_AHEAD).await
+        let open = deliveries::open(tx, conversation_id, LOOK_AHEAD).await?;
+        Ok(Settled { open, beside: chats::waiting_beside(tx, conversation_id).await? })
     }
 }
 
@@ -89,23 +99,26 @@ impl Transaction for Move {
     }
 }
 
-/// What is known around a lost delivery.
+/// What is known around a lost delivery: the numbers behind `after`, and how many others of its chat may be
+/// visible under a number that nobody knows.
 pub struct Around<'a> {
     /// Its conversation.
     pub place: &'a Place,
     /// The delivery.
     pub delivery: &'a Delivery,
+    /// It is newer than this.
+    pub after: MessageId,
 }
 
 #[async_trait]
 impl Read for Around<'_> {
-    type Output = (Known, i64);
+    type Output = (Vec<MessageId>, i64);
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
-        let after = self.delivery.after.unwrap_or(MessageId(0));
-        let since = self.delivery.call_until.unwrap_or(0);
-        let known = messages::known(tx, self.place.space_id, after, since, NUMBERS).await?;
-        Ok((known, deliveries::others_unknown(tx, self.place.id, self.delivery.id).await?))
+        let taken = messages::behind(tx, self.place.space_id, self.after, NUMBERS as i64).await?;
+        // One that was given up long before has a lower number.
+        let near = self.delivery.created_at - deliveries::STUCK;
+        Ok((taken, chats::lost_beside(tx, self.place.id, near).await?))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use roundtable_contract::{MessageId, Part};
 
-use super::{Row, StoreError, Tx, messages, params, sql, words};
+use super::{Row, StoreError, Tx, chats, messages, params, sql, words};
 
 words!(
     /// What is known about a delivery.
@@ -26,6 +26,9 @@ words!(
 /// The due time of what is never looked at again by itself: a delivery whose outcome stays unknown.
 /// It holds nothing back.
 pub const NEVER: i64 = i64::MAX;
+
+/// After this many milliseconds other messages pass one that does not go out.
+pub const STUCK: i64 = 5 * 60 * 1000;
 
 /// A stored delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,21 +101,15 @@ pub struct NewAnswer<'a> {
 }
 
 /// Stores an answer's parts. Returns the first if it was born `sending`, which happens only when
-/// nothing else is on its way to the conversation.
+/// nothing else is on its way to the conversation or its chat.
 pub async fn insert(tx: &mut Tx<'_>, new: &NewAnswer<'_>) -> Result<Option<Delivery>, StoreError> {
     let mut first = None;
     let mut clear = false;
     if new.send_within.is_some() && !new.parts.is_empty() {
-        // Two sessions may answer in one conversation: only one of them finds it clear.
-        tx.lock(
-            sql!(
-                lite: "SELECT id FROM conversations WHERE id = $1",
-                pg: "SELECT id FROM conversations WHERE id = $1 FOR UPDATE"
-            ),
-            params![new.conversation_id],
-        )
-        .await?;
-        clear = open(tx, new.conversation_id, 1).await?.is_empty();
+        // Two sessions may answer in one conversation, or in one chat: only one of them finds it clear.
+        chats::lock(tx, new.conversation_id).await?;
+        clear = open(tx, new.conversation_id, 1).await?.is_empty()
+            && !chats::is_busy(tx, new.conversation_id).await?;
     }
     let parts = i64::try_from(new.parts.len()).unwrap_or(i64::MAX);
     for (number, part) in (0..).zip(new.parts) {
@@ -170,7 +167,16 @@ pub async fn open(tx: &mut Tx<'_>, conversation_id: i64, limit: i64) -> Result<V
 }
 
 /// Marks a call as on its way (T6). `after` is kept from an earlier call that may have been seen.
+/// [`StoreError::Stale`]: not now, because the delivery has changed, or because another new message of the
+/// chat is on its way.
 pub async fn start_call(tx: &mut Tx<'_>, delivery: &Delivery, within: i64) -> Result<Delivery, StoreError> {
+    // The second step of a two-step delivery has its number and need not be alone.
+    if delivery.message.is_none() {
+        chats::lock(tx, delivery.conversation_id).await?;
+        if chats::is_busy(tx, delivery.conversation_id).await? {
+            return Err(StoreError::Stale);
+        }
+    }
     let row = tx
         .optional(
             sql!(
@@ -247,6 +253,16 @@ pub async fn settle(tx: &mut Tx<'_>, id: i64, shown: &Shown) -> Result<(), Store
 }
 
 /// Cancels what a turn has written and nobody has seen yet.
+pub async fn cancel_of_turn(tx: &mut Tx<'_>, turn_id: i64) -> Result<(), StoreError> {
+    tx.execute(
+        sql!("UPDATE deliveries SET state = 'cancelled' WHERE turn_id = $1 AND state = 'pending'"),
+        params![turn_id],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Cancels what a session has written and nobody has seen yet.
 pub async fn cancel_of_session(tx: &mut Tx<'_>, session_id: i64) -> Result<(), StoreError> {
     tx.execute(
         sql!("UPDATE deliveries SET state = 'cancelled' WHERE session_id = $1 AND state = 'pending'"),
@@ -274,19 +290,6 @@ pub async fn due_conversations(
     .iter()
     .map(|row| row.get("conversation_id"))
     .collect()
-}
-
-/// Deliveries of unknown outcome in a conversation, other than `id`.
-pub async fn others_unknown(tx: &mut Tx<'_>, conversation_id: i64, id: i64) -> Result<i64, StoreError> {
-    tx.one(
-        sql!(
-            "SELECT COUNT(*) AS count FROM deliveries
-             WHERE conversation_id = $1 AND id <> $2 AND state = 'unknown'"
-        ),
-        params![conversation_id, id],
-    )
-    .await?
-    .get("count")
 }
 
 /// The session whose message is on its way to a conversation right now.
@@ -357,18 +360,25 @@ pub async fn list(tx: &mut Tx<'_>, all: bool, limit: i64) -> Result<Vec<Listed>,
     .collect()
 }
 
-/// Puts a failed or unknown delivery back in the queue; `false`: it is in no such state.
-pub async fn retry(tx: &mut Tx<'_>, id: i64) -> Result<bool, StoreError> {
-    let changed = tx
-        .execute(
+/// Puts a delivery that is not sent, on its way or wanted no more back in the queue, due now, and returns its
+/// conversation; `None`: it is in no such state.
+pub async fn retry(tx: &mut Tx<'_>, id: i64) -> Result<Option<i64>, StoreError> {
+    let row = tx
+        .optional(
             sql!(
                 "UPDATE deliveries SET state = 'pending', due_at = $2, error = NULL
-                 WHERE id = $1 AND state IN ('failed', 'unknown', 'pending', 'cancelled')"
+                 WHERE id = $1 AND state IN ('failed', 'unknown', 'pending', 'cancelled') RETURNING conversation_id"
             ),
             params![id, tx.now()],
         )
         .await?;
-    Ok(changed == 1)
+    row.map(|row| row.get("conversation_id")).transpose()
+}
+
+/// What is known about the delivery with this number; `None`: there is none.
+pub async fn state(tx: &mut Tx<'_>, id: i64) -> Result<Option<State>, StoreError> {
+    let row = tx.optional(sql!("SELECT state FROM deliveries WHERE id = $1"), params![id]).await?;
+    row.map(|row| State::read(&row.get::<String>("state")?)).transpose()
 }
 
 /// Gives a delivery up; `false`: it is sent, on its way, or given up already.

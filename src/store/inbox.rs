@@ -196,6 +196,8 @@ pub struct Made {
     pub session_id: i64,
     /// A turn has taken it.
     pub consumed: bool,
+    /// A turn has taken it or an earlier version of it.
+    pub read: bool,
 }
 
 /// The items that were made from a platform message, one for each addressee.
@@ -206,7 +208,8 @@ pub async fn of_message(
 ) -> Result<Vec<Made>, StoreError> {
     tx.all(
         sql!(
-            "SELECT MAX(id) AS id, session_id, MIN(COALESCE(turn_id, 0)) AS oldest_turn FROM inbox
+            "SELECT MAX(id) AS id, session_id, MIN(COALESCE(turn_id, 0)) AS oldest_turn,
+                 MAX(COALESCE(turn_id, 0)) AS newest_turn FROM inbox
              WHERE conversation_id = $1 AND message_id = $2 GROUP BY session_id ORDER BY session_id"
         ),
         params![conversation_id, message_id.0],
@@ -218,6 +221,7 @@ pub async fn of_message(
             id: row.get("id")?,
             session_id: row.get("session_id")?,
             consumed: row.get::<i64>("oldest_turn")? != 0,
+            read: row.get::<i64>("newest_turn")? != 0,
         })
     })
     .collect()
@@ -248,24 +252,25 @@ pub async fn rewrite(tx: &mut Tx<'_>, id: i64, body: &Body) -> Result<(), StoreE
     Ok(())
 }
 
-/// The merge key of a message of this sender whose pieces are still being collected.
-pub async fn open_merge(
+/// The messages of a sender in a conversation whose pieces are still being collected: the sessions they are
+/// for, and their merge keys.
+pub async fn open_merges(
     tx: &mut Tx<'_>,
-    session_id: i64,
     conversation_id: i64,
     sender: &str,
-) -> Result<Option<String>, StoreError> {
-    let row = tx
-        .optional(
-            sql!(
-                "SELECT merge_key FROM inbox
-                 WHERE session_id = $1 AND turn_id IS NULL AND conversation_id = $2 AND sender = $3
-                   AND merge_key IS NOT NULL AND not_before > $4 ORDER BY id DESC LIMIT 1"
-            ),
-            params![session_id, conversation_id, sender, tx.now()],
-        )
-        .await?;
-    row.map(|row| row.get("merge_key")).transpose()
+) -> Result<Vec<(i64, String)>, StoreError> {
+    tx.all(
+        sql!(
+            "SELECT DISTINCT session_id, merge_key FROM inbox
+             WHERE conversation_id = $1 AND sender = $2 AND turn_id IS NULL AND merge_key IS NOT NULL
+               AND not_before > $3 ORDER BY session_id"
+        ),
+        params![conversation_id, sender, tx.now()],
+    )
+    .await?
+    .iter()
+    .map(|row| Ok((row.get("session_id")?, row.get("merge_key")?)))
+    .collect()
 }
 
 /// Another piece arrived: the pieces that are there wait for it.

@@ -2,7 +2,7 @@
 
 use roundtable_contract::AccountId;
 
-use super::{StoreError, Tx, params, sql};
+use super::{Row, StoreError, Tx, params, sql};
 
 /// One line of a local conversation.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -55,13 +55,57 @@ pub async fn lines(
     )
     .await?
     .iter()
-    .map(|row| {
-        Ok(Line {
-            id: row.get("id")?,
-            sender: row.get("sender")?,
-            own: row.get::<Option<String>>("delivery")?.is_none(),
-            text: row.get("text")?,
-        })
-    })
+    .map(read)
     .collect()
+}
+
+/// The newest lines of a conversation, oldest first.
+pub async fn newest(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    chat: &str,
+    limit: i64,
+) -> Result<Vec<Line>, StoreError> {
+    let mut lines = tx
+        .all(
+            sql!(
+                "SELECT id, delivery, sender, text FROM local_lines
+                 WHERE account = $1 AND chat = $2 ORDER BY id DESC LIMIT $3"
+            ),
+            params![&account.name, chat, limit],
+        )
+        .await?
+        .iter()
+        .map(read)
+        .collect::<Result<Vec<_>, _>>()?;
+    lines.reverse();
+    Ok(lines)
+}
+
+/// The conversations that have lines, the one with the newest line first, with that line's number.
+pub async fn chats(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    limit: i64,
+) -> Result<Vec<(String, i64)>, StoreError> {
+    tx.all(
+        sql!(
+            "SELECT chat, MAX(id) AS last_id FROM local_lines WHERE account = $1
+             GROUP BY chat ORDER BY MAX(id) DESC LIMIT $2"
+        ),
+        params![&account.name, limit],
+    )
+    .await?
+    .iter()
+    .map(|row| Ok((row.get("chat")?, row.get("last_id")?)))
+    .collect()
+}
+
+fn read(row: &Row) -> Result<Line, StoreError> {
+    Ok(Line {
+        id: row.get("id")?,
+        sender: row.get("sender")?,
+        own: row.get::<Option<String>>("delivery")?.is_none(),
+        text: row.get("text")?,
+    })
 }

@@ -49,40 +49,21 @@ pub async fn newest(tx: &mut Tx<'_>, space_id: i64) -> Result<MessageId, StoreEr
     Ok(MessageId(row.get("newest")?))
 }
 
-/// What is known of a space behind `after`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
-    /// The first number that was seen later than `since`, and so belongs to a later message.
-    pub before: Option<MessageId>,
-    /// All numbers known between `after` and `before`.
-    pub taken: Vec<MessageId>,
-}
-
-/// Reads what is known behind `after`; at most `limit` numbers.
-pub async fn known(
+/// The known numbers of a space behind `after`, rising; at most `limit`.
+pub async fn behind(
     tx: &mut Tx<'_>,
     space_id: i64,
     after: MessageId,
-    since: i64,
     limit: i64,
-) -> Result<Known, StoreError> {
+) -> Result<Vec<MessageId>, StoreError> {
     let rows = tx
         .all(
             sql!(
-                "SELECT message_id, created_at FROM messages WHERE space_id = $1 AND message_id > $2
+                "SELECT message_id FROM messages WHERE space_id = $1 AND message_id > $2
                  ORDER BY message_id LIMIT $3"
             ),
             params![space_id, after.0, limit],
         )
         .await?;
-    let mut known = Known { before: None, taken: Vec::with_capacity(rows.len()) };
-    for row in &rows {
-        let id = MessageId(row.get("message_id")?);
-        if row.get::<i64>("created_at")? > since {
-            known.before = Some(id);
-            break;
-        }
-        known.taken.push(id);
-    }
-    Ok(known)
+    rows.iter().map(|row| Ok(MessageId(row.get("message_id")?))).collect()
 }

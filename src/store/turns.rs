@@ -131,6 +131,17 @@ pub async fn progress(tx: &mut Tx<'_>, turn: &Turn, step: i64) -> Result<(), Sto
     if changed == 0 { Err(StoreError::Stale) } else { Ok(()) }
 }
 
+/// [`StoreError::Stale`] if a turn is not the caller's any more.
+pub async fn check(tx: &mut Tx<'_>, turn: &Turn) -> Result<(), StoreError> {
+    let held = tx
+        .optional(
+            sql!("SELECT id FROM turns WHERE id = $1 AND token = $2 AND status = 'running'"),
+            params![turn.id, turn.token],
+        )
+        .await?;
+    held.map(drop).ok_or(StoreError::Stale)
+}
+
 /// Ends a turn that the caller owns, or suspends it (`Waiting`); [`StoreError::Stale`] if it is not the
 /// caller's any more.
 pub async fn leave(
@@ -176,6 +187,16 @@ pub async fn cancel(tx: &mut Tx<'_>, turn_id: i64, reason: &str) -> Result<(), S
 /// A turn as it is.
 pub async fn get(tx: &mut Tx<'_>, id: i64) -> Result<Turn, StoreError> {
     read(&tx.one(sql!("SELECT * FROM turns WHERE id = $1"), params![id]).await?)
+}
+
+/// The sender of the item that started a turn.
+pub async fn asked_by(tx: &mut Tx<'_>, turn_id: i64) -> Result<String, StoreError> {
+    tx.one(
+        sql!("SELECT i.sender FROM turns t JOIN inbox i ON i.id = t.trigger_id WHERE t.id = $1"),
+        params![turn_id],
+    )
+    .await?
+    .get("sender")
 }
 
 /// Turns whose worker is gone: still `running`, lease over.

@@ -1,4 +1,11 @@
-//! What all tests share.
+//! What the tests share.
 
+pub mod bench;
+pub mod databases;
+pub mod look;
+pub mod postgres;
+pub mod requests;
+pub mod stored;
 pub mod telegram;
+pub mod terminal;
 pub mod world;

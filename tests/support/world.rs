@@ -7,10 +7,16 @@ use std::time::Duration;
 
 use roundtable::app::App;
 use roundtable::config::{self, Sources};
+use roundtable::store::deliveries::{self, Listed};
+use roundtable::store::{Access, Read, Store, StoreError, Tx};
+use roundtable::time::SystemClock;
 use roundtable_fakes::{ModelFake, TelegramFake};
 use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use super::look::{self, Rows};
 
 /// Short times, so that nothing in a test waits for a lease or a time-out of real life.
 const NODE: &str = r#"
@@ -22,6 +28,10 @@ drain = "5s"
 [http]
 listen = "127.0.0.1:0"
 "#;
+
+/// No waiting for the real platform's limits: lines for [`Setting::telegram`].
+pub const QUICK: &str = "limits = { chat_per_second = 0, group_per_minute = 0, total_per_second = 0 }\n\
+                         poll_timeout = \"2s\"\nsend_timeout = \"700ms\"";
 
 /// How a world begins.
 pub struct Setting {
@@ -80,7 +90,7 @@ impl Setting {
             ("TELEGRAM_BOT_TOKEN".to_owned(), telegram.token()),
             ("MODEL_KEY".to_owned(), "sk-test".to_owned()),
         ]);
-        World { telegram, model, env, file, dir, node: None }
+        World { telegram, model, env, file, url, dir, node: None }
     }
 }
 
@@ -94,23 +104,34 @@ pub struct World {
     pub env: BTreeMap<String, String>,
     /// Its configuration file.
     pub file: PathBuf,
+    /// Its database.
+    pub url: String,
     dir: TempDir,
     node: Option<Node>,
 }
 
+/// A node has a runtime of its own, so that all its tasks can die at once.
 struct Node {
     stop: CancellationToken,
     work: JoinHandle<anyhow::Result<()>>,
     owner_code: Option<String>,
+    runtime: Option<Runtime>,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // The only way that is allowed within another runtime; tasks end at their next await.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl World {
     /// A world with private chats open to everyone and every group allowed.
     pub fn setting() -> Setting {
-        let telegram = "dm = \"open\"\ngroups = [\"*\"]\n\
-                        limits = { chat_per_second = 0, group_per_minute = 0, total_per_second = 0 }\n\
-                        poll_timeout = \"2s\"\nsend_timeout = \"700ms\"";
-        Setting { database: None, telegram: telegram.to_owned(), more: String::new() }
+        let telegram = format!("dm = \"open\"\ngroups = [\"*\"]\n{QUICK}");
+        Setting { database: None, telegram, more: String::new() }
     }
 
     /// The usual world.
@@ -132,11 +153,33 @@ impl World {
             env: self.env.clone(),
         };
         let config = config::load(&sources).unwrap_or_else(|report| panic!("{report}")).config;
-        let app = App::start(Arc::new(config)).await.expect("the node starts");
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.expect("a runtime can be made");
+        let start = move || (runtime.block_on(App::start(Arc::new(config))), runtime);
+        let (app, runtime) = tokio::task::spawn_blocking(start).await.expect("the start does not panic");
+        let app = app.expect("the node starts");
         let stop = CancellationToken::new();
         let owner_code = app.owner_code().map(str::to_owned);
-        let work = tokio::spawn(app.run(stop.clone()));
-        self.node = Some(Node { stop, work, owner_code });
+        let work = runtime.spawn(app.run(stop.clone()));
+        self.node = Some(Node { stop, work, owner_code, runtime: Some(runtime) });
+    }
+
+    /// Ends the node without a word, at whatever it is doing, and waits until nothing of it is left.
+    pub async fn kill_node(&mut self) {
+        let Some(mut node) = self.node.take() else { return };
+        let runtime = node.runtime.take().expect("a node has its runtime until it ends");
+        let gone = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(Duration::from_secs(10)));
+        gone.await.expect("a runtime ends");
+    }
+
+    /// Waits until the database says so.
+    pub async fn until(&self, what: &str, holds: impl FnMut(&Rows) -> bool) -> Rows {
+        look::until(&look::open(&self.url).await, what, holds).await
+    }
+
+    /// What the database says now.
+    pub async fn rows(&self) -> Rows {
+        look::rows(&look::open(&self.url).await).await
     }
 
     /// The code that the node showed at its start.
@@ -144,15 +187,45 @@ impl World {
         self.node.as_ref()?.owner_code.as_deref()
     }
 
+    /// Tells the node to stop, as a signal does; [`World::stop_node`] waits for its end.
+    pub fn begin_stop(&self) {
+        if let Some(node) = &self.node {
+            node.stop.cancel();
+        }
+    }
+
     /// Stops the node as a signal does and waits until it has drained.
     pub async fn stop_node(&mut self) {
-        let Some(node) = self.node.take() else { return };
+        let Some(mut node) = self.node.take() else { return };
         node.stop.cancel();
-        let ended = tokio::time::timeout(Duration::from_secs(10), node.work).await;
+        let ended = tokio::time::timeout(Duration::from_secs(10), &mut node.work).await;
         ended
             .expect("the node drains in time")
             .expect("the node does not panic")
             .expect("the node ends well");
+    }
+
+    /// Changes the configuration file, for what is known only when the fakes run; before the node starts.
+    pub fn configure(&self, change: impl FnOnce(String) -> String) {
+        let text = std::fs::read_to_string(&self.file).expect("the configuration can be read");
+        std::fs::write(&self.file, change(text)).expect("the configuration can be written");
+    }
+
+    /// Waits until the node has stored everything that people did so far.
+    pub async fn settled(&self) {
+        let taken = self.telegram.wait_until("every update is taken", |world| world.pending_updates() == 0);
+        taken.await.expect("the node takes every update");
+    }
+
+    /// What `deliveries list` shows: everything that is not sent and not cancelled, newest first.
+    pub async fn deliveries(&self) -> Vec<Listed> {
+        let opened = Store::open(&self.url, 1, Access::Look, Arc::new(SystemClock::new())).await;
+        let (store, writer) = opened.expect("the database can be looked at");
+        let writer = tokio::spawn(writer);
+        let listed = store.read(Open).await.expect("deliveries can be listed");
+        drop(store);
+        writer.await.expect("the writer ends with its store");
+        listed
     }
 
     /// Ends the world: nothing the bot said may be unread, and nothing it did may be against the rules.
@@ -160,5 +233,16 @@ impl World {
         self.stop_node().await;
         self.telegram.finish().expect("Telegram saw nothing wrong");
         self.model.finish().expect("the model saw nothing wrong");
+    }
+}
+
+struct Open;
+
+#[async_trait::async_trait]
+impl Read for Open {
+    type Output = Vec<Listed>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Listed>, StoreError> {
+        deliveries::list(tx, false, 100).await
     }
 }

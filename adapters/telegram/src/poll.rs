@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use roundtable_contract::{AccountState, Edge, RunError};
+use roundtable_contract::{AccountState, Edge, Profile, RunError};
 use serde::Deserialize;
 use serde_json::Value;
 use teloxide::payloads::{DeleteWebhook, GetMe, GetUpdates, GetUpdatesSetters as _};
@@ -95,6 +95,9 @@ impl Poller<'_> {
                              administrator"
                         );
                     }
+                    let link = Some(format!("https://t.me/{}?start=", me.username));
+                    let profile = Profile { name: format!("@{}", me.username), link };
+                    self.edge.connected(account, profile);
                     return Ok(Us { account: account.clone(), id: me.id, username: me.username });
                 }
                 Err(error) => self.recover(error).await?,

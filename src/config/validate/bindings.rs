@@ -6,20 +6,24 @@ use super::known;
 use crate::config::path::KeyPath;
 use crate::config::report::{Findings, suggest};
 use crate::config::{Binding, Config};
+use crate::routing;
 
 /// `agents` are the ids that may be named, former ones included.
 pub(super) fn check(config: &Config, agents: &BTreeSet<String>, findings: &mut Findings) {
     for (index, binding) in config.bindings.iter().enumerate() {
         let path = KeyPath::of(["bindings"]).index(index);
         bound(binding, &path, config, agents, findings);
-        if let Some(first) =
-            config.bindings[..index].iter().position(|earlier| binding.is_shadowed_by(earlier))
-        {
-            let same = config.bindings[first].fields() == binding.fields();
-            let why =
-                if same { "names the same place as" } else { "can never win: all it matches is taken by" };
-            findings.error(&path, format!("{why} bindings[{first}]"), Some("take one of them out".into()));
-        }
+    }
+    shadowed(config, findings);
+}
+
+fn shadowed(config: &Config, findings: &mut Findings) {
+    let bindings: Vec<_> = config.bindings.iter().map(routing::Binding::from).collect();
+    for routing::Shadowed { binding, by, duplicate } in routing::shadowed(&bindings) {
+        let path = KeyPath::of(["bindings"]).index(binding);
+        let why =
+            if duplicate { "names the same place as" } else { "can never win: all it matches is taken by" };
+        findings.error(&path, format!("{why} bindings[{by}]"), Some("take one of them out".into()));
     }
 }
 

@@ -57,7 +57,6 @@ fn numbers(config: &Config, findings: &mut Findings) {
     for (id, agent) in &config.agents {
         let path = KeyPath::of(["agents", id]);
         periods.push((path.clone().key("turn_timeout"), agent.turn_timeout));
-        counts.push((path.clone().key("max_turns"), agent.max_turns));
         counts.push((path.key("inbox_cap"), agent.inbox_cap));
     }
     for (name, account) in &config.channels.telegram {

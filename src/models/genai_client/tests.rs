@@ -128,6 +128,7 @@ fn spec(provider: Provider, base_url: Option<String>) -> ModelSpec {
         max_output_tokens: Some(512),
         prices: Some(Prices { input: 3.0, output: 15.0, cached_fraction: 0.1 }),
         timeout: Duration::from_secs(5),
+        retries: 0,
     }
 }
 

@@ -152,6 +152,7 @@ CREATE TABLE inbox (
     turn_id BIGINT
 );
 CREATE INDEX inbox_pending ON inbox (session_id, id) WHERE turn_id IS NULL;
+CREATE INDEX inbox_merging ON inbox (conversation_id, sender) WHERE turn_id IS NULL AND merge_key IS NOT NULL;
 CREATE INDEX inbox_by_message ON inbox (conversation_id, message_id) WHERE message_id IS NOT NULL;
 CREATE INDEX inbox_by_turn ON inbox (turn_id) WHERE turn_id IS NOT NULL;
 

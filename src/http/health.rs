@@ -1,0 +1,88 @@
+//! Health: whether the process lives, and whether every account is connected.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::Api;
+use crate::{inbound, local};
+
+/// A poll or heartbeat that is older than this, in milliseconds, is a connection that may be deaf. The longest
+/// poll takes 50 s.
+const SILENCE: i64 = 90_000;
+
+/// The answer of `/healthz`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// Always `ok`: a process that is not says nothing.
+    pub status: String,
+    /// The process, so that whoever finds another node at an old address notices.
+    pub pid: u32,
+}
+
+/// The answer of `/readyz`.
+#[derive(Serialize)]
+pub(super) struct Ready {
+    ready: bool,
+    accounts: BTreeMap<String, inbound::Health>,
+}
+
+/// `GET /healthz`.
+pub(super) async fn alive() -> Json<Health> {
+    Json(Health { status: "ok".into(), pid: std::process::id() })
+}
+
+/// `GET /readyz`: 200 when all accounts are ready, otherwise 503.
+pub(super) async fn ready(State(api): State<Arc<Api>>) -> (StatusCode, Json<Ready>) {
+    let mut known = api.states.all();
+    let now = api.store.now();
+    let accounts: BTreeMap<String, inbound::Health> = api
+        .edges
+        .channels
+        .keys()
+        .map(|account| {
+            let health = known.remove(&account.to_string()).unwrap_or(STARTING);
+            // The local channel polls nothing: it is ready once and for all.
+            let health = if *account == local::account() { health } else { fresh(health, now) };
+            (account.to_string(), health)
+        })
+        .collect();
+    let ready = accounts.values().all(|health| health.state == "ready");
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(Ready { ready, accounts }))
+}
+
+const STARTING: inbound::Health = inbound::Health { state: "connecting", reason: None, last_ready_at: None };
+
+fn fresh(health: inbound::Health, now: i64) -> inbound::Health {
+    match health.last_ready_at {
+        Some(at) if health.state == "ready" && now - at > SILENCE => inbound::Health {
+            state: "degraded",
+            reason: Some(format!("nothing was heard for {} s", (now - at) / 1000)),
+            ..health
+        },
+        _ => health,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_falls_silent_is_degraded() {
+        let at = |last| inbound::Health { state: "ready", reason: None, last_ready_at: Some(last) };
+        assert_eq!(fresh(at(0), SILENCE).state, "ready");
+        let silent = fresh(at(0), SILENCE + 1);
+        assert_eq!(
+            (silent.state, silent.reason.as_deref()),
+            ("degraded", Some("nothing was heard for 90 s"))
+        );
+        let stopped = inbound::Health { state: "stopped", ..at(0) };
+        assert_eq!(fresh(stopped, SILENCE * 2).state, "stopped");
+    }
+}

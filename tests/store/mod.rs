@@ -1,0 +1,8 @@
+//! The store on both databases.
+
+mod bodies;
+mod races;
+mod refusals;
+mod schema;
+mod statements;
+mod world;

@@ -1,0 +1,27 @@
+//! What a model was asked and what people read, in the words of tests.
+
+use roundtable_fakes::{ModelRequest, Role, Seat};
+use serde_json::Value;
+
+/// The id of the agent that asks.
+pub fn agent_of(request: &ModelRequest) -> String {
+    let facts = request.system.split("# Where you are\n").last().unwrap_or_default();
+    let facts: Value = serde_json::from_str(facts.trim()).expect("the facts are JSON");
+    facts["you"]["id"].as_str().expect("an agent has an id").to_owned()
+}
+
+/// Everything that people are quoted with in a request, the newest last.
+pub fn heard(request: &ModelRequest) -> String {
+    let users = request.messages.iter().filter(|message| message.role == Role::User);
+    users.map(|message| message.text.as_str()).collect::<Vec<_>>().join("\n")
+}
+
+/// The next message of the bot here, as people see it: without the marks that keep names from being links.
+pub async fn next_text(seat: &Seat) -> String {
+    seat.next_message().await.unwrap().text.replace('\u{200b}', "")
+}
+
+/// Now, in seconds since 1970: Telegram delivers nothing that is older than a day.
+pub fn today() -> u64 {
+    std::time::UNIX_EPOCH.elapsed().expect("it is after 1970").as_secs()
+}
