@@ -1,6 +1,7 @@
 //! What `run` gives to the edge.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use roundtable_contract::{AccountState, ChatKind, Conversation, MessageKind};
 
@@ -76,18 +77,25 @@ pub async fn what_was_refused_is_offered_again(subject: &mut dyn Heard) {
     assert!(degraded && told.states.last() == Some(&AccountState::Ready), "{:?}", told.states);
 }
 
+/// A process that cannot store "two", and ends.
+async fn give_up(subject: &dyn Heard) -> Arc<Edge> {
+    let listener = listen(subject.channel(), Edge::but("two", Whim::Refuse(usize::MAX)));
+    listener.edge.until("it was refused twice", |told| told.offers_of("two") == 2).await;
+    let (_, edge) = listener.stop().await;
+    assert_eq!(edge.seen().offers_of("three"), 0, "it comes after what was refused");
+    edge
+}
+
 pub async fn what_was_refused_is_not_confirmed(subject: &mut dyn Heard) {
     let at = &subject.places()[0];
     for text in ["one", "two", "three"] {
         subject.says(at, text).await;
     }
-    let listener = listen(subject.channel(), Edge::but("two", Whim::Refuse(usize::MAX)));
-    listener.edge.until("it was refused twice", |told| told.offers_of("two") == 2).await;
-    let (_, edge) = listener.stop().await;
-    assert_eq!(edge.seen().texts_of(at.chat.as_str()), ["one"]);
-    // A process that starts again, with what the first one remembered and with nothing at all.
+    give_up(subject).await;
+    // The next process has lost its memory, and the one after it has not.
+    let edge = give_up(subject).await;
     let listener = listen(subject.channel(), edge.after());
-    listener.edge.until("the rest is accepted", |told| told.offers_of("three") == 1).await;
+    listener.edge.until("the rest is accepted", |told| told.accepted.len() == 2).await;
     let (_, edge) = listener.stop().await;
     assert_eq!(edge.seen().texts_of(at.chat.as_str()), ["two", "three"]);
 }

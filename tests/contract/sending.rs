@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use roundtable_contract::{AccountState, Conversation, MessageId, Part, SendError};
-use tokio_util::sync::CancellationToken;
 
 use super::edge::{Edge, listen};
 use super::subject::{HasNowhere, Seen, Subject, assert_sentence, deliver, nonce, part};
@@ -32,9 +31,7 @@ pub async fn what_is_constant_stays_the_same(subject: &mut dyn Subject) {
         let foreign = Part { body: "?".into(), text: "?".into(), stub: None };
         rejection(channel.send(at, &foreign, &nonce()).await);
     }
-    let stop = CancellationToken::new();
-    stop.cancel();
-    assert_eq!(channel.run(&Edge::default(), stop).await, Ok(()));
+    assert_eq!(listen(channel.clone(), Edge::default()).stop().await.0, Ok(()));
     assert_eq!((about(), can()), (before, subject.capabilities()));
 }
 
