@@ -4,10 +4,13 @@
 mod support;
 
 mod admission;
+mod bad_input;
+mod chat;
 mod contract;
 mod delivery;
 mod documents;
 mod engine;
 mod invariants;
 mod outbox;
+mod store;
 mod telegram;

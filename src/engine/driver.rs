@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use roundtable_contract::{Outgoing, Speaker};
+use roundtable_contract::{Outgoing, Part, Speaker};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -262,14 +262,8 @@ async fn finish(
     agent: Option<&Agent>,
     end: End,
 ) -> Result<Progress, StoreError> {
+    let Ready { end, parts } = ready(engine, place, agent, end);
     let said = end.status == TurnStatus::Done;
-    let parts = match end.text {
-        Some(text) => {
-            let speaker = speaker(engine, place, agent.filter(|_| said));
-            engine.outlet.render(place, &Outgoing { text, speaker, reply_to: None })
-        }
-        None => Vec::new(),
-    };
     let send_within = if parts.is_empty() { None } else { engine.outlet.send_now(place) };
     let visible = !parts.is_empty();
     let finished = engine
@@ -293,6 +287,31 @@ async fn finish(
         None => {}
     }
     Ok(Progress::Left(finished.next))
+}
+
+/// An end with what is shown of it.
+struct Ready {
+    end: End,
+    parts: Vec<Part>,
+}
+
+/// Renders how a turn ends. An answer in which there is nothing to see is an empty one, which only the
+/// channel can know.
+fn ready(engine: &Engine, place: &Place, agent: Option<&Agent>, mut end: End) -> Ready {
+    let Some(text) = end.text.take() else { return Ready { end, parts: Vec::new() } };
+    let show = |text, agent| {
+        let speaker = speaker(engine, place, agent);
+        engine.outlet.render(place, &Outgoing { text, speaker, reply_to: None })
+    };
+    if end.status != TurnStatus::Done {
+        return Ready { end, parts: show(text, None) };
+    }
+    let mut parts = show(text, agent);
+    if let (true, Some(agent)) = (parts.is_empty(), agent) {
+        (end.status, end.reason) = (TurnStatus::Failed, Some("empty_answer".into()));
+        parts = show(phrases::empty_answer(&agent.name), None);
+    }
+    Ready { end, parts }
 }
 
 fn speaker(engine: &Engine, place: &Place, agent: Option<&Agent>) -> Speaker {

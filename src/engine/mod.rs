@@ -139,6 +139,10 @@ impl Engine {
         token
     }
 
+    fn drives(&self, turn: i64) -> bool {
+        lock(&self.running).contains_key(&turn)
+    }
+
     fn forget(&self, turn: i64) {
         lock(&self.running).remove(&turn);
     }

@@ -79,6 +79,10 @@ impl Engine {
     async fn round(self: &Arc<Self>) -> Result<Option<i64>, StoreError> {
         let Waiting { abandoned, due, queued, next_due } = self.store.read(FindWork { limit: ROUND }).await?;
         for (turn_id, session_id) in abandoned {
+            // On a machine so busy that the renewal is late, this node's own turns look like that.
+            if self.drives(turn_id) {
+                continue;
+            }
             let Some(slot) = self.slot() else { return Ok(None) };
             let (by, outlet) = (self.by.clone(), self.outlet.clone());
             match self.store.commit(TakeOver { turn_id, session_id, by, outlet }).await? {

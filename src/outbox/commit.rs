@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use roundtable_contract::{AccountId, ChatId, MessageId};
 
+use crate::store::chats;
 use crate::store::conversations::{self, Place};
-use crate::store::deliveries::{self, Delivery, Shown, State};
+use crate::store::deliveries::{self, Delivery, Shown};
 use crate::store::{Read, StoreError, Transaction, Tx, messages};
 
 /// Open deliveries of a conversation that are looked at together.
@@ -47,7 +48,7 @@ impl Transaction for StartCall {
     }
 }
 
-/// T7: what is known now. Returns what else is open in the conversation.
+/// T7: what is known now.
 pub struct Settle {
     /// The delivery.
     pub delivery: Delivery,
@@ -55,14 +56,24 @@ pub struct Settle {
     pub shown: Shown,
 }
 
+/// What may be next after that.
+pub struct Settled {
+    /// What is open in the conversation.
+    pub open: Vec<Delivery>,
+    /// Another conversation of the chat whose message may go now.
+    pub beside: Option<i64>,
+}
+
 #[async_trait]
 impl Transaction for Settle {
-    type Output = Vec<Delivery>;
+    type Output = Settled;
     const NAME: &'static str = "settle";
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Delivery>, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Settled, StoreError> {
+        let conversation_id = self.delivery.conversation_id;
         deliveries::settle(tx, self.delivery.id, &self.shown).await?;
-        deliveries::open(tx, self.delivery.conversation_id, LOOK_AHEAD).await
+        let open = deliveries::open(tx, conversation_id, LOOK_AHEAD).await?;
+        Ok(Settled { open, beside: chats::waiting_beside(tx, conversation_id).await? })
     }
 }
 
@@ -88,24 +99,26 @@ impl Transaction for Move {
     }
 }
 
-/// What is known around a lost delivery: the numbers behind `after`, and what else of its chat is on its way
-/// or of unknown outcome.
+/// What is known around a lost delivery: the numbers behind `after`, and how many others of its chat may be
+/// visible under a number that nobody knows.
 pub struct Around<'a> {
     /// Its conversation.
     pub place: &'a Place,
     /// The delivery.
-    pub delivery: i64,
+    pub delivery: &'a Delivery,
     /// It is newer than this.
     pub after: MessageId,
 }
 
 #[async_trait]
 impl Read for Around<'_> {
-    type Output = (Vec<MessageId>, Vec<(i64, State)>);
+    type Output = (Vec<MessageId>, i64);
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
         let taken = messages::behind(tx, self.place.space_id, self.after, NUMBERS as i64).await?;
-        Ok((taken, deliveries::others_in_chat(tx, &self.place.address, self.delivery).await?))
+        // One that was given up long before has a lower number.
+        let near = self.delivery.created_at - deliveries::STUCK;
+        Ok((taken, chats::lost_beside(tx, self.place.id, near).await?))
     }
 }
 

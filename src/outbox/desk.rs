@@ -1,11 +1,9 @@
 //! One account's desk in the outbox: its channel, its pace, and how long this process holds it.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use roundtable_contract::{Channel, ChatId};
-use tokio::sync::RwLock;
+use roundtable_contract::Channel;
 
 use super::pacing::Pacer;
 use crate::store::conversations::Place;
@@ -19,27 +17,12 @@ pub(super) struct Desk {
     pacer: Mutex<Pacer>,
     /// Until when this process may call for the account; 0 when it doesn't hold it.
     held_until: AtomicI64,
-    rooms: Mutex<HashMap<ChatId, Arc<Room>>>,
 }
-
-/// One chat, which the lanes of its threads share. Who looks for a lost message must be alone in it: what
-/// another lane sends meanwhile could be taken for the lost one.
-#[derive(Default)]
-pub(super) struct Room {
-    /// Held for reading by everyone who calls, from before the call until its outcome is stored; for writing by
-    /// who looks, for one call.
-    pub(super) door: RwLock<()>,
-    /// Deliveries of this process that are marked as on their way, and wait at the door or are inside.
-    callers: Mutex<Vec<i64>>,
-}
-
-/// Rooms that are remembered before the empty ones are forgotten.
-const ROOMS: usize = 4096;
 
 impl Desk {
     pub(super) fn new(channel: Arc<dyn Channel>) -> Self {
         let pacer = Mutex::new(Pacer::new(channel.limits()));
-        Self { channel, pacer, held_until: AtomicI64::new(0), rooms: Mutex::default() }
+        Self { channel, pacer, held_until: AtomicI64::new(0) }
     }
 
     /// The account is this process's until then.
@@ -66,50 +49,12 @@ impl Desk {
         self.pacer().close(&place.address.chat, whole_account, until);
     }
 
-    /// The platform has asked for a pause that is not over.
-    pub(super) fn is_closed(&self, place: &Place, now: i64) -> bool {
-        self.pacer().is_closed(&place.address.chat, now)
-    }
-
-    /// The room of a chat.
-    pub(super) fn room(&self, chat: &ChatId) -> Arc<Room> {
-        let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
-        if rooms.len() >= ROOMS {
-            rooms.retain(|_, room| Arc::strong_count(room) > 1);
-        }
-        rooms.entry(chat.clone()).or_default().clone()
+    /// Takes a slot that no answer needs, if there is one.
+    pub(super) fn pace_spare(&self, place: &Place, now: i64) -> bool {
+        self.pacer().take_spare(&place.address.chat, place.kind, now)
     }
 
     fn pacer(&self) -> std::sync::MutexGuard<'_, Pacer> {
         self.pacer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Room {
-    /// The delivery `id` is marked as on its way, here, until the returned value is dropped.
-    pub(super) fn enter(&self, id: i64) -> Caller<'_> {
-        self.callers().push(id);
-        Caller { room: self, id }
-    }
-
-    /// Whether this process itself sends the delivery `id`.
-    pub(super) fn knows(&self, id: i64) -> bool {
-        self.callers().contains(&id)
-    }
-
-    fn callers(&self) -> std::sync::MutexGuard<'_, Vec<i64>> {
-        self.callers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A delivery on its way. See [`Room::enter`].
-pub(super) struct Caller<'a> {
-    room: &'a Room,
-    id: i64,
-}
-
-impl Drop for Caller<'_> {
-    fn drop(&mut self) {
-        self.room.callers().retain(|id| *id != self.id);
     }
 }

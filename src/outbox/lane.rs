@@ -1,11 +1,12 @@
 //! A lane: the one task that delivers to a conversation, while there is something to deliver.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use roundtable_contract::{Found, Lost, MessageId, Receipt, Reconcile, SendError};
 use tokio::sync::Notify;
 
-use super::commit::{Around, Move, NUMBERS, Open, Settle, StartCall};
+use super::commit::{Around, Move, NUMBERS, Open, Settle, Settled, StartCall};
 use super::desk::Desk;
 use super::order::{self, Next};
 use super::{Outbox, verdict};
@@ -17,12 +18,9 @@ use crate::store::deliveries::{Delivery, Shown, State};
 /// A lane that has to wait longer than this ends; the poll starts it again in time.
 const PATIENCE: i64 = 3_000;
 
-/// The pause before a look at what another process may have left is taken again.
-const BRIEFLY: Duration = Duration::from_millis(100);
-
 /// Delivers until nothing is left to do for now. `news` says that the lane was asked for more: perhaps to make
 /// the call of a delivery that was stored as `sending`.
-pub(super) async fn run(outbox: &Outbox, conversation_id: i64, news: &Notify) -> Result<(), StoreError> {
+pub(super) async fn run(outbox: &Arc<Outbox>, conversation_id: i64, news: &Notify) -> Result<(), StoreError> {
     loop {
         let handed = outbox.asked(conversation_id);
         let (mut place, mut open) = outbox.store.read(Open { conversation_id }).await?;
@@ -58,7 +56,7 @@ pub(super) async fn run(outbox: &Outbox, conversation_id: i64, news: &Notify) ->
 
 /// Waits for the chat's turn and marks the call as on its way. `None`: the account is not ours any more.
 async fn start(
-    outbox: &Outbox,
+    outbox: &Arc<Outbox>,
     desk: &Desk,
     place: &Place,
     delivery: Delivery,
@@ -69,7 +67,8 @@ async fn start(
     let Some(within) = desk.call_within(outbox.store.now()) else { return Ok(None) };
     match outbox.store.commit(StartCall { delivery, within }).await {
         Ok(delivery) => Ok(Some(delivery)),
-        // Somebody discarded or cancelled it meanwhile.
+        // Somebody discarded or cancelled it meanwhile, or it must wait for another message of its chat:
+        // whoever settles that one says when.
         Err(StoreError::Stale) => Ok(None),
         Err(error) => Err(error),
     }
@@ -77,16 +76,17 @@ async fn start(
 
 /// Makes the call that is marked as on its way and records what it has shown.
 async fn call(
-    outbox: &Outbox,
+    outbox: &Arc<Outbox>,
     desk: &Desk,
     place: &mut Place,
     delivery: Delivery,
 ) -> Result<Vec<Delivery>, StoreError> {
-    let room = desk.room(&place.address.chat);
-    let _on_its_way = room.enter(delivery.id);
-    let _together = room.door.read().await;
-    let left = delivery.call_until.unwrap_or(0) - outbox.store.now();
-    let timeout = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+    let left = u64::try_from(delivery.call_until.unwrap_or(0) - outbox.store.now()).unwrap_or(0);
+    if left == 0 {
+        // Even a call that is cut off at once may be seen, and the account may be another process's by now.
+        return Ok(Vec::new());
+    }
+    let timeout = Duration::from_millis(left);
     crash::point("call", kind(&delivery), Side::Before);
     let outcome = tokio::time::timeout(timeout, send(desk, place, &delivery))
         .await
@@ -107,7 +107,7 @@ async fn call(
 }
 
 /// Keeps the pause that the platform asks for.
-fn heed(outbox: &Outbox, desk: &Desk, place: &Place, error: &SendError) {
+fn heed(outbox: &Arc<Outbox>, desk: &Desk, place: &Place, error: &SendError) {
     if let SendError::RateLimited { after, whole_account } = error {
         let pause = i64::try_from(after.as_millis()).unwrap_or(i64::MAX / 4);
         desk.close(place, *whole_account, outbox.store.now() + pause);
@@ -129,7 +129,7 @@ async fn send(desk: &Desk, place: &Place, delivery: &Delivery) -> Result<Receipt
 
 /// Finds out about a delivery whose call was cut off or not answered.
 async fn look(
-    outbox: &Outbox,
+    outbox: &Arc<Outbox>,
     desk: &Desk,
     place: &Place,
     delivery: Delivery,
@@ -154,31 +154,22 @@ async fn look(
 
 /// Looks for a lost message, call by call at the chat's pace. `None`: the account is not ours any more.
 async fn find(
-    outbox: &Outbox,
+    outbox: &Arc<Outbox>,
     desk: &Desk,
     reconcile: &dyn Reconcile,
     place: &Place,
     delivery: &Delivery,
 ) -> Result<Option<Result<Found, SendError>>, StoreError> {
-    let room = desk.room(&place.address.chat);
     let (mut after, mut ruled_out) = (delivery.after.unwrap_or(MessageId(0)), 0);
     loop {
         while let Err(wait) = desk.pace(place, outbox.store.now()) {
             tokio::time::sleep(Duration::from_millis(wait)).await;
         }
-        let alone = room.door.write().await;
         let Some(within) = desk.call_within(outbox.store.now()) else { return Ok(None) };
-        let (taken, others) = outbox.store.read(Around { place, delivery: delivery.id, after }).await?;
-        if others.iter().any(|(id, state)| *state == State::Sending && !room.knows(*id)) {
-            // Of a process that died, or born this moment: soon it will be known what it is.
-            drop(alone);
-            tokio::time::sleep(BRIEFLY).await;
-            continue;
-        }
+        let (taken, others) = outbox.store.read(Around { place, delivery, after }).await?;
         if taken.len() >= NUMBERS {
             return Ok(Some(Ok(Found::Unclear)));
         }
-        let unknown = others.iter().filter(|(_, state)| *state == State::Unknown).count();
         let lost = Lost {
             conversation: &place.address,
             part: &delivery.part,
@@ -186,7 +177,7 @@ async fn find(
             after,
             taken: &taken,
             ruled_out,
-            others_unknown: u32::try_from(unknown).unwrap_or(u32::MAX),
+            others_unknown: u32::try_from(others).unwrap_or(u32::MAX),
         };
         crash::point("call", "find", Side::Before);
         let timeout = Duration::from_millis(within.unsigned_abs());
@@ -204,17 +195,21 @@ async fn find(
 
 /// A call of a process that died has no outcome: it becomes `unknown` before anything is asked, so that
 /// it is counted once however often the asking is cut off.
-async fn count_unknown(outbox: &Outbox, delivery: Delivery) -> Result<Delivery, StoreError> {
+async fn count_unknown(outbox: &Arc<Outbox>, delivery: Delivery) -> Result<Delivery, StoreError> {
     if delivery.state != State::Sending {
         return Ok(delivery);
     }
     let shown =
         Shown::Unknown { due_at: outbox.store.now(), error: "the process stopped while it was sent".into() };
     let id = delivery.id;
-    let open = outbox.store.commit(Settle { delivery, shown }).await?;
+    let open = settle(outbox, delivery, shown).await?;
     open.into_iter().find(|open| open.id == id).ok_or(StoreError::Stale)
 }
 
-async fn settle(outbox: &Outbox, delivery: Delivery, shown: Shown) -> Result<Vec<Delivery>, StoreError> {
-    outbox.store.commit(Settle { delivery, shown }).await
+async fn settle(outbox: &Arc<Outbox>, delivery: Delivery, shown: Shown) -> Result<Vec<Delivery>, StoreError> {
+    let Settled { open, beside } = outbox.store.commit(Settle { delivery, shown }).await?;
+    if let Some(conversation_id) = beside {
+        outbox.work(conversation_id, None);
+    }
+    Ok(open)
 }

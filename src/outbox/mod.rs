@@ -147,7 +147,7 @@ impl Outbox {
         again.handed.take()
     }
 
-    async fn lane(&self, conversation_id: i64, news: &Notify) {
+    async fn lane(self: &Arc<Self>, conversation_id: i64, news: &Notify) {
         loop {
             let work = AssertUnwindSafe(lane::run(self, conversation_id, news)).catch_unwind();
             let error = match work.await {
@@ -206,7 +206,7 @@ impl Outlet for Way {
             let repeat = desk.channel.limits().typing_lasts * 9 / 10;
             tokio::time::sleep(TYPING_DELAY).await;
             loop {
-                if !desk.is_closed(place, self.0.store.now()) {
+                if desk.pace_spare(place, self.0.store.now()) {
                     typing.typing(&place.address).await;
                 }
                 tokio::time::sleep(repeat).await;

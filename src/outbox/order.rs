@@ -4,10 +4,7 @@
 //! Parts of one message wait for each other however long it takes; other messages pass one that has been
 //! stuck for five minutes, so that a conversation never dies of one message.
 
-use crate::store::deliveries::{Delivery, State};
-
-/// After this many milliseconds others may pass.
-const STUCK: i64 = 5 * 60 * 1000;
+use crate::store::deliveries::{Delivery, STUCK, State};
 
 /// What a conversation's lane does next.
 #[derive(Debug, Clone, PartialEq, Eq)]

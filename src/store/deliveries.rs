@@ -1,9 +1,9 @@
 //! Deliveries: one row for every message part that must become visible. Order is by id within a
 //! conversation; the rules of order and retry are the outbox's.
 
-use roundtable_contract::{Conversation, MessageId, Part};
+use roundtable_contract::{MessageId, Part};
 
-use super::{Row, StoreError, Tx, messages, params, sql, words};
+use super::{Row, StoreError, Tx, chats, messages, params, sql, words};
 
 words!(
     /// What is known about a delivery.
@@ -26,6 +26,9 @@ words!(
 /// The due time of what is never looked at again by itself: a delivery whose outcome stays unknown.
 /// It holds nothing back.
 pub const NEVER: i64 = i64::MAX;
+
+/// After this many milliseconds other messages pass one that does not go out.
+pub const STUCK: i64 = 5 * 60 * 1000;
 
 /// A stored delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,21 +101,15 @@ pub struct NewAnswer<'a> {
 }
 
 /// Stores an answer's parts. Returns the first if it was born `sending`, which happens only when
-/// nothing else is on its way to the conversation.
+/// nothing else is on its way to the conversation or its chat.
 pub async fn insert(tx: &mut Tx<'_>, new: &NewAnswer<'_>) -> Result<Option<Delivery>, StoreError> {
     let mut first = None;
     let mut clear = false;
     if new.send_within.is_some() && !new.parts.is_empty() {
-        // Two sessions may answer in one conversation: only one of them finds it clear.
-        tx.lock(
-            sql!(
-                lite: "SELECT id FROM conversations WHERE id = $1",
-                pg: "SELECT id FROM conversations WHERE id = $1 FOR UPDATE"
-            ),
-            params![new.conversation_id],
-        )
-        .await?;
-        clear = open(tx, new.conversation_id, 1).await?.is_empty();
+        // Two sessions may answer in one conversation, or in one chat: only one of them finds it clear.
+        chats::lock(tx, new.conversation_id).await?;
+        clear = open(tx, new.conversation_id, 1).await?.is_empty()
+            && !chats::is_busy(tx, new.conversation_id).await?;
     }
     let parts = i64::try_from(new.parts.len()).unwrap_or(i64::MAX);
     for (number, part) in (0..).zip(new.parts) {
@@ -170,7 +167,16 @@ pub async fn open(tx: &mut Tx<'_>, conversation_id: i64, limit: i64) -> Result<V
 }
 
 /// Marks a call as on its way (T6). `after` is kept from an earlier call that may have been seen.
+/// [`StoreError::Stale`]: not now, because the delivery has changed, or because another new message of the
+/// chat is on its way.
 pub async fn start_call(tx: &mut Tx<'_>, delivery: &Delivery, within: i64) -> Result<Delivery, StoreError> {
+    // The second step of a two-step delivery has its number and need not be alone.
+    if delivery.message.is_none() {
+        chats::lock(tx, delivery.conversation_id).await?;
+        if chats::is_busy(tx, delivery.conversation_id).await? {
+            return Err(StoreError::Stale);
+        }
+    }
     let row = tx
         .optional(
             sql!(
@@ -283,26 +289,6 @@ pub async fn due_conversations(
     .await?
     .iter()
     .map(|row| row.get("conversation_id"))
-    .collect()
-}
-
-/// Deliveries of a chat, in all its threads, that are on their way or of unknown outcome, other than `id`.
-pub async fn others_in_chat(
-    tx: &mut Tx<'_>,
-    address: &Conversation,
-    id: i64,
-) -> Result<Vec<(i64, State)>, StoreError> {
-    tx.all(
-        sql!(
-            "SELECT d.id, d.state FROM deliveries d JOIN conversations c ON c.id = d.conversation_id
-             WHERE c.channel = $1 AND c.account = $2 AND c.chat = $3 AND d.id <> $4
-               AND d.state IN ('sending', 'unknown')"
-        ),
-        params![address.account.channel.as_str(), address.account.name.as_str(), address.chat.as_str(), id],
-    )
-    .await?
-    .iter()
-    .map(|row| Ok((row.get("id")?, State::read(&row.get::<String>("state")?)?)))
     .collect()
 }
 

@@ -4,11 +4,13 @@
 //! transactions waiting at that moment into one commit; on PostgreSQL each has its own and is repeated
 //! when the database asks for it. Bodies are therefore pure: no effect outside the database.
 
+mod check;
 mod db;
 mod error;
 mod open;
 mod writer;
 
+pub mod chats;
 pub mod conversations;
 pub mod cursors;
 pub mod deliveries;
@@ -30,6 +32,7 @@ use async_trait::async_trait;
 use sqlx::{PgPool, SqlitePool};
 use tokio::sync::mpsc;
 
+pub use check::Audit;
 pub use db::{Param, Row, Sql, Tx};
 pub(crate) use db::{params, sql, words};
 pub use error::StoreError;

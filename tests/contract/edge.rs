@@ -100,7 +100,9 @@ impl roundtable_contract::Edge for Edge {
     }
 
     async fn advance(&self, _account: &AccountId, scope: &str, position: i64) -> Result<(), AcceptError> {
-        self.told.send_modify(|told| drop(told.positions.insert(scope.to_owned(), position)));
+        self.told.send_modify(|told| {
+            told.positions.insert(scope.to_owned(), position);
+        });
         Ok(())
     }
 

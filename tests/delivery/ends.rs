@@ -1,9 +1,9 @@
 //! Where a delivery ends otherwise than planned: refused for good, moved with its chat, in many parts, decided by people.
 
-use roundtable::store::deliveries::State;
+use roundtable::store::deliveries::{Listed, State};
 use roundtable_fakes::{Fault, GroupKind, Reply};
 
-use super::answers::{answer, answered, ask, settled, shown, world};
+use super::answers::{answer, answered, ask, read_all, settled, shown, world};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_blocked_the_bot_gets_nothing_until_somebody_retries() {
@@ -14,8 +14,7 @@ async fn who_has_blocked_the_bot_gets_nothing_until_somebody_retries() {
     ann.blocks_bot();
     held.release();
     let stored = world.stored().await;
-    let failed =
-        |all: &[_]| all.iter().any(|one: &roundtable::store::deliveries::Listed| one.state == State::Failed);
+    let failed = |all: &[Listed]| all.iter().any(|one| one.state == State::Failed);
     stored.until("the answer has failed", failed).await;
     let listed = stored.deliveries(false).await;
     let [one] = &listed[..] else { panic!("one is listed: {listed:#?}") };
@@ -52,6 +51,7 @@ async fn what_is_refused_for_good_is_listed_until_it_is_discarded() {
         ask(&world, &ann, &format!("refused {number}")).await;
         ask(&world, &ann, &format!("next {number}")).await;
         answered(&ann, &format!("next {number}")).await;
+        settled(&world).await;
         let stored = world.stored().await;
         let listed = stored.deliveries(false).await;
         let [one] = &listed[..] else { panic!("one is listed: {listed:#?}") };
@@ -118,7 +118,7 @@ async fn the_parts_of_a_long_answer_keep_their_order_whatever_happens_to_them() 
             told.extend(story.map(str::to_owned));
         }
         assert!(told == lines, "{mode}: {}", ann.place().history());
-        super::answers::read_all(&ann).await;
+        read_all(&ann).await;
         world.end().await;
     }
 }
@@ -135,6 +135,7 @@ async fn an_answer_of_unknown_outcome_is_kept_for_people_to_decide() {
         ask(&world, &ann, &format!("after {name}")).await;
         answered(&ann, &format!("after {name}")).await;
     }
+    settled(&world).await;
     let stored = world.stored().await;
     let listed = stored.deliveries(false).await;
     let [never, once_more] = &listed[..] else { panic!("two are listed: {listed:#?}") };

@@ -1,9 +1,11 @@
 //! Waiting: pauses that Telegram asks for, its real limits, a server that is away.
 
-use roundtable::store::deliveries::State;
-use roundtable_fakes::{Fault, Flood, Reply, Seat};
+use std::time::Duration;
 
-use super::answers::{answer, answered, answering, ask, settled, world};
+use roundtable::store::deliveries::{Listed, State};
+use roundtable_fakes::{Fault, Flood, Hold, Reply, Seat, World as Platform};
+
+use super::answers::{answer, answered, answering, ask, read_all, settled, world};
 use crate::support::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -17,9 +19,8 @@ async fn a_pause_is_kept_in_all_topics_of_its_chat_and_delays_no_other_chat() {
         world.telegram.fail_next_in(&roses.place(), "sendMessage", Fault::RateLimit { retry_after: seconds });
         let refused = world.telegram.calls_of("sendMessage").len() + 1;
         ask(&world, &roses, &name("refused")).await;
-        let is_there = |world: &roundtable_fakes::World| {
-            world.calls().filter(|call| call.method == "sendmessage").count() >= refused
-        };
+        let is_there =
+            |world: &Platform| world.calls().filter(|call| call.method == "sendmessage").count() >= refused;
         world.telegram.wait_until("the refused call", is_there).await.unwrap();
         // The pause is the chat's, whatever the topic: the fake reports a call inside it.
         ask(&world, &herbs, &name("waits too")).await;
@@ -56,8 +57,8 @@ async fn a_pause_during_a_probe_is_kept_too() {
 async fn telegrams_real_limits_are_kept_by_default() {
     let world = answering("").await;
     world.telegram.set(|settings| settings.flood = Some(Flood::real()));
-    let long = Reply::text((0..20_000).map(|n| format!("line {n}\n")).take(1_800).collect::<String>());
-    world.model.when("everything", long.delayed(std::time::Duration::from_millis(400)));
+    let long = (0..1_200).map(|number| format!("line {number:05} of a long story\n")).collect::<String>();
+    world.model.when("everything", Reply::text(long).delayed(Duration::from_millis(400)));
     let seats: Vec<Seat> = (0..10)
         .map(|number| match number {
             0 => world.telegram.user("ann").in_group("cooks"),
@@ -70,8 +71,9 @@ async fn telegrams_real_limits_are_kept_by_default() {
     futures::future::join_all(seats.iter().map(|seat| three(&world, seat))).await;
     let parts = settled(&world).await;
     assert!(parts.iter().all(|one| one.attempts == 1), "a call went over a limit: {parts:#?}");
-    assert!(parts.iter().filter(|one| one.parts > 4).count() > 4);
-    super::answers::read_all(&dora).await;
+    assert!(parts.iter().filter(|one| one.parts > 5).count() > 5, "one answer is longer than a burst");
+    assert!(!world.telegram.calls_of("sendChatAction").is_empty(), "typing was shown");
+    read_all(&dora).await;
     world.end().await;
 }
 
@@ -115,9 +117,9 @@ async fn what_cannot_be_sent_while_telegram_is_away_is_sent_when_it_is_back() {
         ask(&world, &ann, "ann").await;
         ask(&world, &bob, "bob").await;
         world.telegram.stop().await;
-        held.into_iter().for_each(roundtable_fakes::Hold::release);
+        held.into_iter().for_each(Hold::release);
         let stored = world.stored().await;
-        let tried = |all: &[roundtable::store::deliveries::Listed]| {
+        let tried = |all: &[Listed]| {
             all.len() == 2 && all.iter().all(|one| one.state == State::Pending && one.error.is_some())
         };
         let waiting = stored.until("both were tried", tried).await;

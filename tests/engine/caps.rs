@@ -6,11 +6,11 @@ use crate::support::world::World;
 /// The whole numbers say it: with a cap that doesn't hold, more than `cap` sessions run at once.
 async fn works_off_ten_chats(world: &World, cap: usize) {
     let people: Vec<_> = (0..10).map(|number| world.telegram.user(&format!("person{number}"))).collect();
-    let mut holds: Vec<_> = (0..10).map(|_| Some(world.model.hold("question"))).collect();
+    let holds: Vec<_> = (0..10).map(|_| world.model.hold("question")).collect();
     for person in &people {
         person.says("question");
     }
-    for released in 0..10 {
+    for (released, hold) in holds.into_iter().enumerate() {
         let at_work = cap.min(10 - released);
         let rows = world
             .until("a full house", |rows| {
@@ -20,7 +20,6 @@ async fn works_off_ten_chats(world: &World, cap: usize) {
             })
             .await;
         assert_eq!(rows.sessions_that_are("running"), at_work, "{rows:?}");
-        let hold = holds[released].take().expect("each is released once");
         hold.arrived().await.unwrap();
         assert!(world.model.in_flight() <= cap);
         hold.release();

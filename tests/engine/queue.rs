@@ -153,7 +153,7 @@ async fn what_is_said_while_a_tool_runs_comes_behind_its_result() {
     let gate = CancellationToken::new();
     let tool_ends = gate.clone();
     let mut bench = Bench::new(
-        Setup { queue: QueueMode::Steer, repeatable: false },
+        Setup { queue: QueueMode::Steer, ..Setup::default() },
         |request| match request.messages.len() {
             1 => Does::Calls(vec![json!({"n": 1}), json!({"n": 2})]),
             _ => Does::says("done"),

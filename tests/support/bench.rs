@@ -1,30 +1,23 @@
 //! Engines on a bench: a real store, a scripted model, a scripted tool and an outlet that only takes notes.
 //! For what sockets can't stage: a stopped clock, a tool that hangs, a panic, a worker that comes too late.
 
+mod chat;
+mod script;
+
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use futures::StreamExt;
-use futures::stream::{self, BoxStream};
 use roundtable::agents::{Agent, Agents, QueueMode};
-use roundtable::control::{self, Whose};
-use roundtable::engine::{Engine, Outlet, Settings, claim_next};
-use roundtable::models::{
-    Answer, Completion, ModelClient, ModelError, ModelEvent, Request, ToolCall, ToolSpec, Usage,
-};
-use roundtable::store::conversations::{self, Place};
-use roundtable::store::deliveries::{self, Delivery};
-use roundtable::store::inbox::{self, Body, ItemKind, NewItem};
-use roundtable::store::sessions::{self, Kind, NewSession};
-use roundtable::store::turns::{Claimant, Turn};
-use roundtable::store::{Access, Read, Store, StoreError, Transaction, Tx};
+use roundtable::control;
+use roundtable::engine::{Engine, Settings};
+use roundtable::models::Request;
+use roundtable::store::turns::Turn;
+use roundtable::store::{Access, Store};
 use roundtable::time::Clock;
-use roundtable::tools::{CallContext, Refusal, Tool, Tools};
-use roundtable_contract::{AccountId, ChatKind, Conversation, Outgoing, Part};
+use roundtable::tools::{Tool, Tools};
 use roundtable_fakes::PATIENCE;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
@@ -32,168 +25,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::look::{self, Rows};
-
-/// What a scripted model or tool does when it is asked.
-pub enum Does {
-    /// Answers.
-    Says(String),
-    /// Calls the tool once for each of these arguments.
-    Calls(Vec<Value>),
-    /// Fails.
-    Fails(ModelError),
-    /// Never answers.
-    Hangs,
-    /// Does that when the test says so.
-    After(CancellationToken, Box<Does>),
-    /// Has a bug.
-    Panics,
-}
-
-impl Does {
-    /// Says this.
-    pub fn says(text: &str) -> Self {
-        Self::Says(text.to_owned())
-    }
-
-    /// Does it when the gate is opened.
-    pub fn after(self, gate: &CancellationToken) -> Self {
-        Self::After(gate.clone(), Box::new(self))
-    }
-
-    /// What it does, once it may.
-    async fn begun(mut self) -> Self {
-        while let Self::After(gate, does) = self {
-            gate.cancelled().await;
-            self = *does;
-        }
-        self
-    }
-}
-
-type Script = Box<dyn FnMut(&Request) -> Does + Send>;
-type ToolScript = Box<dyn FnMut(&Value) -> Does + Send>;
-
-/// A clock that stands still until it is moved.
-struct Stopped(AtomicI64);
-
-impl Clock for Stopped {
-    fn now(&self) -> i64 {
-        self.0.load(Ordering::SeqCst)
-    }
-
-    fn anchor(&self, _now: i64) {}
-}
-
-/// What the model was asked, and what the tool was given.
-#[derive(Default)]
-pub struct Log {
-    /// Requests, with the time of each.
-    pub requests: Vec<(i64, Request)>,
-    /// Arguments of calls that were begun.
-    pub calls: Vec<Value>,
-}
-
-struct Shared {
-    clock: Arc<Stopped>,
-    model: Mutex<Script>,
-    tool: Mutex<ToolScript>,
-    repeatable: bool,
-    log: watch::Sender<Log>,
-}
-
-struct Model(Arc<Shared>);
-
-impl ModelClient for Model {
-    fn stream(&self, request: Request) -> BoxStream<'static, Result<ModelEvent, ModelError>> {
-        let does = (self.0.model.lock().expect("no script panics"))(&request);
-        let number = self.0.log.borrow().requests.len();
-        let now = self.0.clock.now();
-        self.0.log.send_modify(|log| log.requests.push((now, request)));
-        let event = async move {
-            let (text, calls) = match does.begun().await {
-                Does::Says(text) => (text, Vec::new()),
-                Does::Calls(calls) => (String::new(), named(number, calls)),
-                Does::Fails(error) => return Err(error),
-                Does::Panics => panic!("the model client has a bug, on purpose"),
-                Does::Hangs | Does::After(..) => std::future::pending().await,
-            };
-            let answer = Answer { text, calls, opaque: None };
-            Ok(ModelEvent::End(Completion { answer, usage: Usage::default(), model: "bench".into() }))
-        };
-        stream::once(event).boxed()
-    }
-
-    fn name(&self) -> &str {
-        "bench"
-    }
-
-    fn window(&self) -> u32 {
-        1_000_000
-    }
-}
-
-fn named(request: usize, calls: Vec<Value>) -> Vec<ToolCall> {
-    let named = (0..).zip(calls).map(|(index, arguments)| ToolCall {
-        id: format!("c{request}-{index}"),
-        name: "deed".into(),
-        arguments,
-    });
-    named.collect()
-}
-
-struct Deed(Arc<Shared>);
-
-#[async_trait]
-impl Tool for Deed {
-    fn spec(&self) -> ToolSpec {
-        let schema = json!({"type": "object"});
-        ToolSpec { name: "deed".into(), description: "Does something.".into(), schema }
-    }
-
-    fn group(&self) -> &'static str {
-        "sessions"
-    }
-
-    fn repeatable(&self) -> bool {
-        self.0.repeatable
-    }
-
-    async fn call(&self, _context: &CallContext<'_>, arguments: &Value) -> Result<Value, Refusal> {
-        let does = (self.0.tool.lock().expect("no script panics"))(arguments);
-        self.0.log.send_modify(|log| log.calls.push(arguments.clone()));
-        match does.begun().await {
-            Does::Says(text) => Ok(json!({"status": "ok", "text": text})),
-            Does::Panics => panic!("the tool has a bug, on purpose"),
-            Does::Hangs | Does::Calls(_) | Does::Fails(_) | Does::After(..) => std::future::pending().await,
-        }
-    }
-}
-
-/// Everything is left in the table of deliveries, where the bench reads it.
-struct Notes;
-
-#[async_trait]
-impl Outlet for Notes {
-    fn render(&self, _place: &Place, outgoing: &Outgoing) -> Vec<Part> {
-        vec![Part { body: outgoing.text.clone(), text: outgoing.text.clone(), stub: None }]
-    }
-
-    fn bound_agent(&self, _place: &Place) -> Option<String> {
-        Some("manager".into())
-    }
-
-    fn send_now(&self, _place: &Place) -> Option<i64> {
-        None
-    }
-
-    fn dispatch(&self, _delivery: Delivery) {}
-
-    fn hint(&self, _conversation_id: i64) {}
-
-    async fn typing(&self, _place: &Place) {
-        std::future::pending().await
-    }
-}
+use chat::{Claim, Notes, Said, Says, Stop};
+use script::{Deed, Model, Shared, Stopped};
+pub use script::{Does, Log};
 
 /// How a bench begins.
 pub struct Setup {
@@ -201,11 +35,13 @@ pub struct Setup {
     pub queue: QueueMode,
     /// The tool may be called again after a crash.
     pub repeatable: bool,
+    /// How often nodes renew their claims.
+    pub renew: Duration,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { queue: QueueMode::Steer, repeatable: false }
+        Self { queue: QueueMode::Steer, repeatable: false, renew: Duration::from_millis(50) }
     }
 }
 
@@ -215,6 +51,7 @@ pub struct Bench {
     pub store: Store,
     shared: Arc<Shared>,
     agents: Arc<Agents>,
+    renew: Duration,
     nodes: usize,
     _folder: TempDir,
 }
@@ -264,7 +101,7 @@ impl Bench {
         tool: impl FnMut(&Value) -> Does + Send + 'static,
     ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let clock = Arc::new(Stopped(AtomicI64::new(1_000_000)));
+        let clock = Arc::new(Stopped { now: AtomicI64::new(1_000_000), looks: watch::Sender::new(0) });
         let url = format!("sqlite:{}", folder.path().join("bench.db").display());
         let (store, writer) =
             Store::open(&url, 4, Access::Node, clock.clone()).await.expect("the store opens");
@@ -289,7 +126,7 @@ impl Bench {
             turn_timeout: 3_600_000,
             inbox_cap: 100,
         }]));
-        Self { store, shared, agents, nodes: 0, _folder: folder }
+        Self { store, shared, agents, renew: setup.renew, nodes: 0, _folder: folder }
     }
 
     /// Starts a node; on SQLite it takes everything from those before it.
@@ -308,7 +145,7 @@ impl Bench {
         let settings = Settings {
             node: format!("node-{}", self.nodes),
             lease: Duration::from_secs(10),
-            renew: Duration::from_millis(50),
+            renew: self.renew,
             poll: Duration::from_millis(20),
             max_turns: 8,
         };
@@ -338,7 +175,15 @@ impl Bench {
     /// Moves the clock.
     pub fn advance(&self, by: Duration) {
         let by = i64::try_from(by.as_millis()).expect("a sensible time");
-        self.shared.clock.0.fetch_add(by, Ordering::SeqCst);
+        self.shared.clock.now.fetch_add(by, Ordering::SeqCst);
+    }
+
+    /// Waits until the nodes have looked for work again, several times.
+    pub async fn rounds(&self) {
+        let mut looks = self.shared.clock.looks.subscribe();
+        let enough = *looks.borrow() + 20;
+        let seen = tokio::time::timeout(PATIENCE, looks.wait_for(|looks| *looks >= enough)).await;
+        let _seen = seen.expect("the nodes look for work").expect("the clock lives");
     }
 
     /// The time.
@@ -384,91 +229,5 @@ impl Bench {
     /// All that people were told.
     pub async fn said(&self) -> Vec<String> {
         self.store.read(Said).await.expect("the database can be read")
-    }
-}
-
-fn address() -> Conversation {
-    Conversation::chat(AccountId::new("bench", "main"), "1")
-}
-
-async fn session(tx: &mut Tx<'_>) -> Result<(Place, i64), StoreError> {
-    let place = conversations::find_or_create(tx, &address(), ChatKind::Direct, None, "bench").await?;
-    if let Some(id) = sessions::find(tx, place.id, "manager").await? {
-        return Ok((place, id));
-    }
-    let key = "agent:manager:bench:main:dm:1";
-    let new =
-        NewSession { key, kind: Kind::Direct, agent: "manager", conversation_id: place.id, tree_id: None };
-    let id = sessions::create(tx, &new).await?;
-    Ok((place, id))
-}
-
-struct Says(String);
-
-#[async_trait]
-impl Transaction for Says {
-    type Output = ();
-    const NAME: &'static str = "bench_says";
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        let (place, session_id) = session(tx).await?;
-        let session = sessions::lock(tx, session_id).await?;
-        let item = NewItem {
-            session_id,
-            tree_id: session.tree_id,
-            kind: ItemKind::User,
-            wake: true,
-            conversation_id: place.id,
-            sender: "1",
-            sender_name: "Ann",
-            message_id: None,
-            body: &Body { text: self.0.clone(), ..Body::default() },
-            merge_key: None,
-            not_before: 0,
-        };
-        inbox::push(tx, &item).await.map(drop)
-    }
-}
-
-struct Claim {
-    agents: Arc<Agents>,
-    by: Claimant,
-}
-
-#[async_trait]
-impl Transaction for Claim {
-    type Output = Option<Turn>;
-    const NAME: &'static str = "bench_claim";
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
-        let (_, session_id) = session(tx).await?;
-        let session = sessions::lock(tx, session_id).await?;
-        claim_next(tx, &session, &self.agents, &self.by).await
-    }
-}
-
-struct Stop;
-
-#[async_trait]
-impl Transaction for Stop {
-    type Output = control::Stop;
-    const NAME: &'static str = "bench_stop";
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
-        let (_, session_id) = session(tx).await?;
-        control::stop(tx, session_id, Whose::Everybodys).await
-    }
-}
-
-struct Said;
-
-#[async_trait]
-impl Read for Said {
-    type Output = Vec<String>;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<String>, StoreError> {
-        let Some(place) = conversations::find(tx, &address()).await? else { return Ok(Vec::new()) };
-        let open = deliveries::open(tx, place.id, 1_000).await?;
-        Ok(open.into_iter().map(|delivery| delivery.part.text).collect())
     }
 }

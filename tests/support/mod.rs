@@ -7,4 +7,5 @@ pub mod postgres;
 pub mod requests;
 pub mod stored;
 pub mod telegram;
+pub mod terminal;
 pub mod world;

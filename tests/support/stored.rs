@@ -57,6 +57,11 @@ impl Stored {
         }
     }
 
+    /// Reads anything else.
+    pub async fn read<R: Read>(&self, read: R) -> R::Output {
+        self.store.read(read).await.expect("the database can be read")
+    }
+
     /// `roundtable deliveries retry`.
     pub async fn retry(&self, id: i64) -> bool {
         self.store.commit(Change { id, retry: true }).await.expect("the database can be written")

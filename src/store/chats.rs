@@ -1,0 +1,61 @@
+//! Chats with several conversations: topics side by side.
+//!
+//! A lost message is found by its number in the chat, so there must be no second one that could be found in
+//! its place: of a chat, one message is on its way or unknown at a time. Others pass one that has been stuck
+//! for five minutes, as they do within a conversation.
+
+use super::deliveries::STUCK;
+use super::{StoreError, Tx, params, sql};
+
+/// Locks the chat of a conversation: all its conversations, by id.
+pub async fn lock(tx: &mut Tx<'_>, conversation_id: i64) -> Result<(), StoreError> {
+    tx.lock(
+        sql!(
+            lite: "SELECT id FROM conversations WHERE id = $1",
+            pg: "SELECT c.id FROM conversations here
+                 JOIN conversations c ON c.channel = here.channel AND c.account = here.account AND c.chat = here.chat
+                 WHERE here.id = $1 ORDER BY c.id FOR UPDATE OF c"
+        ),
+        params![conversation_id],
+    )
+    .await
+}
+
+/// Whether a new message of this conversation must wait for one of another. The caller has locked the chat.
+pub async fn is_busy(tx: &mut Tx<'_>, conversation_id: i64) -> Result<bool, StoreError> {
+    Ok(lost_beside(tx, conversation_id, tx.now() - STUCK).await? > 0)
+}
+
+/// How many messages of the chat's other conversations may be visible under a number that nobody knows, of
+/// those made after `since`.
+pub async fn lost_beside(tx: &mut Tx<'_>, conversation_id: i64, since: i64) -> Result<i64, StoreError> {
+    tx.one(
+        sql!(
+            "SELECT COUNT(*) AS count FROM conversations here
+             JOIN conversations c ON c.channel = here.channel AND c.account = here.account AND c.chat = here.chat
+             JOIN deliveries d ON d.conversation_id = c.id
+             WHERE here.id = $1 AND c.id <> $1 AND d.state IN ('pending', 'sending', 'unknown')
+               AND d.state <> 'pending' AND d.message_id IS NULL AND d.created_at > $2"
+        ),
+        params![conversation_id, since],
+    )
+    .await?
+    .get("count")
+}
+
+/// The chat's other conversation whose message has waited longest for its turn.
+pub async fn waiting_beside(tx: &mut Tx<'_>, conversation_id: i64) -> Result<Option<i64>, StoreError> {
+    let row = tx
+        .optional(
+            sql!(
+                "SELECT d.conversation_id FROM conversations here
+                 JOIN conversations c ON c.channel = here.channel AND c.account = here.account AND c.chat = here.chat
+                 JOIN deliveries d ON d.conversation_id = c.id
+                 WHERE here.id = $1 AND c.id <> $1 AND d.state IN ('pending', 'sending', 'unknown')
+                   AND d.state = 'pending' AND d.due_at <= $2 ORDER BY d.id LIMIT 1"
+            ),
+            params![conversation_id, tx.now()],
+        )
+        .await?;
+    row.map(|row| row.get("conversation_id")).transpose()
+}
