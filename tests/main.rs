@@ -11,6 +11,7 @@ mod delivery;
 mod documents;
 mod engine;
 mod invariants;
+mod kills;
 mod outbox;
 mod store;
 mod telegram;

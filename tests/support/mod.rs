@@ -4,6 +4,7 @@ pub mod bench;
 pub mod databases;
 pub mod look;
 pub mod postgres;
+pub mod process;
 pub mod requests;
 pub mod stored;
 pub mod telegram;

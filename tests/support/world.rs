@@ -31,7 +31,7 @@ listen = "127.0.0.1:0"
 
 /// No waiting for the real platform's limits: lines for [`Setting::telegram`].
 pub const QUICK: &str = "limits = { chat_per_second = 0, group_per_minute = 0, total_per_second = 0 }\n\
-                         poll_timeout = \"2s\"\nsend_timeout = \"700ms\"";
+                         poll_timeout = \"5s\"\nsend_timeout = \"700ms\"";
 
 /// How a world begins.
 pub struct Setting {

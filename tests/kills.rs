@@ -1,0 +1,98 @@
+//! The program is killed wherever it hurts, and nothing is lost, said twice or put in the wrong place.
+//!
+//! Twenty conversations are in flight, on the built binary as a process of its own. After each death it is
+//! started again; when everything is answered, the chats and the database are judged.
+
+mod load;
+mod points;
+mod random;
+mod report;
+mod run;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use futures::StreamExt as _;
+
+use crate::support::databases::Database;
+use points::{BOUNDARIES, TWO_STEPS, When, points};
+use report::{Outcome, conclude};
+use run::{Mode, die_at, die_often};
+
+/// Worlds that live at the same time: most of their time is waiting.
+const AT_ONCE: usize = 3;
+
+/// Deaths at random moments, on all databases together, unless `ROUNDTABLE_PROVE_KILLS` says more.
+const KILLS: u32 = 60;
+
+/// Deaths that one world lives through at most: histories grow with them.
+const KILLS_OF_A_WORLD: u32 = 15;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_at_any_boundary_loses_and_doubles_nothing_on_sqlite() {
+    at_boundaries(&BOUNDARIES, Database::Sqlite, Mode::Probe).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_at_any_boundary_loses_and_doubles_nothing_on_postgres() {
+    at_boundaries(&BOUNDARIES, Database::Postgres, Mode::Probe).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_between_two_steps_of_a_message_doubles_no_content_on_sqlite() {
+    at_boundaries(&TWO_STEPS, Database::Sqlite, Mode::Edit).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_between_two_steps_of_a_message_doubles_no_content_on_postgres() {
+    at_boundaries(&TWO_STEPS, Database::Postgres, Mode::Edit).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kills_at_random_moments_lose_and_double_nothing_on_sqlite() {
+    at_random(Database::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kills_at_random_moments_lose_and_double_nothing_on_postgres() {
+    at_random(Database::Postgres).await;
+}
+
+async fn at_boundaries(boundaries: &[(&'static str, When)], database: Database, mode: Mode) {
+    if !Database::all().contains(&database) {
+        return;
+    }
+    let deaths = points(boundaries, database);
+    let outcomes: Vec<_> = futures::stream::iter(&deaths)
+        .map(|point| async move {
+            die_at(point, database, mode).await.map_err(|error| error.context(point.at.clone()))
+        })
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    conclude(outcomes);
+}
+
+async fn at_random(database: Database) {
+    if !Database::all().contains(&database) {
+        return;
+    }
+    let kills =
+        std::env::var("ROUNDTABLE_PROVE_KILLS").ok().and_then(|count| count.parse().ok()).unwrap_or(KILLS);
+    let kills = kills.div_ceil(u32::try_from(Database::all().len()).unwrap_or(1));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64);
+    let seed = std::env::var("ROUNDTABLE_PROVE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(now);
+    println!("ROUNDTABLE_PROVE_SEED={seed}");
+    let worlds = kills.div_ceil(KILLS_OF_A_WORLD);
+    let outcomes: Vec<anyhow::Result<Outcome>> = futures::stream::iter(0..worlds)
+        .map(|world| async move {
+            let deaths = KILLS_OF_A_WORLD.min(kills - world * KILLS_OF_A_WORLD);
+            let mode = if world % 4 == 3 { Mode::Edit } else { Mode::Probe };
+            let seed = seed.wrapping_add(world.into());
+            let outcome = die_often(deaths, database, mode, seed).await;
+            outcome.map_err(|error| error.context(format!("random, {mode:?}, seed {seed}")))
+        })
+        .buffered(2)
+        .collect()
+        .await;
+    conclude(outcomes);
+}

@@ -1,0 +1,265 @@
+//! Twenty conversations with something to do for every part of the program, and what must be seen in them.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
+
+use roundtable_fakes::{Message, ModelFake, ModelRequest, Reply, Role, Seat, TelegramFake};
+use serde_json::json;
+
+/// Conversations that are in flight at once.
+const CONVERSATIONS: usize = 20;
+
+/// Lines of a long answer: two messages.
+const LINES: usize = 70;
+
+/// How the last line of an answer begins.
+const END: &str = "End of ";
+
+/// What a conversation's questions make the program do. Every question names its conversation, so the
+/// model knows without being told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    /// One model call, one message.
+    Plain,
+    /// A tool is called first.
+    Tool,
+    /// The answer needs two messages.
+    LongAnswer,
+    /// The question is long enough to have a sequel, so the turn starts later.
+    LongQuestion,
+    /// The model wants a pause first, so the turn is suspended.
+    Paused,
+}
+
+impl Manner {
+    fn of(conversation: usize) -> Self {
+        [Self::Plain, Self::Tool, Self::LongAnswer, Self::LongQuestion, Self::Paused][conversation % 5]
+    }
+}
+
+/// A question that was put.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    conversation: usize,
+    nonce: String,
+}
+
+impl Asked {
+    fn begins(&self) -> String {
+        format!("Answer to {}.", self.nonce)
+    }
+
+    fn ends(&self) -> String {
+        format!("{END}{}.", self.nonce)
+    }
+
+    /// What stands in its answer exactly once.
+    fn marks(&self) -> Vec<String> {
+        let lines = if Manner::of(self.conversation) == Manner::LongAnswer { LINES } else { 0 };
+        let lines = (0..lines).map(|line| long_line(&self.nonce, line));
+        [self.begins()].into_iter().chain(lines).chain([self.ends()]).collect()
+    }
+}
+
+fn long_line(nonce: &str, line: usize) -> String {
+    format!("Line {line:02} of the long answer to {nonce}, which takes more than one message to say.")
+}
+
+/// The people, and what they have asked.
+pub struct Load {
+    seats: Vec<Seat>,
+    asked: Vec<Asked>,
+    /// Questions before this one were checked and read.
+    checked: usize,
+}
+
+impl Load {
+    /// Seats the people and tells the model how to answer them.
+    pub fn new(telegram: &TelegramFake, model: &ModelFake) -> Self {
+        telegram.set_privacy(false);
+        let mut paused = HashSet::new();
+        model.on(move |request| reply(request, &mut paused));
+        let seats = (0..CONVERSATIONS).map(|number| seat(telegram, number)).collect();
+        Self { seats, asked: Vec::new(), checked: 0 }
+    }
+
+    /// One more question in every conversation for which `asks` says so.
+    pub fn ask(&mut self, mut asks: impl FnMut() -> bool) {
+        for (conversation, seat) in self.seats.iter().enumerate() {
+            if !asks() {
+                continue;
+            }
+            let nonce = format!("question-{conversation:02}-{:05}", self.asked.len());
+            let mut text = nonce.clone();
+            if Manner::of(conversation) == Manner::LongQuestion {
+                text.push_str(&" and so on".repeat(310));
+            }
+            if seat.place().chat_id() == seat.id() {
+                seat.says(&text)
+            } else {
+                seat.mentions_bot(&text)
+            };
+            self.asked.push(Asked { conversation, nonce });
+        }
+    }
+
+    /// The questions since the last [`Load::check`].
+    pub fn open(&self) -> &[Asked] {
+        &self.asked[self.checked..]
+    }
+
+    /// Reads everything that was said since the last check and judges it.
+    pub async fn check(&mut self, telegram: &TelegramFake, stubs: bool) -> anyhow::Result<Verdict> {
+        let said = unread(telegram).await;
+        let mut verdict = Verdict::default();
+        let mut by_place: HashMap<(i64, Option<i64>), Vec<&Message>> = HashMap::new();
+        for message in &said {
+            by_place.entry((message.chat, message.thread)).or_default().push(message);
+        }
+        for (conversation, seat) in self.seats.iter().enumerate() {
+            let place = seat.place();
+            let here = by_place.remove(&(place.chat_id(), place.thread_id())).unwrap_or_default();
+            let asked = self.open().iter().filter(|asked| asked.conversation == conversation);
+            let asked: Vec<&Asked> = asked.collect();
+            verdict.judge(&asked, &here, stubs);
+            for message in here {
+                place.expect_message("what was checked", |now| now.id == message.id).await?;
+            }
+        }
+        let astray = by_place.values().flatten();
+        verdict.misplaced.extend(astray.map(|message| format!("in no conversation: {}", shown(message))));
+        self.checked = self.asked.len();
+        Ok(verdict)
+    }
+}
+
+/// Half of the people write in private, the others in groups and topics.
+fn seat(telegram: &TelegramFake, number: usize) -> Seat {
+    let person = telegram.user(&format!("person{number:02}"));
+    match number % 4 {
+        0 | 1 => person,
+        2 => person.in_topic("Forum", &format!("topic{number:02}")),
+        _ => person.in_group(&format!("Group {number:02}")),
+    }
+}
+
+/// What bots have said and nobody has read.
+async fn unread(telegram: &TelegramFake) -> Vec<Message> {
+    telegram.watch(|world| Some(world.bot_messages().filter(|said| !said.read).cloned().collect())).await
+}
+
+/// Those of these questions that have no end of an answer yet in what nobody has read.
+pub fn unanswered<'a>(world: &roundtable_fakes::World, asked: &'a [Asked]) -> Vec<&'a str> {
+    let unread = world.bot_messages().filter(|said| !said.read && !is_stub(said));
+    let ended: HashSet<&str> = unread
+        .flat_map(|said| {
+            said.text.match_indices(END).filter_map(|(at, end)| nonces(&said.text[at + end.len()..]).next())
+        })
+        .collect();
+    asked.iter().map(|asked| asked.nonce.as_str()).filter(|nonce| !ended.contains(nonce)).collect()
+}
+
+/// The model: answers everything that was asked since its last answer.
+fn reply(request: &ModelRequest, paused: &mut HashSet<String>) -> Option<Reply> {
+    let is_final = |message: &&roundtable_fakes::ChatMessage| {
+        message.role == Role::Assistant && message.calls.is_empty()
+    };
+    let since: Vec<_> = request.messages.iter().rev().take_while(|message| !is_final(message)).collect();
+    let open: Vec<&str> = since
+        .iter()
+        .rev()
+        .filter(|said| said.role == Role::User)
+        .flat_map(|said| nonces(&said.text))
+        .collect();
+    let newest = open.last()?;
+    let called = since.iter().any(|message| !message.calls.is_empty());
+    let conversation: usize = newest.get(9..11)?.parse().ok()?;
+    match Manner::of(conversation) {
+        Manner::Tool if !called => Some(Reply::calls([("agents_list", json!({}))])),
+        Manner::Paused if paused.insert((*newest).to_owned()) => Some(Reply::rate_limited(1)),
+        _ => {
+            let paragraphs =
+                open.iter().flat_map(|nonce| Asked { conversation, nonce: (*nonce).to_owned() }.marks());
+            Some(Reply::text(paragraphs.collect::<Vec<_>>().join("\n\n")))
+        }
+    }
+}
+
+/// The nonces in a text, in order.
+fn nonces(text: &str) -> impl Iterator<Item = &str> {
+    const LENGTH: usize = "question-00-00000".len();
+    text.match_indices("question-").filter_map(|(at, _)| text.get(at..at + LENGTH))
+}
+
+/// The first step of a two-step message: its beginning.
+fn is_stub(message: &Message) -> bool {
+    message.text.ends_with('…')
+}
+
+fn shown(message: &Message) -> String {
+    let text: String = message.text.chars().take(90).collect();
+    format!("#{} {text:?}", message.id)
+}
+
+/// What is wrong with what was seen.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// Questions without an answer, or with a part of it only.
+    pub lost: Vec<String>,
+    /// Content that is visible twice.
+    pub doubled: Vec<String>,
+    /// What is where it does not belong, out of order, or belongs nowhere.
+    pub misplaced: Vec<String>,
+}
+
+impl Verdict {
+    /// One conversation: its open questions, and what bots said there since.
+    fn judge(&mut self, asked: &[&Asked], here: &[&Message], stubs: bool) {
+        let (half, whole): (Vec<&Message>, Vec<&Message>) =
+            here.iter().copied().partition(|message| is_stub(message));
+        self.judge_stubs(&half, &whole, stubs);
+        let mut texts = HashSet::new();
+        for message in &whole {
+            if !texts.insert(message.text.as_str()) {
+                self.doubled.push(shown(message));
+            }
+            if !stubs && !message.edits.is_empty() {
+                self.misplaced.push(format!("changed after it was said: {}", shown(message)));
+            }
+            if !nonces(&message.text).all(|nonce| asked.iter().any(|asked| asked.nonce == nonce)) {
+                self.misplaced.push(format!("of another conversation: {}", shown(message)));
+            }
+            if nonces(&message.text).next().is_none() {
+                self.misplaced.push(format!("no answer: {}", shown(message)));
+            }
+        }
+        let all = whole.iter().fold(String::new(), |mut all, message| {
+            let _ = writeln!(all, "{}", message.text);
+            all
+        });
+        let mut position = 0;
+        for mark in asked.iter().flat_map(|asked| asked.marks()) {
+            let found: Vec<usize> = all.match_indices(&mark).map(|(at, _)| at).collect();
+            match found[..] {
+                [] => self.lost.push(mark),
+                [at] if at < position => self.misplaced.push(format!("out of order: {mark}")),
+                [at] => position = at,
+                [at, ..] => {
+                    position = at;
+                    self.doubled.push(mark);
+                }
+            }
+        }
+    }
+
+    /// A stub that was sent twice stays a stub; it may be seen in edit mode, as the beginning of a message
+    /// that is there.
+    fn judge_stubs(&mut self, half: &[&Message], whole: &[&Message], stubs: bool) {
+        for stub in half {
+            let beginning = stub.text.trim_end_matches('…').trim_end();
+            if !stubs || !whole.iter().any(|message| message.text.starts_with(beginning)) {
+                self.misplaced.push(format!("a stub of nothing: {}", shown(stub)));
+            }
+        }
+    }
+}

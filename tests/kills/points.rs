@@ -1,0 +1,132 @@
+//! The moments at which the program is made to die: around every commit and every outgoing call.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::support::databases::Database;
+
+/// When a process passes a boundary.
+#[derive(Debug, Clone, Copy)]
+pub enum When {
+    /// While twenty conversations are in flight, so many times at least.
+    Working(u32),
+    /// In the process that takes up what one left that died at the first point.
+    Recovering(&'static str, u32),
+    /// When it is told to stop.
+    Stopping,
+    /// Not under this load, for this reason.
+    Never(&'static str),
+}
+
+use When::{Never, Recovering, Stopping, Working};
+
+/// A point with turns at work and messages on their way, at which a first process dies.
+const MIDDLE: &str = "commit.finish.after:4";
+
+/// Every boundary, and how a test gets there.
+pub const BOUNDARIES: [(&str, When); 28] = [
+    ("commit.accept", Working(7)),
+    ("commit.claim", Working(2)),
+    ("commit.answer", Working(2)),
+    ("commit.result", Working(2)),
+    ("commit.finish", Working(4)),
+    ("commit.suspend", Working(2)),
+    ("commit.resume", Working(2)),
+    ("commit.sending", Working(2)),
+    ("commit.settle", Working(3)),
+    ("commit.advance", Working(2)),
+    ("commit.take_lease", Working(4)),
+    ("commit.renew", Working(2)),
+    ("commit.take_over", Recovering("call.model.before:9", 2)),
+    ("commit.void_leases", Recovering(MIDDLE, 1)),
+    ("commit.new_code", Recovering(MIDDLE, 1)),
+    ("commit.release", Stopping),
+    ("commit.abandon", Never("needs a panic in a tool or a client, and no code of the load panics")),
+    ("commit.moved", Never("no chat of the load becomes a supergroup")),
+    ("commit.move", Never("no chat of the load becomes a supergroup")),
+    ("commit.local_line", Never("nobody of the load sits at the terminal")),
+    ("commit.revoke_chat", Never("no owner of the load takes a group back")),
+    ("commit.retry_delivery", Never("an operator's command; no operator is at work")),
+    ("commit.discard_delivery", Never("an operator's command; no operator is at work")),
+    ("call.model", Working(5)),
+    ("call.tool", Working(2)),
+    ("call.send", Working(3)),
+    ("call.find", Recovering("call.send.after:3", 1)),
+    ("call.edit", Never("only the two steps of edit mode need it: see `TWO_STEPS`")),
+];
+
+/// The boundaries that are passed in another way when messages are sent in two steps.
+pub const TWO_STEPS: [(&str, When); 5] = [
+    ("commit.finish", Working(4)),
+    ("commit.sending", Working(3)),
+    ("call.send", Working(3)),
+    ("call.edit", Working(3)),
+    ("commit.settle", Working(4)),
+];
+
+/// One death to be died.
+#[derive(Debug, Clone)]
+pub struct Point {
+    /// Where, with the number of passes, as the program takes it.
+    pub at: String,
+    /// When a process gets there.
+    pub when: When,
+}
+
+/// The deaths around these boundaries.
+pub fn points(boundaries: &[(&'static str, When)], database: Database) -> Vec<Point> {
+    let both_sides = boundaries.iter().flat_map(|&(name, when)| {
+        let pass = match when {
+            Working(pass) | Recovering(_, pass) => pass,
+            Stopping => 1,
+            Never(_) => 0,
+        };
+        // PostgreSQL's leases end by themselves: another node may be alive.
+        let there = pass > 0 && (name != "commit.void_leases" || database == Database::Sqlite);
+        ["before", "after"]
+            .into_iter()
+            .filter(move |_| there)
+            .map(move |side| Point { at: format!("{name}.{side}:{pass}"), when })
+    });
+    both_sides.collect()
+}
+
+/// Nobody adds a transaction or an outgoing call without saying what a kill there means.
+#[test]
+fn every_boundary_of_the_program_is_listed() {
+    let mut found = BTreeSet::new();
+    scan(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    let listed: BTreeSet<String> = BOUNDARIES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(found, listed, "left: boundaries in the sources; right: those of the kill tests");
+    let reasons = BOUNDARIES.iter().filter_map(|(name, when)| match when {
+        Never(reason) => Some((name, reason)),
+        _ => None,
+    });
+    reasons.for_each(|(name, reason)| println!("{name} is not died at: {reason}"));
+}
+
+/// Finds the names of transactions and the kinds of calls in the sources under a folder.
+fn scan(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).expect("the sources can be read") {
+        let path = entry.expect("the sources can be read").path();
+        if path.is_dir() {
+            scan(&path, found);
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let names = between(&text, "const NAME: &'static str = \"", "\"");
+        found.extend(names.map(|name| format!("commit.{name}")));
+        let calls = between(&text, "crash::point(\"call\", ", ", Side::");
+        for call in calls {
+            match call.trim_matches('"') {
+                // A delivery's call is one or the other, decided beside the point.
+                "kind(&delivery)" => found.extend(["call.send".to_owned(), "call.edit".to_owned()]),
+                name => drop(found.insert(format!("call.{name}"))),
+            }
+        }
+    }
+}
+
+fn between<'a>(text: &'a str, before: &'a str, after: &'a str) -> impl Iterator<Item = &'a str> {
+    text.split(before).skip(1).filter_map(move |rest| rest.split(after).next())
+}

@@ -1,0 +1,209 @@
+//! One world and the deaths in it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{bail, ensure};
+use roundtable::store::{Access, Audit, Store};
+use roundtable::time::SystemClock;
+
+use super::load::{Load, unanswered};
+use super::points::{Point, When};
+use super::random::Random;
+use super::report::Outcome;
+use crate::support::databases::{Database, Fresh};
+use crate::support::process::{Process, last_words};
+use crate::support::world::World;
+
+/// How long a program may take to answer everything after it was started again; far more than it takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a sent message may take to be found again, and the database to know of it.
+const REST: Duration = Duration::from_secs(10);
+
+/// The account, but for its mode. The time-out is what the program grants a call that may still land: the
+/// fake needs more than usual of it on a machine that has other things to do.
+const ACCOUNT: &str = "dm = \"open\"\ngroups = [\"*\"]\npoll_timeout = \"5s\"\nsend_timeout = \"3s\"\n\
+    limits = { chat_per_second = 0, group_per_minute = 0, total_per_second = 0 }\n";
+
+/// What is done about sends of unknown outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// They are looked for.
+    Probe,
+    /// Messages are sent in two steps.
+    Edit,
+}
+
+/// A world, its people, and the database that outlives every process.
+struct Scene {
+    world: World,
+    load: Load,
+    database: Fresh,
+    mode: Mode,
+}
+
+impl Scene {
+    async fn set(database: Database, mode: Mode) -> Self {
+        let fresh = database.fresh().await;
+        let word = if mode == Mode::Edit { "edit" } else { "probe" };
+        let account = format!("{ACCOUNT}exactly_once = \"{word}\"\n");
+        let world = World::setting().on(&fresh.url).telegram(&account).without_node().await;
+        let load = Load::new(&world.telegram, &world.model);
+        Self { world, load, database: fresh, mode }
+    }
+
+    fn start(&self, crash_at: Option<&str>) -> anyhow::Result<Process> {
+        Process::start(&self.world, crash_at)
+    }
+
+    fn ask_all(&mut self) {
+        self.load.ask(|| true);
+    }
+
+    /// How many of the open questions are not answered.
+    async fn unanswered(&self) -> usize {
+        self.world.telegram.watch(|world| Some(unanswered(world, self.load.open()).len())).await
+    }
+
+    /// Waits until everything is answered; gives the times from the start of the process to the first
+    /// answer after it (`left` were left to give then) and to the last.
+    async fn recovered(&self, process: &Process, left: usize) -> anyhow::Result<(Duration, Duration)> {
+        let at_most = |left: usize| {
+            self.world
+                .telegram
+                .watch(move |world| (unanswered(world, self.load.open()).len() <= left).then(Instant::now))
+        };
+        let times = async { (at_most(left.saturating_sub(1)).await, at_most(0).await) };
+        match tokio::time::timeout(PATIENCE, times).await {
+            Ok((first, last)) => Ok((first - process.started(), last - process.started())),
+            Err(_) => {
+                let open =
+                    self.world.telegram.watch(|world| Some(unanswered(world, self.load.open()).join(", ")));
+                let (open, chats) = (open.await, self.world.telegram.transcript());
+                bail!("not answered within {PATIENCE:?}: {open}\n{chats}\n{}", process.said())
+            }
+        }
+    }
+
+    /// Waits until nothing is on its way, stops the program, and judges what people see and what the
+    /// database holds.
+    async fn judge(mut self, process: Process, mut outcome: Outcome) -> anyhow::Result<Outcome> {
+        self.at_rest().await?;
+        process.stop().await?;
+        self.look(&mut outcome).await?;
+        outcome.broken.extend(self.at_rest().await?);
+        if outcome.is_clean() {
+            self.world.end().await;
+        } else {
+            outcome.evidence = format!("{}\n{}", self.world.telegram.transcript(), last_words(&self.world));
+        }
+        Ok(outcome)
+    }
+
+    async fn look(&mut self, outcome: &mut Outcome) -> anyhow::Result<()> {
+        let verdict = self.load.check(&self.world.telegram, self.mode == Mode::Edit).await?;
+        outcome.add(verdict);
+        Ok(())
+    }
+
+    /// Waits until the database breaks no rule, as it may while something is on its way; gives those that
+    /// it still breaks after a long time. Another process's database tells nobody of its changes, so it is
+    /// asked again and again.
+    async fn at_rest(&self) -> anyhow::Result<Vec<String>> {
+        let clock = Arc::new(SystemClock::new());
+        let (store, writer) = Store::open(&self.database.url, 1, Access::Look, clock).await?;
+        let audit = async move {
+            let begun = Instant::now();
+            loop {
+                let broken = store.read(Audit).await?;
+                if broken.is_empty() || begun.elapsed() > REST {
+                    return anyhow::Ok(broken);
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::join!(audit, writer).0
+    }
+}
+
+/// Dies at one point, and once before if the point is one of recovery.
+pub async fn die_at(point: &Point, database: Database, mode: Mode) -> anyhow::Result<Outcome> {
+    let mut scene = Scene::set(database, mode).await;
+    scene.ask_all();
+    let first = match point.when {
+        When::Recovering(earlier, _) => earlier,
+        _ => &point.at,
+    };
+    let mut process = scene.start(Some(first))?;
+    let asked = scene.load.open().len();
+    // More is asked when the program is at work, and while it is dead.
+    let at_work = scene.world.model.wait_for_request("a first question", |_| true);
+    tokio::select! {
+        crashed = process.crashes() => crashed?,
+        seen = at_work => {
+            seen?;
+            scene.ask_all();
+            if matches!(point.when, When::Stopping) {
+                process.terminate().await?;
+            }
+            process.crashes().await?;
+        }
+    }
+    if scene.load.open().len() == asked {
+        scene.ask_all();
+    }
+    if let When::Recovering(..) = point.when {
+        scene.start(Some(&point.at))?.crashes().await?;
+    }
+    let left = scene.unanswered().await;
+    let process = scene.start(None)?;
+    let (first, last) = scene.recovered(&process, left).await?;
+    let mut outcome = Outcome::new(&point.at, database, mode);
+    outcome.kills = 1;
+    outcome.took(first, last);
+    scene.judge(process, outcome).await
+}
+
+/// Lives through `kills` deaths at random moments.
+pub async fn die_often(kills: u32, database: Database, mode: Mode, seed: u64) -> anyhow::Result<Outcome> {
+    let mut random = Random::seeded(seed);
+    let mut scene = Scene::set(database, mode).await;
+    let mut outcome = Outcome::new(&format!("random, seed {seed}"), database, mode);
+    let mut process = scene.start(None)?;
+    while outcome.kills < kills {
+        scene.ask_all();
+        scene.load.ask(|| random.below(2) == 0);
+        // A second death in a row hits the recovery; a third in a row might rightly end a turn.
+        let deaths = 1 + u32::from(random.below(4) == 0 && outcome.kills + 1 < kills);
+        for _ in 0..deaths {
+            moment(&scene, &mut random).await;
+            process.kill_nine().await?;
+            outcome.kills += 1;
+            scene.load.ask(|| random.below(4) == 0);
+            process = scene.start(None)?;
+        }
+        let left = scene.unanswered().await;
+        let (first, last) = scene.recovered(&process, left).await?;
+        outcome.took(first, last);
+        scene.look(&mut outcome).await?;
+        ensure!(outcome.is_clean(), "{outcome}\n{}\n{}", scene.world.telegram.transcript(), process.said());
+    }
+    scene.judge(process, outcome).await
+}
+
+/// Lets a random number of calls and a few random milliseconds pass; less if nothing is left to do.
+async fn moment(scene: &Scene, random: &mut Random) {
+    let more = usize::try_from(random.below(150)).unwrap_or(0);
+    let target = scene.world.telegram.watch(|world| Some(world.calls().count() + more)).await;
+    scene
+        .world
+        .telegram
+        .watch(|world| {
+            let over = world.calls().count() >= target || unanswered(world, scene.load.open()).is_empty();
+            over.then_some(())
+        })
+        .await;
+    // The fault itself, not a wait for anything.
+    tokio::time::sleep(Duration::from_micros(random.below(30_000))).await;
+}
