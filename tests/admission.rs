@@ -1,7 +1,6 @@
 //! Who may speak to the bot.
 
-use serde_json::json;
-
+use crate::support::databases::on_each_database;
 use crate::support::requests::{heard, next_text};
 use crate::support::world::{QUICK, Setting, World};
 
@@ -49,63 +48,72 @@ async fn the_code_makes_its_sender_the_owner_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_link_with_the_code_works_too() {
-    let mut world = policy("dm = \"pairing\"").start().await;
-    let code = world.owner_code().unwrap().to_owned();
-    let ann = world.telegram.user("ann");
-    ann.says("/start");
-    assert_eq!(next_text(&ann).await, NO_OWNER);
-    ann.says(&format!("/start {code}"));
-    assert!(next_text(&ann).await.starts_with("Welcome, Ann"));
-    world.stop_node().await;
-    world.start_node().await;
-    assert_eq!(world.owner_code(), None, "there is an owner");
-    ann.says("hello");
-    assert_eq!(next_text(&ann).await, "echo: hello");
-    world.end().await;
+    on_each_database(async |url| {
+        let mut world = policy("dm = \"pairing\"").on(url).start().await;
+        let code = world.owner_code().unwrap().to_owned();
+        let ann = world.telegram.user("ann");
+        ann.says("/start");
+        assert_eq!(next_text(&ann).await, NO_OWNER);
+        ann.says(&format!("/start {code}"));
+        assert!(next_text(&ann).await.starts_with("Welcome, Ann"));
+        world.stop_node().await;
+        world.start_node().await;
+        assert_eq!(world.owner_code(), None, "there is an owner");
+        ann.says("hello");
+        assert_eq!(next_text(&ann).await, "echo: hello");
+        world.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_has_five_tries() {
-    let world = policy("dm = \"pairing\"").start().await;
-    let code = world.owner_code().unwrap().to_owned();
-    let (eve, ann) = (world.telegram.user("eve"), world.telegram.user("ann"));
-    let wrong = "AAAA-BBBB-CCCC";
-    for left in ["4 more tries.", "3 more tries.", "2 more tries.", "1 more try."] {
-        eve.says(wrong);
-        let answer = next_text(&eve).await;
-        assert_eq!(answer, format!("That code is not valid. You have {left}"));
-    }
-    for code in [wrong, &code] {
-        eve.says(&format!("/pair {code}"));
-        let answer = next_text(&eve).await;
-        assert!(answer.starts_with("That code is not valid, and you have no tries left."), "{answer}");
-    }
-    ann.says(&code);
-    assert!(next_text(&ann).await.starts_with("Welcome, Ann"), "others have their own tries");
-    world.end().await;
+    on_each_database(async |url| {
+        let world = policy("dm = \"pairing\"").on(url).start().await;
+        let code = world.owner_code().unwrap().to_owned();
+        let (eve, ann) = (world.telegram.user("eve"), world.telegram.user("ann"));
+        let wrong = "AAAA-BBBB-CCCC";
+        for left in ["4 more tries.", "3 more tries.", "2 more tries.", "1 more try."] {
+            eve.says(wrong);
+            let answer = next_text(&eve).await;
+            assert_eq!(answer, format!("That code is not valid. You have {left}"));
+        }
+        for code in [wrong, &code] {
+            eve.says(&format!("/pair {code}"));
+            let answer = next_text(&eve).await;
+            assert!(answer.starts_with("That code is not valid, and you have no tries left."), "{answer}");
+        }
+        ann.says(&code);
+        assert!(next_text(&ann).await.starts_with("Welcome, Ann"), "others have their own tries");
+        world.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_that_was_shown_in_a_group_is_void() {
-    let mut world = policy("dm = \"pairing\"").without_node().await;
-    world.telegram.set_privacy(false);
-    world.start_node().await;
-    let code = world.owner_code().unwrap().to_owned();
-    let ann = world.telegram.user("ann");
-    let group = ann.in_group("team");
-    group.says("/pair@roundtable_bot AAAA-BBBB-CCCC");
-    group.says(&code);
-    let answer = next_text(&group).await;
-    assert!(answer.starts_with("That code was visible to everyone here"), "{answer}");
-    ann.says(&format!("/pair {code}"));
-    assert!(next_text(&ann).await.starts_with("That code is not valid."));
-    world.stop_node().await;
-    world.start_node().await;
-    let new = world.owner_code().unwrap().to_owned();
-    assert_ne!(new, code);
-    ann.says(&new);
-    assert!(next_text(&ann).await.starts_with("Welcome, Ann"));
-    world.end().await;
+    on_each_database(async |url| {
+        let mut world = policy("dm = \"pairing\"").on(url).without_node().await;
+        world.telegram.set_privacy(false);
+        world.start_node().await;
+        let code = world.owner_code().unwrap().to_owned();
+        let ann = world.telegram.user("ann");
+        let group = ann.in_group("team");
+        group.says("/pair@roundtable_bot AAAA-BBBB-CCCC");
+        group.says(&code);
+        let answer = next_text(&group).await;
+        assert!(answer.starts_with("That code was visible to everyone here"), "{answer}");
+        ann.says(&format!("/pair {code}"));
+        assert!(next_text(&ann).await.starts_with("That code is not valid."));
+        world.stop_node().await;
+        world.start_node().await;
+        let new = world.owner_code().unwrap().to_owned();
+        assert_ne!(new, code);
+        ann.says(&new);
+        assert!(next_text(&ann).await.starts_with("Welcome, Ann"));
+        world.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,22 +195,12 @@ async fn an_owner_brings_the_bot_into_a_group_by_speaking_to_it_there() {
     world.end().await;
 }
 
-/// What another bot says in group "team". Bots hear each other only in a mode that the fake does not have.
-fn bot_says(world: &World, id: i64, text: &str) {
-    let mention = json!([{"type": "mention", "offset": 0, "length": 15}]);
-    world.telegram.inject(json!({"message": {
-        "message_id": id, "date": 1_800_000_000, "text": text,
-        "entities": if text.starts_with("@roundtable_bot") { mention } else { json!([]) },
-        "from": {"id": 77, "is_bot": true, "first_name": "Parrot", "username": "parrot_bot"},
-        "chat": {"id": world.telegram.group("team").chat_id(), "type": "supergroup", "title": "team"},
-    }}));
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn other_bots_are_ignored() {
     let world = policy_naming("groups = [\"*\"]").await;
-    bot_says(&world, 900_001, "@roundtable_bot hello");
-    bot_says(&world, 900_002, "/help");
+    let team = world.telegram.group("team");
+    team.bot_says("parrot", "@roundtable_bot hello");
+    team.bot_says("parrot", "/help");
     world.settled().await;
     assert!(world.model.requests().is_empty());
     world.end().await;
@@ -211,14 +209,37 @@ async fn other_bots_are_ignored() {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_bots_can_be_heard_when_they_mention_ours() {
     let world = policy_naming("groups = [\"*\"]\nbots = \"mentioned\"").await;
-    bot_says(&world, 900_001, "hello");
-    bot_says(&world, 900_002, "/help");
-    bot_says(&world, 900_003, "@roundtable_bot polly");
+    let team = world.telegram.group("team");
+    team.bot_says("parrot", "hello");
+    team.bot_says("parrot", "/help");
+    team.bot_says("parrot", "@roundtable_bot polly");
     assert_eq!(
         next_text(&world.telegram.user("ann").in_group("team")).await,
-        "echo: Parrot: @roundtable_bot polly"
+        "echo: parrot: @roundtable_bot polly"
     );
     assert_eq!(world.model.requests().len(), 1);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_that_never_stops_is_not_heard_for_a_while() {
+    let world = policy_naming("groups = [\"*\"]\nbots = \"mentioned\"").await;
+    let team = world.telegram.group("team");
+    let ann = world.telegram.user("ann").in_group("team");
+    for number in 0..25 {
+        team.bot_says("parrot", &format!("@roundtable_bot {number:02}"));
+    }
+    world.settled().await;
+    ann.mentions_bot("are you well?");
+    let mut said = String::new();
+    while !said.contains("are you well?") {
+        said += &next_text(&ann).await;
+    }
+    let pause = "parrot and I have had 20 messages in a minute, so I don't listen to it for a while.";
+    assert_eq!(said.matches(pause).count(), 1, "{said}");
+    let requests = world.model.requests();
+    let all = heard(requests.last().unwrap());
+    assert!(all.contains("@roundtable_bot 19") && !all.contains("@roundtable_bot 20"), "{all}");
     world.end().await;
 }
 

@@ -4,7 +4,14 @@
 mod support;
 
 mod admission;
+mod bad_input;
+mod chat;
+mod contract;
+mod delivery;
+mod documents;
+mod engine;
 mod invariants;
 mod kills;
+mod outbox;
 mod store;
 mod telegram;

@@ -51,7 +51,7 @@ fn telegram(name: &str, account: &config::Telegram) -> anyhow::Result<Telegram> 
 
 /// Who may speak, by account. Whoever reaches the local channel holds the node's token.
 pub fn policies(config: &Config) -> HashMap<AccountId, Policy> {
-    let local = (local::account(), Policy { dm: DmPolicy::Open, ..Policy::default() });
+    let local = (local::account(), Policy { owners: vec!["*".into()], ..Policy::default() });
     let telegram = config
         .channels
         .telegram

@@ -126,8 +126,14 @@ impl App {
                 futures::future::join_all(accounts.iter().map(|account| account.run(stop.clone())));
             tokio::join!(engine.run(stop.clone()), connections);
             let until = Instant::now() + drain;
-            engine.drained(left(until)).await;
-            outbox.drained(left(until)).await;
+            let drained = async {
+                engine.drained(left(until)).await;
+                outbox.drained(left(until)).await;
+            };
+            tokio::select! {
+                () = drained => {}
+                () = keep_held(&accounts) => {}
+            }
             engine.release().await;
             closed.cancel();
         };
@@ -139,6 +145,12 @@ impl App {
         }
         Ok(())
     }
+}
+
+/// Keeps the accounts while the last answers go out. Never returns.
+async fn keep_held(accounts: &[Account]) {
+    futures::future::join_all(accounts.iter().map(Account::keep_held)).await;
+    std::future::pending().await
 }
 
 fn left(until: Instant) -> Duration {

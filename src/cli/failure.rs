@@ -51,11 +51,11 @@ mod tests {
 
     #[test]
     fn a_sentence_names_every_cause_once() {
-        let inner = StoreError::Database(sqlx::Error::PoolClosed);
+        let inner = StoreError::Commit("the disk is full".into());
         let error = Err::<(), _>(inner).context("sessions can't be read").unwrap_err();
         insta::assert_snapshot!(
             sentence(&error),
-            @"sessions can't be read: database: attempted to acquire a connection on a closed pool"
+            @"sessions can't be read: database: the disk is full"
         );
     }
 

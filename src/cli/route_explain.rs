@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 
 use super::{Context, offline, out};
 use crate::app;
-use crate::local;
-use crate::routing::{self, Decision, Facts, Outcome, Target, Trace, Verdict};
-use crate::store::{Read, StoreError, Tx, conversations, people};
+use crate::routing::{self, Decision, Outcome, Target, Trace, Verdict};
+use crate::store::conversations::{self, Place};
+use crate::store::{Read, StoreError, Tx, people};
+use crate::{inbound, local};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -65,14 +66,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> anyhow::Resu
             arguments.conversation
         ),
     };
-    let facts = Facts {
-        owner: seen.facts.owner,
-        known: seen.facts.paired,
-        group_allowed: seen.facts.chat_allowed,
-        owners_exist: seen.facts.owners_exist,
-        code_open: seen.facts.code_open,
-        ..Facts::default()
-    };
+    let facts = inbound::facts(&seen.facts);
     let message = message(arguments, kind);
     let decision = routing::decide(&app::rules(&config), policy, &facts, &message, Trace::On);
     out::data(context.json, &data(&decision), |_| routing::explain(&decision))
@@ -157,14 +151,15 @@ impl Read for Look<'_> {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Seen, StoreError> {
         let found = conversations::find(tx, self.conversation).await?;
         let kind = found.as_ref().map(|place| place.kind);
-        // Where nobody has written yet nothing is stored but what is known of the chat and the person.
-        let place = found.unwrap_or_else(|| conversations::Place {
+        // What is known of people and of chats that were let in needs no row of the conversation's own.
+        let unseen = || Place {
             id: 0,
             space_id: 0,
             kind: ChatKind::Group,
             address: self.conversation.clone(),
             title: None,
-        });
+        };
+        let place = found.unwrap_or_else(unseen);
         let facts = people::facts(tx, &place, &writer(self.conversation, self.user), None).await?;
         Ok(Seen { kind, facts })
     }
@@ -174,7 +169,7 @@ impl Read for Look<'_> {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::routing::{DmPolicy, Policy};
+    use crate::routing::{DmPolicy, Facts, Policy};
 
     #[test]
     fn a_decision_is_data_too() {
@@ -192,6 +187,13 @@ mod tests {
         let decision = routing::decide(&rules, &policy, &Facts::default(), &message, Trace::On);
         let mut data = data(&decision);
         data["trace"].as_array_mut().unwrap().drain(..7);
-        insta::assert_snapshot!(data, @"");
+        let expected = json!({
+            "admission": "admitted: private chats are open",
+            "addressed": "a private chat",
+            "rule": "default agent",
+            "outcome": { "kind": "deliver", "targets": [{ "agent": "manager" }] },
+            "trace": [{ "rule": "default agent", "verdict": "wins", "why": "no binding matches" }],
+        });
+        assert_eq!(data, expected);
     }
 }

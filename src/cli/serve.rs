@@ -28,7 +28,7 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let config = Arc::new(config);
     let app = App::start(config.clone()).await?;
-    // Nobody needs to read it for the node to run.
+    // On stdout, since stderr is the log's, which may be JSON. Nobody needs to read it for the node to run.
     let _ = out::text(&banner(&config, &app.accounts(), app.address(), app.owner_code()));
     let stop = CancellationToken::new();
     let mut node = pin!(app.run(stop.clone()));
@@ -36,10 +36,8 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
         ended = &mut node => return ended,
         () = signals.next() => stop.cancel(),
     }
-    eprintln!(
-        "Stopping: what runs may end within {} s; once more stops at once.",
-        config.node.drain.as_secs()
-    );
+    let drain = config.node.drain.as_secs();
+    let _ = out::text(&format!("Stopping: what runs may end within {drain} s; once more stops at once."));
     tokio::select! {
         ended = &mut node => ended,
         () = signals.next() => anyhow::bail!("Stopped at once; what was running goes on at the next start."),
@@ -90,6 +88,14 @@ mod tests {
         let accounts = [AccountId::new("telegram", "main"), AccountId::new("local", "main")];
         let address = ([127, 0, 0, 1], 7080).into();
         let banner = banner(&config, &accounts, address, Some("7K3M-01Q0-ZZ9A"));
-        insta::assert_snapshot!(banner.replace(env!("CARGO_PKG_VERSION"), "VERSION"), @"");
+        insta::assert_snapshot!(banner.replace(env!("CARGO_PKG_VERSION"), "VERSION"), @r"
+        roundtable VERSION
+        accounts  telegram:main, local:main
+        agents    coder, manager, researcher
+        models    main (demo/demo)
+        api       http://127.0.0.1:7080
+                  no key of a provider is set: a built-in demonstration answers (set ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY or OPENROUTER_API_KEY)
+        owner     nobody yet: send 7K3M-01Q0-ZZ9A to the bot in a private chat within an hour
+        ");
     }
 }

@@ -1,11 +1,12 @@
 //! Driving a turn: read what is committed, do what follows from it, commit, again.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use roundtable_contract::{Outgoing, Speaker};
+use roundtable_contract::{Outgoing, Part, Speaker};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +19,7 @@ use crate::models::{Completion, ModelError, ModelEvent, Request, ToolCall};
 use crate::phrases;
 use crate::store::conversations::{self, Place};
 use crate::store::entries::{self, CallResult, Entry};
-use crate::store::turns::{Turn, TurnStatus};
+use crate::store::turns::{self, Turn, TurnStatus};
 use crate::store::waits::WaitKind;
 use crate::store::{Read, StoreError, Tx, sessions};
 use crate::tools::CallContext;
@@ -55,13 +56,22 @@ impl End {
     }
 }
 
-/// Drives a turn to its end, and the turns of the session that follow from it.
+/// Drives a turn to its end, and the turns of the session that follow from it. A panic in a tool or client
+/// costs the claim of the turn it happened in and nothing else.
 pub(super) async fn drive(engine: &Engine, first: Turn) {
     let mut turn = Some(first);
     while let Some(current) = turn {
         let cancel = engine.register(current.id);
-        turn = persist(engine, &current, &cancel).await;
+        let work = AssertUnwindSafe(persist(engine, &current, &cancel)).catch_unwind().await;
         engine.forget(current.id);
+        turn = match work {
+            Ok(next) => next,
+            Err(_) => {
+                tracing::error!(turn.id = current.id, "a turn panicked; it is tried again");
+                engine.abandon(current.id).await;
+                None
+            }
+        };
     }
 }
 
@@ -127,15 +137,14 @@ async fn steps(
     let mut entries = desk.entries.clone();
     let mut interrupted = taken_over;
     loop {
-        if engine.drain.is_cancelled() {
-            return Ok(Progress::Paused);
-        }
         let own: Vec<_> = entries.iter().filter(|entry| entry.turn_id == turn.id).cloned().collect();
         let end = match turn::next(&own) {
             Action::RunCalls { step, calls } => {
                 run_calls(engine, turn, agent, step, calls, interrupted).await?;
                 None
             }
+            // A step that is begun ends with its calls: only a new one is left to the next node.
+            Action::CallModel { .. } if engine.drain.is_cancelled() => return Ok(Progress::Paused),
             Action::CallModel { step } => match ask(agent, &request(engine, agent, desk, &entries)).await {
                 Ok(completion) if completion.answer.calls.is_empty() => Some(ended(agent, step, completion)),
                 Ok(completion) => {
@@ -253,14 +262,8 @@ async fn finish(
     agent: Option<&Agent>,
     end: End,
 ) -> Result<Progress, StoreError> {
+    let Ready { end, parts } = ready(engine, place, agent, end);
     let said = end.status == TurnStatus::Done;
-    let parts = match end.text {
-        Some(text) => {
-            let speaker = speaker(engine, place, agent.filter(|_| said));
-            engine.outlet.render(place, &Outgoing { text, speaker, reply_to: None })
-        }
-        None => Vec::new(),
-    };
     let send_within = if parts.is_empty() { None } else { engine.outlet.send_now(place) };
     let visible = !parts.is_empty();
     let finished = engine
@@ -284,6 +287,31 @@ async fn finish(
         None => {}
     }
     Ok(Progress::Left(finished.next))
+}
+
+/// An end with what is shown of it.
+struct Ready {
+    end: End,
+    parts: Vec<Part>,
+}
+
+/// Renders how a turn ends. An answer in which there is nothing to see is an empty one, which only the
+/// channel can know.
+fn ready(engine: &Engine, place: &Place, agent: Option<&Agent>, mut end: End) -> Ready {
+    let Some(text) = end.text.take() else { return Ready { end, parts: Vec::new() } };
+    let show = |text, agent| {
+        let speaker = speaker(engine, place, agent);
+        engine.outlet.render(place, &Outgoing { text, speaker, reply_to: None })
+    };
+    if end.status != TurnStatus::Done {
+        return Ready { end, parts: show(text, None) };
+    }
+    let mut parts = show(text, agent);
+    if let (true, Some(agent)) = (parts.is_empty(), agent) {
+        (end.status, end.reason) = (TurnStatus::Failed, Some("empty_answer".into()));
+        parts = show(phrases::empty_answer(&agent.name), None);
+    }
+    Ready { end, parts }
 }
 
 fn speaker(engine: &Engine, place: &Place, agent: Option<&Agent>) -> Speaker {
@@ -312,19 +340,25 @@ impl Read for Load<'_> {
     type Output = Desk;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Desk, StoreError> {
+        // A turn that was stopped before it was registered, or taken over, asks no model in vain.
+        turns::check(tx, self.turn).await?;
         Ok(Desk {
             place: conversations::get(tx, self.turn.conversation_id).await?,
             session_key: sessions::key(tx, self.turn.session_id).await?,
-            entries: entries::newest(tx, self.turn.session_id, self.turn.generation, TRANSCRIPT).await?,
+            entries: transcript(tx, self.turn).await?,
         })
     }
 }
 
-/// Runs a turn so that a panic in a tool or client costs this claim and nothing else.
-pub(super) async fn guarded(engine: &Engine, turn: Turn) {
-    let id = turn.id;
-    if std::panic::AssertUnwindSafe(drive(engine, turn)).catch_unwind().await.is_err() {
-        tracing::error!(turn.id = id, "a turn panicked; it is tried again");
-        engine.abandon(id).await;
+/// The newest entries, and in any case those of the turn itself: its question is among them.
+async fn transcript(tx: &mut Tx<'_>, turn: &Turn) -> Result<Vec<Entry>, StoreError> {
+    let mut limit = TRANSCRIPT;
+    loop {
+        let entries = entries::newest(tx, turn.session_id, turn.generation, limit).await?;
+        let all = i64::try_from(entries.len()).is_ok_and(|count| count < limit);
+        if all || entries.first().is_some_and(|oldest| oldest.turn_id != turn.id) {
+            return Ok(entries);
+        }
+        limit *= 2;
     }
 }

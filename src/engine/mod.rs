@@ -113,7 +113,7 @@ impl Engine {
         let mut tasks = lock(&self.tasks);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(async move {
-            driver::guarded(&engine, turn).await;
+            driver::drive(&engine, turn).await;
             drop(slot.0);
             // A session that found no slot can go on now.
             engine.wake();
@@ -137,6 +137,10 @@ impl Engine {
         let token = CancellationToken::new();
         lock(&self.running).insert(turn, token.clone());
         token
+    }
+
+    fn drives(&self, turn: i64) -> bool {
+        lock(&self.running).contains_key(&turn)
     }
 
     fn forget(&self, turn: i64) {

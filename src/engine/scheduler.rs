@@ -33,8 +33,14 @@ impl Engine {
     /// Ends what is at work: waits up to `grace` for steps to end. What is left is for [`Engine::release`].
     pub async fn drained(&self, grace: Duration) {
         let mut tasks = std::mem::take(&mut *lock(&self.tasks));
-        let all = async { while tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(grace, all).await.is_err() {
+        let ended = async {
+            tokio::select! {
+                () = async { while tasks.join_next().await.is_some() {} } => {}
+                // A claim that ended meanwhile would have another node do the same work.
+                () = self.keep() => {}
+            }
+        };
+        if tokio::time::timeout(grace, ended).await.is_err() {
             tracing::warn!(turns = tasks.len(), "turns did not end in time; they go on at the next start");
             tasks.shutdown().await;
         }
@@ -68,11 +74,16 @@ impl Engine {
         left.map_or(self.settings.poll, |left| Duration::from_millis(left).min(self.settings.poll))
     }
 
-    /// Sets everything going that there are slots for; returns when the next thing is due.
+    /// Sets everything going that there are slots for; returns when the next thing is due. Without a slot
+    /// nothing is: the turn that ends first wakes the scheduler.
     async fn round(self: &Arc<Self>) -> Result<Option<i64>, StoreError> {
         let Waiting { abandoned, due, queued, next_due } = self.store.read(FindWork { limit: ROUND }).await?;
         for (turn_id, session_id) in abandoned {
-            let Some(slot) = self.slot() else { return Ok(next_due) };
+            // On a machine so busy that the renewal is late, this node's own turns look like that.
+            if self.drives(turn_id) {
+                continue;
+            }
+            let Some(slot) = self.slot() else { return Ok(None) };
             let (by, outlet) = (self.by.clone(), self.outlet.clone());
             match self.store.commit(TakeOver { turn_id, session_id, by, outlet }).await? {
                 TakenOver::Turn(turn) => {
@@ -90,13 +101,13 @@ impl Engine {
             }
         }
         for due in due {
-            let Some(slot) = self.slot() else { return Ok(next_due) };
+            let Some(slot) = self.slot() else { return Ok(None) };
             if let Some(turn) = self.store.commit(Resume { due, by: self.by.clone() }).await? {
                 self.start(turn, slot);
             }
         }
         for session_id in queued {
-            let Some(slot) = self.slot() else { return Ok(next_due) };
+            let Some(slot) = self.slot() else { return Ok(None) };
             let claim = ClaimQueued { session_id, agents: self.agents.clone(), by: self.by.clone() };
             if let Some(turn) = self.store.commit(claim).await? {
                 self.start(turn, slot);
@@ -108,10 +119,10 @@ impl Engine {
     /// Renews this node's claims for ever.
     async fn keep(&self) {
         loop {
-            tokio::time::sleep(self.settings.renew).await;
             if let Err(error) = self.renew().await {
                 tracing::error!(%error, "leases could not be renewed, it is tried again");
             }
+            tokio::time::sleep(self.settings.renew).await;
         }
     }
 
@@ -121,7 +132,6 @@ impl Engine {
     }
 
     pub(super) async fn abandon(&self, turn_id: i64) {
-        self.forget(turn_id);
         let node = self.by.node.clone();
         if let Err(error) = self.store.commit(Abandon { turn_id, node }).await {
             tracing::error!(%error, "a turn that panicked could not be given back");

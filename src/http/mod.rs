@@ -9,6 +9,8 @@ mod health;
 mod local;
 mod pair;
 mod sessions;
+#[cfg(test)]
+mod tests;
 mod typed;
 
 use std::sync::Arc;

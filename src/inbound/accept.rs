@@ -184,14 +184,12 @@ impl Accept {
             let text = phrases::target_stopped(&session.agent);
             return self.say(tx, place, "archived", text, accepted).await;
         }
-        let cap = self.edges.agents.get(&session.agent).map_or(0, |agent| agent.inbox_cap);
-        // Nothing can pile up in a session whose turn takes everything at once.
-        if session.open_turn.is_some() {
-            let waiting = inbox::count_pending(tx, session.id).await?;
-            if waiting >= cap {
-                let text = phrases::inbox_full(&session.agent, usize::try_from(waiting).unwrap_or(0));
-                return self.say(tx, place, "full", text, accepted).await;
-            }
+        let cap = self.edges.agents.get(&session.agent).map_or(i64::MAX, |agent| agent.inbox_cap);
+        // Without a turn too: a session that waits for a slot fills up like one at work.
+        let waiting = inbox::count_pending(tx, session.id).await?;
+        if waiting >= cap {
+            let text = phrases::inbox_full(&session.agent, usize::try_from(waiting).unwrap_or(0));
+            return self.say(tx, place, "full", text, accepted).await;
         }
         self.push(tx, place, &session, piece).await?;
         let turn = match &self.by {
@@ -308,7 +306,8 @@ impl Edges {
     }
 }
 
-fn facts(known: &people::Facts) -> Facts<'static> {
+/// What is stored about a sender and a place, as routing takes it.
+pub fn facts(known: &people::Facts) -> Facts<'static> {
     Facts {
         owner: known.owner,
         known: known.paired,

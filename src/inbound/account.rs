@@ -47,6 +47,17 @@ impl Account {
         }
     }
 
+    /// Keeps the lease, if this node has it, while the last answers go out. Returns when it is lost.
+    pub async fn keep_held(&self) {
+        let account = self.channel.account();
+        while self.outbox.holds(account) {
+            if let Err(error) = self.take().await {
+                tracing::error!(%account, %error, "the account's lease can't be renewed");
+            }
+            tokio::time::sleep(self.renew).await;
+        }
+    }
+
     async fn pause(&self, stop: &CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => {}

@@ -15,15 +15,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use roundtable_contract::{
-    AcceptError, AccountId, AccountState, Channel, Conversation, Edge, Event, EventKey, Message, Profile,
+    AcceptError, AccountId, AccountState, Channel, ChatId, Conversation, Edge, Event, EventKey, Message,
+    Profile, UserId,
 };
 
 use crate::agents::Agents;
 use crate::engine::{Engine, Outlet};
 use crate::outbox::Move;
 use crate::routing::{Policy, Rules};
-use crate::store::{Read, Store, StoreError, Transaction, Tx, cursors};
+use crate::store::{Read, Store, StoreError, Transaction, Tx, cursors, events, people};
 
+pub use accept::facts;
 pub use account::Account;
 pub use states::{Health, States};
 
@@ -45,6 +47,15 @@ impl Edges {
     fn policy(&self, account: &AccountId) -> &Policy {
         static NOBODY: std::sync::LazyLock<Policy> = std::sync::LazyLock::new(Policy::default);
         self.policies.get(account).unwrap_or(&NOBODY)
+    }
+
+    /// Whether the configuration lets this very chat in.
+    fn lists(&self, account: &AccountId, chat: &ChatId) -> bool {
+        self.policy(account).groups.iter().any(|group| group == chat.as_str())
+    }
+
+    fn binds(&self, chat: &ChatId) -> bool {
+        self.rules.bindings.iter().any(|binding| binding.chat.as_deref() == Some(chat.as_str()))
     }
 
     fn space(&self, conversation: &Conversation) -> String {
@@ -101,8 +112,15 @@ impl Edge for Front {
         let outcome = match event {
             Event::Message(message) => self.message(*message).await,
             Event::Moved { key, account, from, to } => {
+                let listed = self.edges.lists(&account, &from);
+                if listed || self.edges.binds(&from) {
+                    tracing::warn!(
+                        %account,
+                        "chat {from} is now {to}: write the new number into `groups` and [[bindings]]"
+                    );
+                }
                 let space = self.edges.space(&Conversation::chat(account.clone(), to.as_str()));
-                self.moved(Moved { key, change: Move { account, from, to, space } }).await
+                self.moved(Moved { key, listed, change: Move { account, from, to, space } }).await
             }
         };
         match outcome {
@@ -147,6 +165,8 @@ impl Edge for Front {
 /// A chat continues under another id, said by the platform.
 struct Moved {
     key: EventKey,
+    /// The configuration lets the chat in under its old id, so it stays let in under the new one.
+    listed: bool,
     change: Move,
 }
 
@@ -157,7 +177,10 @@ impl Transaction for Moved {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let account = &self.change.account;
-        crate::store::events::take(tx, account, self.key.as_str(), 0, "moved").await?;
+        events::take(tx, account, self.key.as_str(), 0, "moved").await?;
+        if self.listed {
+            people::allow_chat(tx, account, &self.change.to, &UserId::new("configuration")).await?;
+        }
         self.change.run(tx).await
     }
 }

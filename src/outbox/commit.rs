@@ -6,14 +6,13 @@ use roundtable_contract::{AccountId, ChatId, MessageId};
 use crate::store::chats;
 use crate::store::conversations::{self, Place};
 use crate::store::deliveries::{self, Delivery, Shown};
-use crate::store::messages::{self, Known};
-use crate::store::{Read, StoreError, Transaction, Tx};
+use crate::store::{Read, StoreError, Transaction, Tx, messages};
 
 /// Open deliveries of a conversation that are looked at together.
 const LOOK_AHEAD: i64 = 20;
 
-/// Numbers that are read behind a lost message; more than any read-back can look at.
-const NUMBERS: usize = 500;
+/// Numbers that are read behind a lost message. With more, it can't be told what is behind them.
+pub const NUMBERS: usize = 2000;
 
 /// Reads a conversation and what is open in it.
 pub struct Open {
@@ -100,25 +99,26 @@ impl Transaction for Move {
     }
 }
 
-/// What is known around a lost delivery.
+/// What is known around a lost delivery: the numbers behind `after`, and how many others of its chat may be
+/// visible under a number that nobody knows.
 pub struct Around<'a> {
     /// Its conversation.
     pub place: &'a Place,
     /// The delivery.
     pub delivery: &'a Delivery,
+    /// It is newer than this.
+    pub after: MessageId,
 }
 
 #[async_trait]
 impl Read for Around<'_> {
-    type Output = (Known, i64);
+    type Output = (Vec<MessageId>, i64);
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
-        let after = self.delivery.after.unwrap_or(MessageId(0));
-        let since = self.delivery.call_until.unwrap_or(0);
-        let known = messages::known(tx, self.place.space_id, after, since, NUMBERS).await?;
+        let taken = messages::behind(tx, self.place.space_id, self.after, NUMBERS as i64).await?;
         // One that was given up long before has a lower number.
         let near = self.delivery.created_at - deliveries::STUCK;
-        Ok((known, chats::lost_beside(tx, self.place.id, near).await?))
+        Ok((taken, chats::lost_beside(tx, self.place.id, near).await?))
     }
 }
 

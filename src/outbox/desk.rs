@@ -49,9 +49,9 @@ impl Desk {
         self.pacer().close(&place.address.chat, whole_account, until);
     }
 
-    /// The platform has asked for a pause that is not over.
-    pub(super) fn is_closed(&self, place: &Place, now: i64) -> bool {
-        self.pacer().is_closed(&place.address.chat, now)
+    /// Takes a slot that no answer needs, if there is one.
+    pub(super) fn pace_spare(&self, place: &Place, now: i64) -> bool {
+        self.pacer().take_spare(&place.address.chat, place.kind, now)
     }
 
     fn pacer(&self) -> std::sync::MutexGuard<'_, Pacer> {

@@ -3,34 +3,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use roundtable_contract::{Found, Lost, MessageId, Receipt, SendError};
+use roundtable_contract::{Found, Lost, MessageId, Receipt, Reconcile, SendError};
+use tokio::sync::Notify;
 
-use super::commit::{Around, Move, Open, Settle, Settled, StartCall};
+use super::commit::{Around, Move, NUMBERS, Open, Settle, Settled, StartCall};
 use super::desk::Desk;
 use super::order::{self, Next};
 use super::{Outbox, verdict};
 use crate::crash::{self, Side};
 use crate::store::StoreError;
 use crate::store::conversations::Place;
-use crate::store::deliveries::{Delivery, Shown};
+use crate::store::deliveries::{Delivery, Shown, State};
 
 /// A lane that has to wait longer than this ends; the poll starts it again in time.
 const PATIENCE: i64 = 3_000;
 
-/// Delivers until nothing is left to do for now. `handed` is a delivery that was stored as `sending`.
-pub(super) async fn run(
-    outbox: &Arc<Outbox>,
-    conversation_id: i64,
-    mut handed: Option<Delivery>,
-) -> Result<(), StoreError> {
+/// Delivers until nothing is left to do for now. `news` says that the lane was asked for more: perhaps to make
+/// the call of a delivery that was stored as `sending`.
+pub(super) async fn run(outbox: &Arc<Outbox>, conversation_id: i64, news: &Notify) -> Result<(), StoreError> {
     loop {
+        let handed = outbox.asked(conversation_id);
         let (mut place, mut open) = outbox.store.read(Open { conversation_id }).await?;
         let Some(desk) = outbox.desk(&place.address.account) else { return Ok(()) };
+        // Once its time is over, it is looked for and must not be called for any more.
+        let mut handed = handed.filter(|delivery| delivery.call_until > Some(outbox.store.now()));
         loop {
             let now = outbox.store.now();
-            // One whose time is over has perhaps been looked for and sent again meanwhile.
-            let fresh = handed.take().filter(|delivery| delivery.call_until.is_some_and(|until| now < until));
-            open = match (fresh, order::next(&open, now)) {
+            open = match (handed.take(), order::next(&open, now)) {
                 (Some(delivery), _) => call(outbox, desk, &mut place, delivery).await?,
                 (None, Next::Send(delivery)) => {
                     let delivery = delivery.clone();
@@ -42,7 +41,11 @@ pub(super) async fn run(
                     look(outbox, desk, &place, delivery).await?
                 }
                 (None, Next::Wait(until)) if until - now <= PATIENCE => {
-                    tokio::time::sleep(Duration::from_millis((until - now).unsigned_abs())).await;
+                    let pause = Duration::from_millis((until - now).unsigned_abs());
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => {}
+                        () = news.notified() => {}
+                    }
                     break;
                 }
                 (None, Next::Wait(_) | Next::Idle) => return Ok(()),
@@ -78,36 +81,37 @@ async fn call(
     place: &mut Place,
     delivery: Delivery,
 ) -> Result<Vec<Delivery>, StoreError> {
-    let now = outbox.store.now();
-    let timeout = Duration::from_millis(u64::try_from(delivery.call_until.unwrap_or(0) - now).unwrap_or(0));
-    if timeout.is_zero() {
-        let error = "its time was over before it was sent".into();
-        return settle(outbox, delivery, Shown::Later { due_at: now, error }).await;
+    let left = u64::try_from(delivery.call_until.unwrap_or(0) - outbox.store.now()).unwrap_or(0);
+    if left == 0 {
+        // Even a call that is cut off at once may be seen, and the account may be another process's by now.
+        return Ok(Vec::new());
     }
+    let timeout = Duration::from_millis(left);
     crash::point("call", kind(&delivery), Side::Before);
     let outcome = tokio::time::timeout(timeout, send(desk, place, &delivery))
         .await
         .unwrap_or_else(|_| Err(SendError::Unknown { reason: "no answer in time".into() }));
     crash::point("call", kind(&delivery), Side::After);
-    let now = outbox.store.now();
     if let Err(error) = &outcome {
         tracing::warn!(delivery.id, account = %place.address.account, %error, "a message was not delivered");
+        heed(outbox, desk, place, error);
     }
-    match &outcome {
-        Err(SendError::RateLimited { after, whole_account }) => {
-            let pause = i64::try_from(after.as_millis()).unwrap_or(i64::MAX / 4);
-            desk.close(place, *whole_account, now + pause);
-        }
-        Err(SendError::Moved { to }) => {
-            let from = std::mem::replace(&mut place.address.chat, to.clone());
-            let space = desk.channel.id_space(&place.address);
-            let account = place.address.account.clone();
-            outbox.store.commit(Move { account, from, to: to.clone(), space }).await?;
-        }
-        _ => {}
+    if let Err(SendError::Moved { to }) = &outcome {
+        let from = std::mem::replace(&mut place.address.chat, to.clone());
+        let space = desk.channel.id_space(&place.address);
+        let account = place.address.account.clone();
+        outbox.store.commit(Move { account, from, to: to.clone(), space }).await?;
     }
-    let shown = verdict::of_call(&delivery, &outcome, &desk.channel.limits(), now);
+    let shown = verdict::of_call(&delivery, &outcome, &desk.channel.limits(), outbox.store.now());
     settle(outbox, delivery, shown).await
+}
+
+/// Keeps the pause that the platform asks for.
+fn heed(outbox: &Arc<Outbox>, desk: &Desk, place: &Place, error: &SendError) {
+    if let SendError::RateLimited { after, whole_account } = error {
+        let pause = i64::try_from(after.as_millis()).unwrap_or(i64::MAX / 4);
+        desk.close(place, *whole_account, outbox.store.now() + pause);
+    }
 }
 
 fn kind(delivery: &Delivery) -> &'static str {
@@ -138,32 +142,61 @@ async fn look(
         // The second step of a two-step delivery may simply be made again.
         _ if delivery.message.is_some() => Ok(Found::Absent),
         None => Ok(Found::Unclear),
-        Some(reconcile) => {
-            let (known, others) = outbox.store.read(Around { place, delivery: &delivery }).await?;
-            let lost = Lost {
-                conversation: &place.address,
-                part: &delivery.part,
-                nonce: &delivery.nonce(),
-                after: delivery.after.unwrap_or(MessageId(0)),
-                before: known.before,
-                taken: &known.taken,
-                others_unknown: u32::try_from(others).unwrap_or(u32::MAX),
-            };
-            crash::point("call", "find", Side::Before);
-            let found = reconcile.find(&lost).await;
-            crash::point("call", "find", Side::After);
-            found
-        }
+        Some(reconcile) => match find(outbox, desk, reconcile, place, &delivery).await? {
+            Some(found) => found,
+            None => return Ok(Vec::new()),
+        },
     };
     tracing::info!(delivery.id, account = %place.address.account, ?found, "a message of unknown outcome was looked for");
     let shown = verdict::of_look(&delivery, &found, &desk.channel.limits(), outbox.store.now());
     settle(outbox, delivery, shown).await
 }
 
+/// Looks for a lost message, call by call at the chat's pace. `None`: the account is not ours any more.
+async fn find(
+    outbox: &Arc<Outbox>,
+    desk: &Desk,
+    reconcile: &dyn Reconcile,
+    place: &Place,
+    delivery: &Delivery,
+) -> Result<Option<Result<Found, SendError>>, StoreError> {
+    let (mut after, mut ruled_out) = (delivery.after.unwrap_or(MessageId(0)), 0);
+    loop {
+        while let Err(wait) = desk.pace(place, outbox.store.now()) {
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+        }
+        let Some(within) = desk.call_within(outbox.store.now()) else { return Ok(None) };
+        let (taken, others) = outbox.store.read(Around { place, delivery, after }).await?;
+        if taken.len() >= NUMBERS {
+            return Ok(Some(Ok(Found::Unclear)));
+        }
+        let lost = Lost {
+            conversation: &place.address,
+            part: &delivery.part,
+            nonce: &delivery.nonce(),
+            after,
+            taken: &taken,
+            ruled_out,
+            others_unknown: u32::try_from(others).unwrap_or(u32::MAX),
+        };
+        crash::point("call", "find", Side::Before);
+        let timeout = Duration::from_millis(within.unsigned_abs());
+        let found = tokio::time::timeout(timeout, reconcile.find(&lost))
+            .await
+            .unwrap_or_else(|_| Err(SendError::Unknown { reason: "no answer in time".into() }));
+        crash::point("call", "find", Side::After);
+        match found {
+            Ok(Found::Further(id)) => (after, ruled_out) = (id, ruled_out + 1),
+            Err(error @ SendError::RateLimited { .. }) => heed(outbox, desk, place, &error),
+            found => return Ok(Some(found)),
+        }
+    }
+}
+
 /// A call of a process that died has no outcome: it becomes `unknown` before anything is asked, so that
 /// it is counted once however often the asking is cut off.
 async fn count_unknown(outbox: &Arc<Outbox>, delivery: Delivery) -> Result<Delivery, StoreError> {
-    if delivery.state != crate::store::deliveries::State::Sending {
+    if delivery.state != State::Sending {
         return Ok(delivery);
     }
     let shown =

@@ -18,6 +18,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::FutureExt;
 use roundtable_contract::{AccountId, Channel, Outgoing, Part};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -52,6 +53,8 @@ struct Lanes {
 struct Again {
     asked: bool,
     handed: Option<Delivery>,
+    /// Wakes a lane that waits for a time.
+    news: Arc<Notify>,
 }
 
 impl Outbox {
@@ -71,6 +74,11 @@ impl Outbox {
         if let Some(desk) = self.desk(account) {
             desk.hold(until);
         }
+    }
+
+    /// Whether this process may call for the account now.
+    pub fn holds(&self, account: &AccountId) -> bool {
+        self.desk(account).is_some_and(|desk| desk.call_within(self.store.now()).is_some())
     }
 
     /// Looks for deliveries of an account every `poll`, until `stop` fires.
@@ -120,17 +128,28 @@ impl Outbox {
         if let Some(again) = lanes.at_work.get_mut(&conversation_id) {
             again.asked = true;
             again.handed = handed.or(again.handed.take());
+            again.news.notify_one();
             return;
         }
-        lanes.at_work.insert(conversation_id, Again::default());
+        let again = Again { handed, ..Again::default() };
+        let news = again.news.clone();
+        lanes.at_work.insert(conversation_id, again);
         while lanes.tasks.try_join_next().is_some() {}
         let outbox = self.clone();
-        lanes.tasks.spawn(async move { outbox.lane(conversation_id, handed).await });
+        lanes.tasks.spawn(async move { outbox.lane(conversation_id, &news).await });
     }
 
-    async fn lane(self: &Arc<Self>, conversation_id: i64, mut handed: Option<Delivery>) {
+    /// Takes what a lane was asked to do: the delivery to call for, if one was handed over.
+    fn asked(&self, conversation_id: i64) -> Option<Delivery> {
+        let mut lanes = self.lanes();
+        let again = lanes.at_work.get_mut(&conversation_id)?;
+        again.asked = false;
+        again.handed.take()
+    }
+
+    async fn lane(self: &Arc<Self>, conversation_id: i64, news: &Notify) {
         loop {
-            let work = AssertUnwindSafe(lane::run(self, conversation_id, handed.take())).catch_unwind();
+            let work = AssertUnwindSafe(lane::run(self, conversation_id, news)).catch_unwind();
             let error = match work.await {
                 Ok(Ok(())) => None,
                 Ok(Err(error)) => Some(error.to_string()),
@@ -143,15 +162,9 @@ impl Outbox {
                 return;
             }
             let mut lanes = self.lanes();
-            match lanes.at_work.get_mut(&conversation_id) {
-                Some(again) if again.asked => {
-                    again.asked = false;
-                    handed = again.handed.take();
-                }
-                _ => {
-                    lanes.at_work.remove(&conversation_id);
-                    return;
-                }
+            if lanes.at_work.get(&conversation_id).is_none_or(|again| !again.asked) {
+                lanes.at_work.remove(&conversation_id);
+                return;
             }
         }
     }
@@ -193,7 +206,7 @@ impl Outlet for Way {
             let repeat = desk.channel.limits().typing_lasts * 9 / 10;
             tokio::time::sleep(TYPING_DELAY).await;
             loop {
-                if !desk.is_closed(place, self.0.store.now()) {
+                if desk.pace_spare(place, self.0.store.now()) {
                     typing.typing(&place.address).await;
                 }
                 tokio::time::sleep(repeat).await;

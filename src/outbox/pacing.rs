@@ -64,6 +64,15 @@ impl Pacer {
 
     /// Takes a slot for one message to a chat, or says how many milliseconds to wait before asking again.
     pub fn take(&mut self, chat: &ChatId, kind: ChatKind, now: i64) -> Result<(), u64> {
+        self.take_leaving(0.0, chat, kind, now)
+    }
+
+    /// Takes a slot for something that may as well not happen, if one for an answer is left then.
+    pub fn take_spare(&mut self, chat: &ChatId, kind: ChatKind, now: i64) -> bool {
+        self.take_leaving(1.0, chat, kind, now).is_ok()
+    }
+
+    fn take_leaving(&mut self, left: f64, chat: &ChatId, kind: ChatKind, now: i64) -> Result<(), u64> {
         let now = float(now);
         self.forget_quiet(now);
         let rate = interval(self.limits.chat_per_second);
@@ -75,10 +84,10 @@ impl Pacer {
         let wait = [
             self.closed_until - now,
             chat.closed_until - now,
-            chat.rate.wait(now, rate, burst),
+            chat.rate.wait(now, rate, burst - left),
             // Half of a group's minute may be used at once, so that a long answer flows.
-            chat.minute.wait(now, minute, (per_minute / 2.0).max(1.0)),
-            self.total.wait(now, total, self.limits.total_per_second.max(1.0)),
+            chat.minute.wait(now, minute, (per_minute / 2.0).max(1.0) - left),
+            self.total.wait(now, total, self.limits.total_per_second.max(1.0) - left),
         ]
         .into_iter()
         .fold(0.0, f64::max);
@@ -105,12 +114,6 @@ impl Pacer {
         }
         let chat = self.chats.entry(chat.clone()).or_default();
         chat.closed_until = chat.closed_until.max(float(until));
-    }
-
-    /// Whether the platform has asked for a pause that is not over.
-    pub fn is_closed(&self, chat: &ChatId, now: i64) -> bool {
-        let now = float(now);
-        self.closed_until > now || self.chats.get(chat).is_some_and(|chat| chat.closed_until > now)
     }
 
     fn forget_quiet(&mut self, now: f64) {
@@ -176,9 +179,20 @@ mod tests {
     }
 
     #[test]
+    fn what_may_as_well_not_happen_takes_a_slot_but_never_the_last() {
+        let mut pacer = Pacer::new(limits(1.0, 3, 0, 0.0));
+        let spare = |pacer: &mut Pacer| pacer.take_spare(&chat("a"), ChatKind::Direct, 1_000_000);
+        assert_eq!([spare(&mut pacer), spare(&mut pacer), spare(&mut pacer)], [true, true, false]);
+        assert_eq!(sent(&mut pacer, ChatKind::Direct, 5, 0), 1);
+        let mut narrow = Pacer::new(limits(1.0, 1, 0, 0.0));
+        assert!(!spare(&mut narrow));
+    }
+
+    #[test]
     fn zero_means_no_limit() {
         let mut pacer = Pacer::new(limits(0.0, 0, 0, 0.0));
         assert_eq!(sent(&mut pacer, ChatKind::Group, 10_000, 0), 10_000);
+        assert!(pacer.take_spare(&chat("a"), ChatKind::Group, 1_000_000));
     }
 
     #[test]
@@ -189,7 +203,8 @@ mod tests {
         assert_eq!(pacer.take(&chat("b"), ChatKind::Direct, 1_000_000), Ok(()));
         pacer.close(&chat("a"), true, 1_002_000);
         assert_eq!(pacer.take(&chat("b"), ChatKind::Direct, 1_000_000), Err(2000));
-        assert!(pacer.is_closed(&chat("b"), 1_001_999) && !pacer.is_closed(&chat("b"), 1_002_000));
+        let spare = [1_001_999, 1_002_000].map(|now| pacer.take_spare(&chat("b"), ChatKind::Direct, now));
+        assert_eq!(spare, [false, true]);
         assert_eq!(pacer.take(&chat("a"), ChatKind::Direct, 1_005_000), Ok(()));
     }
 }

@@ -47,10 +47,13 @@ pub fn of_look(delivery: &Delivery, found: &Result<Found, SendError>, limits: &L
         Ok(Found::Visible(receipt)) if delivery.part.stub.is_some() => Shown::Stubbed(receipt.id),
         Ok(Found::Visible(receipt)) => Shown::Sent(receipt.id),
         Ok(Found::Absent) => Shown::Later { due_at: now, error: "it was lost on the way".into() },
-        // Of a two-step delivery only the stub can be seen twice, and its text must not be lost.
-        Ok(Found::Unclear)
-            if limits.repeat_unknown && (delivery.unknowns <= 1 || delivery.part.stub.is_some()) =>
-        {
+        Ok(Found::Further(_)) => Shown::Unknown { due_at: now, error: "it is being looked for".into() },
+        // A stub that is seen twice costs nothing, a message that never comes does.
+        Ok(Found::Unclear) if delivery.part.stub.is_some() => Shown::Later {
+            due_at: now + if delivery.unknowns <= 1 { 0 } else { pause(delivery.unknowns - 1) },
+            error: "its outcome is unknown; its stub is sent again".into(),
+        },
+        Ok(Found::Unclear) if limits.repeat_unknown && delivery.unknowns <= 1 => {
             Shown::Later { due_at: now, error: "its outcome is unknown; it is sent once more".into() }
         }
         Ok(Found::Unclear) => Shown::Unknown {
@@ -150,8 +153,9 @@ mod tests {
         assert!(matches!(once(1, true), Shown::Later { .. }));
         assert!(matches!(once(2, true), Shown::Unknown { due_at: NEVER, .. }));
         assert!(matches!(once(1, false), Shown::Unknown { due_at: NEVER, .. }));
-        let part = Part { stub: Some(String::new()), ..delivery().part };
-        let two_steps = Delivery { unknowns: 2, part, ..delivery() };
-        assert!(matches!(of_look(&two_steps, &unclear, &limits(true), NOW), Shown::Later { .. }));
+        let part = Part { stub: Some("…".into()), ..delivery().part };
+        let stub = Delivery { unknowns: 3, part, ..delivery() };
+        let shown = of_look(&stub, &unclear, &limits(false), NOW);
+        assert!(matches!(shown, Shown::Later { due_at, .. } if due_at == NOW + 2000), "{shown:?}");
     }
 }

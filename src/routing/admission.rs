@@ -14,7 +14,8 @@ pub struct Policy {
     pub dm: DmPolicy,
     /// People who are let in by the configuration.
     pub users: Vec<String>,
-    /// People who own the bot by the configuration.
+    /// People who own the bot by the configuration. `*`, here and in `users`, is everybody: for an account that
+    /// only owners can reach.
     pub owners: Vec<String>,
     /// The allow-list of chats and of servers; `*` is every one.
     pub groups: Vec<String>,
@@ -128,7 +129,7 @@ pub enum Standing {
 impl Standing {
     /// The standing of a message's sender.
     pub fn of(policy: &Policy, facts: &Facts<'_>, message: &Message) -> Self {
-        let listed = |list: &[String]| list.iter().any(|id| id == message.sender.id.as_str());
+        let listed = |list: &[String]| list.iter().any(|id| id == "*" || id == message.sender.id.as_str());
         if facts.owner || listed(&policy.owners) {
             Self::Owner
         } else if facts.known || listed(&policy.users) {

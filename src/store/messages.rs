@@ -49,42 +49,21 @@ pub async fn newest(tx: &mut Tx<'_>, space_id: i64) -> Result<MessageId, StoreEr
     Ok(MessageId(row.get("newest")?))
 }
 
-/// What is known of a space behind `after`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
-    /// The first number that belongs to a call of ours begun later than `since`. What we received says
-    /// nothing: a message may be read long after it was written.
-    pub before: Option<MessageId>,
-    /// All numbers known between `after` and `before`.
-    pub taken: Vec<MessageId>,
-}
-
-/// Reads what is known behind `after`; at most `limit` numbers, and nothing behind the last of them.
-pub async fn known(
+/// The known numbers of a space behind `after`, rising; at most `limit`.
+pub async fn behind(
     tx: &mut Tx<'_>,
     space_id: i64,
     after: MessageId,
-    since: i64,
-    limit: usize,
-) -> Result<Known, StoreError> {
+    limit: i64,
+) -> Result<Vec<MessageId>, StoreError> {
     let rows = tx
         .all(
             sql!(
-                "SELECT m.message_id, COALESCE(d.created_at, 0) AS begun FROM messages m
-                 LEFT JOIN deliveries d ON d.id = m.delivery_id
-                 WHERE m.space_id = $1 AND m.message_id > $2 ORDER BY m.message_id LIMIT $3"
+                "SELECT message_id FROM messages WHERE space_id = $1 AND message_id > $2
+                 ORDER BY message_id LIMIT $3"
             ),
-            params![space_id, after.0, i64::try_from(limit).unwrap_or(i64::MAX)],
+            params![space_id, after.0, limit],
         )
         .await?;
-    let mut known = Known { before: None, taken: Vec::with_capacity(rows.len()) };
-    for row in &rows {
-        let id = MessageId(row.get("message_id")?);
-        if row.get::<i64>("begun")? > since || known.taken.len() + 1 == limit {
-            known.before = Some(id);
-            break;
-        }
-        known.taken.push(id);
-    }
-    Ok(known)
+    rows.iter().map(|row| Ok(MessageId(row.get("message_id")?))).collect()
 }

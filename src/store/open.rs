@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use sqlx::ConnectOptions;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, PgPool};
 
 use super::{Backend, Store, StoreError, sql, writer};
 use crate::time::Clock;
@@ -172,10 +172,12 @@ async fn open_postgres(url: &str, connections: u32, access: Access) -> Result<Ba
                 "PostgreSQL can't be reached: {error}. Check store.url and that the server runs."
             ))
         })?;
-    check_version(current_version_pg(&pool).await?, access)?;
+    let mut conn = pool.acquire().await?;
+    check_version(current_version_pg(&mut conn).await?, access)?;
     if access == Access::Node {
-        POSTGRES.run(&mut *pool.acquire().await?).await.map_err(migrate_error)?;
+        POSTGRES.run(&mut *conn).await.map_err(migrate_error)?;
     }
+    drop(conn);
     Ok(Backend::Pg(pool))
 }
 
@@ -190,13 +192,14 @@ async fn current_version(conn: &mut sqlx::SqliteConnection) -> Result<Option<i64
     Ok(sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(&mut *conn).await?)
 }
 
-async fn current_version_pg(pool: &PgPool) -> Result<Option<i64>, StoreError> {
-    let there: bool =
-        sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(pool).await?;
+async fn current_version_pg(conn: &mut sqlx::PgConnection) -> Result<Option<i64>, StoreError> {
+    let there: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
+        .fetch_one(&mut *conn)
+        .await?;
     if !there {
         return Ok(None);
     }
-    Ok(sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(pool).await?)
+    Ok(sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(&mut *conn).await?)
 }
 
 fn check_version(found: Option<i64>, access: Access) -> Result<(), StoreError> {

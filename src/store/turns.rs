@@ -131,6 +131,17 @@ pub async fn progress(tx: &mut Tx<'_>, turn: &Turn, step: i64) -> Result<(), Sto
     if changed == 0 { Err(StoreError::Stale) } else { Ok(()) }
 }
 
+/// [`StoreError::Stale`] if a turn is not the caller's any more.
+pub async fn check(tx: &mut Tx<'_>, turn: &Turn) -> Result<(), StoreError> {
+    let held = tx
+        .optional(
+            sql!("SELECT id FROM turns WHERE id = $1 AND token = $2 AND status = 'running'"),
+            params![turn.id, turn.token],
+        )
+        .await?;
+    held.map(drop).ok_or(StoreError::Stale)
+}
+
 /// Ends a turn that the caller owns, or suspends it (`Waiting`); [`StoreError::Stale`] if it is not the
 /// caller's any more.
 pub async fn leave(

@@ -23,10 +23,12 @@ pub(super) trait Job: Send {
     fn answer(self: Box<Self>, commit: Result<(), StoreError>);
 }
 
+type Outcome<T> = Result<<T as Transaction>::Output, StoreError>;
+
 struct Pending<T: Transaction> {
     body: T,
-    outcome: Option<Result<T::Output, StoreError>>,
-    reply: oneshot::Sender<Result<T::Output, StoreError>>,
+    outcome: Option<Outcome<T>>,
+    reply: oneshot::Sender<Outcome<T>>,
 }
 
 impl<T: Transaction> Job for Pending<T> {
@@ -55,9 +57,7 @@ impl<T: Transaction> Job for Pending<T> {
 }
 
 /// Makes the job of a transaction and the receiver of its outcome.
-pub(super) fn job<T: Transaction>(
-    body: T,
-) -> (Box<dyn Job>, oneshot::Receiver<Result<T::Output, StoreError>>) {
+pub(super) fn job<T: Transaction>(body: T) -> (Box<dyn Job>, oneshot::Receiver<Outcome<T>>) {
     let (reply, outcome) = oneshot::channel();
     (Box::new(Pending { body, outcome: None, reply }), outcome)
 }
@@ -80,7 +80,7 @@ async fn serve(mut conn: SqliteConnection, clock: Arc<dyn Clock>, mut jobs: mpsc
             let _ = sqlx::query("ROLLBACK").execute(&mut conn).await;
         }
         for job in group.drain(..) {
-            job.answer(outcome.as_ref().map(|()| ()).map_err(StoreError::again));
+            job.answer(outcome.as_ref().map_err(StoreError::again).copied());
         }
     }
     if let Err(error) = conn.close().await {

@@ -54,6 +54,14 @@ pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Store {
     store
 }
 
+/// Runs a test on each database, one after the other, each time with the address of a new one.
+pub async fn on_each_database(test: impl AsyncFn(&str)) {
+    for database in Database::all() {
+        let fresh = database.fresh().await;
+        test(&fresh.url).await;
+    }
+}
+
 #[tokio::test]
 async fn only_a_durable_database_waits_for_the_disk() {
     use sqlx::Connection as _;

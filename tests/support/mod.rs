@@ -1,7 +1,12 @@
 //! What the tests share.
 
+pub mod bench;
 pub mod databases;
+pub mod look;
 pub mod postgres;
 pub mod process;
 pub mod requests;
+pub mod stored;
+pub mod telegram;
+pub mod terminal;
 pub mod world;

@@ -20,3 +20,8 @@ pub fn heard(request: &ModelRequest) -> String {
 pub async fn next_text(seat: &Seat) -> String {
     seat.next_message().await.unwrap().text.replace('\u{200b}', "")
 }
+
+/// Now, in seconds since 1970: Telegram delivers nothing that is older than a day.
+pub fn today() -> u64 {
+    std::time::UNIX_EPOCH.elapsed().expect("it is after 1970").as_secs()
+}

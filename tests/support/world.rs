@@ -12,8 +12,11 @@ use roundtable::store::{Access, Read, Store, StoreError, Tx};
 use roundtable::time::SystemClock;
 use roundtable_fakes::{ModelFake, TelegramFake};
 use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use super::look::{self, Rows};
 
 /// Short times, so that nothing in a test waits for a lease or a time-out of real life.
 const NODE: &str = r#"
@@ -107,10 +110,21 @@ pub struct World {
     node: Option<Node>,
 }
 
+/// A node has a runtime of its own, so that all its tasks can die at once.
 struct Node {
     stop: CancellationToken,
     work: JoinHandle<anyhow::Result<()>>,
     owner_code: Option<String>,
+    runtime: Option<Runtime>,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // The only way that is allowed within another runtime; tasks end at their next await.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl World {
@@ -139,11 +153,33 @@ impl World {
             env: self.env.clone(),
         };
         let config = config::load(&sources).unwrap_or_else(|report| panic!("{report}")).config;
-        let app = App::start(Arc::new(config)).await.expect("the node starts");
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.expect("a runtime can be made");
+        let start = move || (runtime.block_on(App::start(Arc::new(config))), runtime);
+        let (app, runtime) = tokio::task::spawn_blocking(start).await.expect("the start does not panic");
+        let app = app.expect("the node starts");
         let stop = CancellationToken::new();
         let owner_code = app.owner_code().map(str::to_owned);
-        let work = tokio::spawn(app.run(stop.clone()));
-        self.node = Some(Node { stop, work, owner_code });
+        let work = runtime.spawn(app.run(stop.clone()));
+        self.node = Some(Node { stop, work, owner_code, runtime: Some(runtime) });
+    }
+
+    /// Ends the node without a word, at whatever it is doing, and waits until nothing of it is left.
+    pub async fn kill_node(&mut self) {
+        let Some(mut node) = self.node.take() else { return };
+        let runtime = node.runtime.take().expect("a node has its runtime until it ends");
+        let gone = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(Duration::from_secs(10)));
+        gone.await.expect("a runtime ends");
+    }
+
+    /// Waits until the database says so.
+    pub async fn until(&self, what: &str, holds: impl FnMut(&Rows) -> bool) -> Rows {
+        look::until(&look::open(&self.url).await, what, holds).await
+    }
+
+    /// What the database says now.
+    pub async fn rows(&self) -> Rows {
+        look::rows(&look::open(&self.url).await).await
     }
 
     /// The code that the node showed at its start.
@@ -151,11 +187,18 @@ impl World {
         self.node.as_ref()?.owner_code.as_deref()
     }
 
+    /// Tells the node to stop, as a signal does; [`World::stop_node`] waits for its end.
+    pub fn begin_stop(&self) {
+        if let Some(node) = &self.node {
+            node.stop.cancel();
+        }
+    }
+
     /// Stops the node as a signal does and waits until it has drained.
     pub async fn stop_node(&mut self) {
-        let Some(node) = self.node.take() else { return };
+        let Some(mut node) = self.node.take() else { return };
         node.stop.cancel();
-        let ended = tokio::time::timeout(Duration::from_secs(10), node.work).await;
+        let ended = tokio::time::timeout(Duration::from_secs(10), &mut node.work).await;
         ended
             .expect("the node drains in time")
             .expect("the node does not panic")

@@ -2,6 +2,7 @@
 
 use roundtable_fakes::Reply;
 
+use crate::support::databases::on_each_database;
 use crate::support::requests::{heard, next_text};
 use crate::support::world::World;
 
@@ -85,22 +86,25 @@ async fn a_command_is_answered_while_the_model_works() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stop_ends_the_work_of_this_chat_and_of_no_other() {
-    let world = World::start().await;
-    let (ann, bob) = (world.telegram.user("ann"), world.telegram.user("bob"));
-    let (of_ann, of_bob) = (world.model.hold("from Ann"), world.model.hold("from Bob"));
-    ann.says("a task from Ann");
-    bob.says("a task from Bob");
-    of_ann.arrived().await.unwrap();
-    of_bob.arrived().await.unwrap();
-    ann.says("/stop");
-    assert_eq!(next_text(&ann).await, "Stopped: manager.");
-    world.model.wait_for_abandoned("the call for Ann", |request| request.asks("from Ann")).await.unwrap();
-    of_bob.release();
-    assert_eq!(next_text(&bob).await, "echo: a task from Bob");
-    ann.says("another one");
-    let answer = next_text(&ann).await;
-    assert!(answer.ends_with("another one"), "{answer}");
-    world.end().await;
+    on_each_database(async |url| {
+        let world = World::setting().on(url).start().await;
+        let (ann, bob) = (world.telegram.user("ann"), world.telegram.user("bob"));
+        let (of_ann, of_bob) = (world.model.hold("from Ann"), world.model.hold("from Bob"));
+        ann.says("a task from Ann");
+        bob.says("a task from Bob");
+        of_ann.arrived().await.unwrap();
+        of_bob.arrived().await.unwrap();
+        ann.says("/stop");
+        assert_eq!(next_text(&ann).await, "Stopped: manager.");
+        world.model.wait_for_abandoned("the call for Ann", |request| request.asks("from Ann")).await.unwrap();
+        of_bob.release();
+        assert_eq!(next_text(&bob).await, "echo: a task from Bob");
+        ann.says("another one");
+        let answer = next_text(&ann).await;
+        assert!(answer.ends_with("another one"), "{answer}");
+        world.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,20 +168,23 @@ async fn new_stops_what_runs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn new_keep_lets_what_runs_go_on() {
-    let world = World::start().await;
-    world.model.when("slow PLUM", Reply::text("it was slow"));
-    let call = world.model.hold("slow");
-    let ann = world.telegram.user("ann");
-    ann.says("slow PLUM");
-    call.arrived().await.unwrap();
-    ann.says("/new keep");
-    let said = next_text(&ann).await;
-    assert_eq!(said, "We start afresh: I no longer think of what was said above.");
-    ann.says("next");
-    world.settled().await;
-    call.release();
-    assert_eq!(next_text(&ann).await, "it was slow");
-    assert_eq!(next_text(&ann).await, "echo: next");
-    assert_eq!(heard(world.model.requests().last().unwrap()), "next");
-    world.end().await;
+    on_each_database(async |url| {
+        let world = World::setting().on(url).start().await;
+        world.model.when("slow PLUM", Reply::text("it was slow"));
+        let call = world.model.hold("slow");
+        let ann = world.telegram.user("ann");
+        ann.says("slow PLUM");
+        call.arrived().await.unwrap();
+        ann.says("/new keep");
+        let said = next_text(&ann).await;
+        assert_eq!(said, "We start afresh: I no longer think of what was said above.");
+        ann.says("next");
+        world.settled().await;
+        call.release();
+        assert_eq!(next_text(&ann).await, "it was slow");
+        assert_eq!(next_text(&ann).await, "echo: next");
+        assert_eq!(heard(world.model.requests().last().unwrap()), "next");
+        world.end().await;
+    })
+    .await;
 }

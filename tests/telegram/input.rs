@@ -4,25 +4,29 @@ use std::time::Duration;
 
 use roundtable_fakes::Reply;
 
+use crate::support::databases::on_each_database;
 use crate::support::requests::{heard, next_text};
 use crate::support::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_of_a_message_that_waits_replaces_it() {
-    let world = World::start().await;
-    let call = world.model.hold("first");
-    let ann = world.telegram.user("ann");
-    ann.says("first");
-    call.arrived().await.unwrap();
-    let second = ann.says("teh second");
-    world.settled().await;
-    ann.edits(&second, "the second");
-    world.settled().await;
-    call.release();
-    assert_eq!(next_text(&ann).await, "echo: first");
-    assert_eq!(next_text(&ann).await, "echo: the second");
-    assert_eq!(heard(&world.model.requests()[1]), "first\nthe second");
-    world.end().await;
+    on_each_database(async |url| {
+        let world = World::setting().on(url).start().await;
+        let call = world.model.hold("first");
+        let ann = world.telegram.user("ann");
+        ann.says("first");
+        call.arrived().await.unwrap();
+        let second = ann.says("teh second");
+        world.settled().await;
+        ann.edits(&second, "the second");
+        world.settled().await;
+        call.release();
+        assert_eq!(next_text(&ann).await, "echo: first");
+        assert_eq!(next_text(&ann).await, "echo: the second");
+        assert_eq!(heard(&world.model.requests()[1]), "first\nthe second");
+        world.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,21 +48,24 @@ async fn an_edit_of_a_message_that_was_read_wakes_nobody_and_is_known_next_time(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_several_edits_the_last_one_counts() {
-    let world = World::start().await;
-    let ann = world.telegram.user("ann");
-    let first = ann.says("we meet at five");
-    ann.next_message().await.unwrap();
-    for time in ["six", "seven"] {
-        // Telegram tells versions apart by the second.
-        world.telegram.advance(Duration::from_secs(1));
-        ann.edits(&first, &format!("we meet at {time}"));
-        world.settled().await;
-    }
-    ann.says("when?");
-    ann.next_message().await.unwrap();
-    let last = world.model.requests()[1].last_user_text().to_owned();
-    assert_eq!(last, "[a new version of an earlier message]\nwe meet at seven\n\nwhen?");
-    world.end().await;
+    on_each_database(async |url| {
+        let world = World::setting().on(url).start().await;
+        let ann = world.telegram.user("ann");
+        let first = ann.says("we meet at five");
+        ann.next_message().await.unwrap();
+        for time in ["six", "seven"] {
+            // Telegram tells versions apart by the second.
+            world.telegram.advance(Duration::from_secs(1));
+            ann.edits(&first, &format!("we meet at {time}"));
+            world.settled().await;
+        }
+        ann.says("when?");
+        ann.next_message().await.unwrap();
+        let last = world.model.requests()[1].last_user_text().to_owned();
+        assert_eq!(last, "[a new version of an earlier message]\nwe meet at seven\n\nwhen?");
+        world.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,22 +125,26 @@ async fn a_long_text_in_pieces_is_one_message() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_text_in_a_group_mentions_the_bot_once() {
-    let mut world = World::setting().without_node().await;
-    world.telegram.set_privacy(false);
-    world.model.on(|_| Some(Reply::text("read")));
-    let (ann, bob) =
-        (world.telegram.user("ann").in_group("team"), world.telegram.user("bob").in_group("team"));
-    let mut pieces = pasted();
-    pieces[0] = format!("@roundtable_bot {}", &pieces[0][..4000]);
-    for piece in &pieces {
-        ann.says(piece);
+    on_each_database(async |url| {
+        let mut world = World::setting().on(url).without_node().await;
+        world.telegram.set_privacy(false);
+        world.model.on(|_| Some(Reply::text("read")));
+        let (ann, bob) =
+            (world.telegram.user("ann").in_group("team"), world.telegram.user("bob").in_group("team"));
+        let mut pieces = pasted();
+        pieces[0] = format!("@roundtable_bot {}", &pieces[0][..4000]);
+        ann.says(&pieces[0]);
         bob.says("that is long");
-    }
-    world.start_node().await;
-    assert_eq!(next_text(&ann).await, "read");
-    assert_eq!(world.model.requests().len(), 1);
-    assert_eq!(heard(&world.model.requests()[0]), format!("Ann: {}", pieces.join("\n")));
-    world.end().await;
+        for piece in &pieces[1..] {
+            ann.says(piece);
+        }
+        world.start_node().await;
+        assert_eq!(next_text(&ann).await, "read");
+        assert_eq!(world.model.requests().len(), 1);
+        assert_eq!(heard(&world.model.requests()[0]), format!("Ann: {}", pieces.join("\n")));
+        world.end().await;
+    })
+    .await;
 }
 
 /// Only the first piece carries the label.

@@ -3,26 +3,54 @@
 use roundtable::store::deliveries::State;
 use roundtable_fakes::GroupKind;
 
+use crate::support::databases::on_each_database;
 use crate::support::requests::{heard, next_text};
-use crate::support::world::World;
+use crate::support::world::{QUICK, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_that_becomes_a_supergroup_keeps_its_session() {
-    let world = World::start().await;
+    on_each_database(async |url| {
+        let world = World::setting().on(url).start().await;
+        world.telegram.set_privacy(false);
+        let old = world.telegram.new_group("team", GroupKind::Basic);
+        let ann = world.telegram.user("ann");
+        let call = world.model.hold("PLUM");
+        ann.in_group("team").mentions_bot("remember PLUM");
+        call.arrived().await.unwrap();
+        let new = old.migrate();
+        call.release();
+        assert_eq!(next_text(&ann.in_group("team")).await, "echo: Ann: @roundtable_bot remember PLUM");
+        ann.in_group("team").mentions_bot("what was it?");
+        assert_eq!(next_text(&ann.in_group("team")).await, "echo: Ann: @roundtable_bot what was it?");
+        let said = heard(world.model.requests().last().unwrap());
+        assert_eq!(said, "Ann: @roundtable_bot remember PLUM\nAnn: @roundtable_bot what was it?");
+        assert!(new.chat_id() != old.chat_id());
+        world.end().await;
+    })
+    .await;
+}
+
+/// Its number changes, so that it is no longer the one in the configuration.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listed_group_that_becomes_a_supergroup_stays_listed() {
+    let lines = format!("groups = [\"{{old}}\"]\n{QUICK}");
+    let mut world = World::setting().telegram(&lines).without_node().await;
     world.telegram.set_privacy(false);
     let old = world.telegram.new_group("team", GroupKind::Basic);
+    world.configure(|text| text.replace("{old}", &old.chat_id().to_string()));
+    world.start_node().await;
     let ann = world.telegram.user("ann");
-    let call = world.model.hold("PLUM");
-    ann.in_group("team").mentions_bot("remember PLUM");
-    call.arrived().await.unwrap();
-    let new = old.migrate();
-    call.release();
-    assert_eq!(next_text(&ann.in_group("team")).await, "echo: Ann: @roundtable_bot remember PLUM");
-    ann.in_group("team").mentions_bot("what was it?");
-    assert_eq!(next_text(&ann.in_group("team")).await, "echo: Ann: @roundtable_bot what was it?");
-    let said = heard(world.model.requests().last().unwrap());
-    assert_eq!(said, "Ann: @roundtable_bot remember PLUM\nAnn: @roundtable_bot what was it?");
-    assert!(new.chat_id() != old.chat_id());
+    let other = ann.in_group("others");
+    ann.in_group("team").mentions_bot("before");
+    assert_eq!(next_text(&ann.in_group("team")).await, "echo: Ann: @roundtable_bot before");
+    old.migrate();
+    other.mentions_bot("we are not on the list");
+    ann.in_group("team").mentions_bot("after");
+    assert_eq!(next_text(&ann.in_group("team")).await, "echo: Ann: @roundtable_bot after");
+    world.stop_node().await;
+    world.start_node().await;
+    ann.in_group("team").mentions_bot("later");
+    assert_eq!(next_text(&ann.in_group("team")).await, "echo: Ann: @roundtable_bot later");
     world.end().await;
 }
 
@@ -38,23 +66,26 @@ async fn failure(world: &mut World) -> (String, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_who_blocks_the_bot_stops_nobody_else() {
-    let mut world = World::start().await;
-    let (ann, bob) = (world.telegram.user("ann"), world.telegram.user("bob"));
-    let call = world.model.hold("from Ann");
-    ann.says("a question from Ann");
-    call.arrived().await.unwrap();
-    ann.blocks_bot();
-    call.release();
-    bob.says("hello");
-    assert_eq!(next_text(&bob).await, "echo: hello");
-    let (conversation, error) = failure(&mut world).await;
-    assert_eq!(conversation, format!("telegram:main:{}", ann.id()));
-    assert!(error.contains("has blocked the bot"), "{error}");
-    world.start_node().await;
-    ann.unblocks_bot();
-    ann.says("I am back");
-    assert_eq!(next_text(&ann).await, "echo: I am back");
-    world.end().await;
+    on_each_database(async |url| {
+        let mut world = World::setting().on(url).start().await;
+        let (ann, bob) = (world.telegram.user("ann"), world.telegram.user("bob"));
+        let call = world.model.hold("from Ann");
+        ann.says("a question from Ann");
+        call.arrived().await.unwrap();
+        ann.blocks_bot();
+        call.release();
+        bob.says("hello");
+        assert_eq!(next_text(&bob).await, "echo: hello");
+        let (conversation, error) = failure(&mut world).await;
+        assert_eq!(conversation, format!("telegram:main:{}", ann.id()));
+        assert!(error.contains("has blocked the bot"), "{error}");
+        world.start_node().await;
+        ann.unblocks_bot();
+        ann.says("I am back");
+        assert_eq!(next_text(&ann).await, "echo: I am back");
+        world.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,19 +130,22 @@ async fn an_answer_to_a_deleted_topic_fails_and_lands_nowhere_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_outlives_its_node() {
-    let mut world = World::start().await;
-    let ann = world.telegram.user("ann");
-    ann.says("remember PLUM");
-    let first = ann.next_message().await.unwrap();
-    world.stop_node().await;
-    ann.says("what was it?");
-    world.start_node().await;
-    assert_eq!(next_text(&ann).await, "echo: what was it?");
-    assert_eq!(heard(&world.model.requests()[1]), "remember PLUM\nwhat was it?");
-    ann.replies_to(&first, "and this?");
-    assert_eq!(next_text(&ann).await, "echo: and this?");
-    assert_eq!(heard(&world.model.requests()[2]), "remember PLUM\nwhat was it?\nand this?");
-    world.end().await;
+    on_each_database(async |url| {
+        let mut world = World::setting().on(url).start().await;
+        let ann = world.telegram.user("ann");
+        ann.says("remember PLUM");
+        let first = ann.next_message().await.unwrap();
+        world.stop_node().await;
+        ann.says("what was it?");
+        world.start_node().await;
+        assert_eq!(next_text(&ann).await, "echo: what was it?");
+        assert_eq!(heard(&world.model.requests()[1]), "remember PLUM\nwhat was it?");
+        ann.replies_to(&first, "and this?");
+        assert_eq!(next_text(&ann).await, "echo: and this?");
+        assert_eq!(heard(&world.model.requests()[2]), "remember PLUM\nwhat was it?\nand this?");
+        world.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

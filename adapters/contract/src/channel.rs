@@ -77,7 +77,8 @@ pub trait Typing: Send + Sync {
 /// so that a request still on its way has landed or died.
 #[async_trait]
 pub trait Reconcile: Send + Sync {
-    /// Looks for the part on the platform.
+    /// Looks for the part on the platform, with one call at most: the core keeps the pace and asks again
+    /// after [`Found::Further`]. No other call of ours is on its way to the chat meanwhile.
     async fn find(&self, lost: &Lost<'_>) -> Result<Found, SendError>;
 }
 
@@ -90,13 +91,14 @@ pub struct Lost<'a> {
     pub part: &'a Part,
     /// The nonce it was sent with.
     pub nonce: &'a str,
-    /// The newest message known in the id space before the first attempt; the part is newer.
+    /// The part is newer than this: the newest message known in the id space before the first attempt, or
+    /// the last number that was ruled out.
     pub after: MessageId,
-    /// The first message known to be newer than every attempt, if one was seen.
-    pub before: Option<MessageId>,
-    /// Numbers in between that are taken: messages we received, and our own that were delivered.
+    /// Known numbers behind `after`, rising: messages we received, and our own that were delivered.
     pub taken: &'a [MessageId],
-    /// How many other deliveries of the same conversation are of unknown outcome too.
+    /// Numbers ruled out so far.
+    pub ruled_out: u32,
+    /// How many other deliveries of the same chat are of unknown outcome too.
     pub others_unknown: u32,
 }
 
@@ -107,6 +109,8 @@ pub enum Found {
     Visible(Receipt),
     /// It is not there: sending it again shows it once.
     Absent,
+    /// It does not have this number: ask again with it as `after`.
+    Further(MessageId),
     /// The platform gives no answer that can be trusted.
     Unclear,
 }

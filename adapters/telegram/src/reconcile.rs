@@ -11,52 +11,59 @@ use crate::error::{NOT_OURS, send_error};
 use crate::send::{Address, body, number};
 
 /// The most numbers that are tried.
-const PROBES: usize = 20;
+const PROBES: i64 = 20;
 
 #[async_trait]
 impl Reconcile for Telegram {
     async fn find(&self, lost: &Lost<'_>) -> Result<Found, SendError> {
-        let Some(candidates) = candidates(lost) else { return Ok(Found::Unclear) };
+        let id = match next(lost) {
+            Next::Try(id) => id,
+            Next::End(found) => return Ok(found),
+        };
+        let Some(number) = number(id) else { return Ok(Found::Unclear) };
         let address = Address::of(lost.conversation)?;
-        let body = body(&lost.part.body)?;
-        for id in candidates {
-            let Some(number) = number(id) else { return Ok(Found::Unclear) };
-            match self.edit_body(address.chat, number, &body).await {
-                Ok(changed) => {
-                    if changed {
-                        tracing::warn!(
-                            telegram.account = %self.config.account, conversation = %lost.conversation,
-                            message.id = id.0, "a probe for a lost message changed the one it found"
-                        );
-                    }
-                    return Ok(Found::Visible(Receipt { id }));
+        match self.edit_body(address.chat, number, &body(&lost.part.body)?).await {
+            Ok(changed) => {
+                if changed {
+                    tracing::warn!(
+                        telegram.account = %self.config.account, conversation = %lost.conversation,
+                        message.id = id.0, "a probe for a lost message changed the one it found"
+                    );
                 }
-                Err(error) if error.says(NOT_OURS) => {}
-                Err(error) => match send_error(error, lost.conversation) {
-                    // an answer, but none that the rule above explains
-                    SendError::Rejected { .. } => return Ok(Found::Unclear),
-                    error => return Err(error),
-                },
+                Ok(Found::Visible(Receipt { id }))
             }
+            Err(error) if error.says(NOT_OURS) => Ok(Found::Further(id)),
+            Err(error) => match send_error(error, lost.conversation) {
+                // an answer, but none that the rule above explains
+                SendError::Rejected { .. } => Ok(Found::Unclear),
+                error => Err(error),
+            },
         }
-        Ok(Found::Absent)
     }
 }
 
-/// The numbers that the message can have, unless they are too many or another lost message could be
-/// found in its place.
-fn candidates(lost: &Lost<'_>) -> Option<Vec<MessageId>> {
-    if lost.others_unknown > 0 {
-        return None;
+/// What to do next about a lost message.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    Try(MessageId),
+    End(Found),
+}
+
+/// The lowest number that the message can have: one that nobody is known to have, since it is in one of the
+/// gaps between known numbers or behind them all. Known numbers bound nothing, for what was said before the
+/// message may be heard of after it. Unclear where too many numbers are free, or where another lost message
+/// could be taken for it.
+fn next(lost: &Lost<'_>) -> Next {
+    let newest = lost.taken.last().unwrap_or(&lost.after);
+    let gaps = newest.0 - lost.after.0 - lost.taken.len() as i64;
+    if lost.others_unknown > 0 || i64::from(lost.ruled_out) + gaps > PROBES {
+        return Next::End(Found::Unclear);
     }
-    let end = lost.before.map_or(i64::MAX, |before| before.0);
-    let free = (lost.after.0 + 1..end).map(MessageId).filter(|id| !lost.taken.contains(id));
-    let mut candidates: Vec<_> = free.take(PROBES + 1).collect();
-    if lost.before.is_none() {
-        // without a newer message, it is one of the next numbers that nobody else has
-        candidates.truncate(PROBES);
+    if i64::from(lost.ruled_out) == PROBES {
+        return Next::End(Found::Absent);
     }
-    (candidates.len() <= PROBES).then_some(candidates)
+    let free = (lost.after.0 + 1..).zip(lost.taken).find(|(number, taken)| *number != taken.0);
+    Next::Try(free.map_or(MessageId(newest.0 + 1), |(number, _)| MessageId(number)))
 }
 
 #[cfg(test)]
@@ -77,22 +84,30 @@ mod tests {
         Reply::Error(400, description, json!({}))
     }
 
-    /// Looks for a message between 10 and 14; gives what was found and the numbers that were tried.
+    /// Looks for a message behind 10, with 14 known, until something is found or a call fails; gives that
+    /// and the numbers that were tried.
     async fn found(script: Vec<Reply>) -> (Result<Found, SendError>, Vec<i64>) {
         let server = StandIn::start(script).await;
         let bot = server.bot(ExactlyOnce::Probe);
         let conversation = "telegram:main:55".parse().unwrap();
         let part = bot.render(&Outgoing::of_program("hello")).remove(0);
-        let lost = Lost {
-            conversation: &conversation,
-            part: &part,
-            nonce: "nonce",
-            after: MessageId(10),
-            before: Some(MessageId(14)),
-            taken: &[],
-            others_unknown: 0,
+        let (mut after, mut ruled_out) = (MessageId(10), 0);
+        let found = loop {
+            let taken: Vec<_> = Some(MessageId(14)).into_iter().filter(|id| *id > after).collect();
+            let lost = Lost {
+                conversation: &conversation,
+                part: &part,
+                nonce: "nonce",
+                after,
+                taken: &taken,
+                ruled_out,
+                others_unknown: 0,
+            };
+            match bot.reconcile().unwrap().find(&lost).await {
+                Ok(Found::Further(id)) => (after, ruled_out) = (id, ruled_out + 1),
+                found => break found,
+            }
         };
-        let found = bot.reconcile().unwrap().find(&lost).await;
         let calls = server.calls();
         assert!(calls.iter().all(|(name, body)| name == "editmessagetext" && body["text"] == "hello"));
         (found, calls.iter().map(|(_, body)| body["message_id"].as_i64().unwrap()).collect())
@@ -106,12 +121,10 @@ mod tests {
             let (found, tried) = found(vec![gone(), here]).await;
             assert_eq!((found, tried), (Ok(visible.clone()), vec![11, 12]));
         }
-        let others = vec![
-            gone(),
-            refusal("Bad Request: message can't be edited"),
-            refusal("Bad Request: MESSAGE_ID_INVALID"),
-        ];
-        assert_eq!(found(others).await, (Ok(Found::Absent), vec![11, 12, 13]));
+        let others = ["message to edit not found", "message can't be edited", "MESSAGE_ID_INVALID"];
+        let script = (0..20).map(|n| refusal(["Bad Request: ", others[n % 3]].concat().leak())).collect();
+        let numbers = (11..=31).filter(|number| *number != 14).collect();
+        assert_eq!(found(script).await, (Ok(Found::Absent), numbers));
     }
 
     #[tokio::test]
@@ -128,35 +141,37 @@ mod tests {
         assert!(matches!(found(vec![Reply::Drop]).await.0, Err(SendError::Unknown { .. })));
     }
 
-    fn numbers(after: i64, before: Option<i64>, taken: &[i64], others_unknown: u32) -> Option<Vec<i64>> {
+    fn chosen(after: i64, taken: &[i64], ruled_out: u32, others_unknown: u32) -> Next {
         let conversation: Conversation = "telegram:main:55".parse().unwrap();
         let part = Part { body: String::new(), text: String::new(), stub: None };
         let taken: Vec<_> = taken.iter().copied().map(MessageId).collect();
-        let lost = Lost {
+        next(&Lost {
             conversation: &conversation,
             part: &part,
             nonce: "",
             after: MessageId(after),
-            before: before.map(MessageId),
             taken: &taken,
+            ruled_out,
             others_unknown,
-        };
-        candidates(&lost).map(|ids| ids.into_iter().map(|id| id.0).collect())
+        })
     }
 
     #[test]
-    fn the_free_numbers_in_between_are_tried() {
-        assert_eq!(numbers(10, Some(14), &[12], 0), Some(vec![11, 13]));
-        assert_eq!(numbers(10, Some(11), &[], 0), Some(vec![]));
-        assert_eq!(numbers(10, None, &[11, 30], 0), Some((12..30).chain(31..33).collect()));
-        assert_eq!(numbers(0, Some(21), &[], 0), Some((1..21).collect()));
-        assert_eq!(numbers(0, Some(40), &(21..40).collect::<Vec<_>>(), 0), Some((1..21).collect()));
+    fn gaps_are_tried_and_then_what_lies_behind_them() {
+        assert_eq!(chosen(10, &[], 0, 0), Next::Try(MessageId(11)));
+        assert_eq!(chosen(10, &[11, 12, 14], 0, 0), Next::Try(MessageId(13)));
+        assert_eq!(chosen(10, &[12], 0, 0), Next::Try(MessageId(11)));
+        assert_eq!(chosen(10, &[11, 12], 19, 0), Next::Try(MessageId(13)));
+        assert_eq!(chosen(10, &[11, 12], 20, 0), Next::End(Found::Absent));
+        let many: Vec<i64> = (11..400).collect();
+        assert_eq!(chosen(10, &many, 0, 0), Next::Try(MessageId(400)));
     }
 
     #[test]
-    fn too_many_numbers_or_another_lost_message_leave_it_open() {
-        assert_eq!(numbers(0, Some(22), &[], 0), None);
-        assert_eq!(numbers(0, Some(i64::MAX), &[], 0), None);
-        assert_eq!(numbers(10, Some(14), &[], 1), None);
+    fn too_many_gaps_or_another_lost_message_leave_it_open() {
+        assert_eq!(chosen(10, &[31], 0, 0), Next::Try(MessageId(11)));
+        assert_eq!(chosen(10, &[32], 0, 0), Next::End(Found::Unclear));
+        assert_eq!(chosen(11, &[32], 1, 0), Next::End(Found::Unclear));
+        assert_eq!(chosen(10, &[], 0, 1), Next::End(Found::Unclear));
     }
 }

@@ -93,8 +93,11 @@ fn stub(speaker: Option<&str>, text: &str) -> Styled {
     })
 }
 
-/// The entity of a stretch, in UTF-16 code units.
+/// The entity of a stretch, in UTF-16 code units; none for one of spaces, which the server drops.
 fn entity(text: &str, span: &StyleSpan) -> Option<MessageEntity> {
+    if text[span.start..span.end].trim().is_empty() {
+        return None;
+    }
     let kind = match &span.style {
         Style::Bold => MessageEntityKind::Bold,
         Style::Italic => MessageEntityKind::Italic,

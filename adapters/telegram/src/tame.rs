@@ -64,7 +64,9 @@ fn in_address(before: &str) -> bool {
     let Some((scheme, rest)) = word.split_once("://") else { return false };
     let Some((host, path)) = rest.split_once('/') else { return false };
     let is = |text: &str, others: &str| text.chars().all(|c| c.is_alphanumeric() || others.contains(c));
+    // a command, name or tag right before the scheme swallows it, and what remains is no address
     (scheme.ends_with("http") || scheme.ends_with("https"))
+        && !scheme.contains(['/', '@', '#', '$'])
         && host.contains('.')
         && is(host, "-.:")
         && is(path, "-._~%+:/?=&#@")
@@ -131,6 +133,11 @@ mod tests {
             (
                 "https://@ann x://a.b/@bob https://a.b,@cid",
                 "https://@\u{200b}ann x://a.b/@\u{200b}bob https://a.b,@\u{200b}cid",
+            ),
+            ("see:https://a.b/@ann", "see:https://a.b/@ann"),
+            (
+                "/start@bothttps://a.b/@ann #https://a.b/@bob",
+                "/start@bothttps://a.b/@\u{200b}ann #https://a.b/@\u{200b}bob",
             ),
             ("`@ann` @bob", "@ann @\u{200b}bob"),
             ("```\n@ann\n```", "@ann"),

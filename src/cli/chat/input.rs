@@ -6,7 +6,7 @@ use std::io::{self, BufRead as _, Write as _};
 use anyhow::Context as _;
 use rustyline::error::ReadlineError;
 use rustyline::{DefaultEditor, ExternalPrinter as _};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::lines::is_quit;
 use super::screen::{self, Print};
@@ -16,8 +16,8 @@ const QUEUE: usize = 64;
 
 const PROMPT: &str = "you › ";
 
-/// The lines of a terminal, and how to print while one is being typed.
-pub(super) fn terminal() -> anyhow::Result<(mpsc::Receiver<String>, Print)> {
+/// The lines of a terminal, and how to print while one is being typed. The first prompt comes at `begin`.
+pub(super) fn terminal(begin: oneshot::Receiver<()>) -> anyhow::Result<(mpsc::Receiver<String>, Print)> {
     let config = rustyline::Config::builder().auto_add_history(true).build();
     let mut editor = DefaultEditor::with_config(config).context("the terminal can't be used")?;
     let print = match editor.create_external_printer() {
@@ -27,6 +27,9 @@ pub(super) fn terminal() -> anyhow::Result<(mpsc::Receiver<String>, Print)> {
     };
     let (lines, typed) = mpsc::channel(QUEUE);
     std::thread::spawn(move || {
+        if begin.blocking_recv().is_err() {
+            return;
+        }
         if let Err(error) = edit(&mut editor, &lines) {
             eprintln!("The terminal can't be read: {error}.");
         }

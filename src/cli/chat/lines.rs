@@ -70,7 +70,7 @@ mod tests {
         let plain = Style { json: false, bold: false };
         assert_eq!(shown(&line, plain), "Manager › one\n[31mtwo");
         assert_eq!(shown(&line, Style { bold: true, ..plain }), "\u{1b}[1mManager\u{1b}[0m › one\n[31mtwo");
-        insta::assert_snapshot!(shown(&line, Style { json: true, bold: true }), @"");
+        insta::assert_snapshot!(shown(&line, Style { json: true, bold: true }), @r#"{"id":7,"sender":"Manager","own":false,"text":"one\n\u001b[31mtwo"}"#);
         let own = Line { own: true, sender: "ann".into(), text: "hi".into(), ..line };
         assert_eq!(shown(&own, Style { bold: true, ..plain }), "ann › hi");
     }
@@ -92,7 +92,10 @@ mod tests {
     #[test]
     fn wrong_names_are_explained() {
         let Typed::Wrong(why) = read("/open Work!", None) else { panic!("it was taken") };
-        insta::assert_snapshot!(why, @"");
+        insta::assert_snapshot!(
+            why,
+            @"`Work!` is no name for a chat: write up to 32 of a-z, 0-9, `_` and `-`, beginning with a letter or digit."
+        );
         assert!(matches!(read("/open", None), Typed::Wrong(_)));
     }
 }

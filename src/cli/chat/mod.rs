@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::api::Node;
@@ -108,8 +109,11 @@ async fn converse(
     let interactive = io::stdin().is_terminal() && io::stdout().is_terminal() && !context.json;
     let bold = interactive && !context.sources.env.contains_key("NO_COLOR");
     let style = Style { json: context.json, bold };
-    let (typed, print) = if interactive { input::terminal()? } else { (input::pipe(), screen::stdout()) };
-    let talk = Talk::new(node, config.clone(), Who { name, agent }, interactive, style, Screen::start(print));
-    let chat = conversation.unwrap_or_else(|| LOBBY.to_owned());
-    talk.run(chat, typed, signals).await
+    let (begin, begun) = oneshot::channel();
+    let (typed, print) =
+        if interactive { input::terminal(begun)? } else { (input::pipe(), screen::stdout()) };
+    let mut talk =
+        Talk::new(node, config.clone(), Who { name, agent }, interactive, style, Screen::start(print));
+    talk.begin(conversation.unwrap_or_else(|| LOBBY.to_owned()), begin).await?;
+    talk.run(typed, signals).await
 }

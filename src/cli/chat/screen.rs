@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-/// Texts on their way to the printing thread. Full: they wait in `Screen`, and with them the conversation.
+/// What is on its way to the printing thread. Full: they wait in `Screen`, and with them the conversation.
 const QUEUE: usize = 16;
 
 /// How long the end of the chat waits for what is still to be printed.
@@ -27,30 +27,47 @@ pub(super) fn stdout() -> Print {
 
 /// What will be seen, in order.
 pub(super) struct Screen {
-    texts: mpsc::Sender<String>,
-    waiting: VecDeque<String>,
+    queue: mpsc::Sender<Item>,
+    waiting: VecDeque<Item>,
     ended: oneshot::Receiver<()>,
+}
+
+enum Item {
+    Text(String),
+    /// Everything before it is printed.
+    Mark(oneshot::Sender<()>),
 }
 
 impl Screen {
     /// Starts the printing thread; it ends with the screen, or when nobody reads any more.
     pub fn start(mut print: Print) -> Self {
-        let (texts, mut queue) = mpsc::channel::<String>(QUEUE);
+        let (queue, mut items) = mpsc::channel(QUEUE);
         let (end, ended) = oneshot::channel();
         std::thread::spawn(move || {
-            while let Some(text) = queue.blocking_recv() {
-                if print(text).is_err() {
-                    break;
+            while let Some(item) = items.blocking_recv() {
+                match item {
+                    Item::Text(text) => {
+                        if print(text).is_err() {
+                            break;
+                        }
+                    }
+                    // Whoever waited for it may be gone.
+                    Item::Mark(reached) => drop(reached.send(())),
                 }
             }
             drop(end);
         });
-        Self { texts, waiting: VecDeque::new(), ended }
+        Self { queue, waiting: VecDeque::new(), ended }
     }
 
     /// Shows a text on lines of its own.
     pub fn show(&mut self, text: &str) {
-        self.waiting.push_back(format!("{text}\n"));
+        self.waiting.push_back(Item::Text(format!("{text}\n")));
+    }
+
+    /// Tells when everything shown so far is printed.
+    pub fn mark(&mut self, reached: oneshot::Sender<()>) {
+        self.waiting.push_back(Item::Mark(reached));
     }
 
     /// Everything is on its way.
@@ -58,11 +75,11 @@ impl Screen {
         self.waiting.is_empty()
     }
 
-    /// Moves one text on when there is room; `false`: nobody reads any more. May be dropped.
+    /// Moves one on when there is room; `false`: nobody reads any more. May be dropped.
     pub async fn advance(&mut self) -> bool {
-        let Ok(room) = self.texts.reserve().await else { return false };
-        if let Some(text) = self.waiting.pop_front() {
-            room.send(text);
+        let Ok(room) = self.queue.reserve().await else { return false };
+        if let Some(item) = self.waiting.pop_front() {
+            room.send(item);
         }
         true
     }
@@ -71,7 +88,7 @@ impl Screen {
     pub async fn finish(mut self) {
         let all = async {
             while !self.is_clear() && self.advance().await {}
-            drop(self.texts);
+            drop(self.queue);
             // It is dropped when the thread ends, so this is never `Ok`.
             let _ = self.ended.await;
         };

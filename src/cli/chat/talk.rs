@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::lines::{self, Style, Typed};
@@ -101,17 +101,22 @@ impl Talk {
         }
     }
 
-    /// Talks in `chat` until the input ends (in a pipe: until it is answered), a signal comes, or nobody reads.
-    pub async fn run(
-        mut self,
-        chat: String,
-        mut typed: mpsc::Receiver<String>,
-        signals: &mut Signals,
-    ) -> anyhow::Result<()> {
+    /// Opens the first conversation; `begun` is told when the screen shows where it stands.
+    pub async fn begin(&mut self, chat: String, begun: oneshot::Sender<()>) -> anyhow::Result<()> {
         if self.interactive {
             self.screen.show(GREETING);
         }
         self.open(chat).await?;
+        self.screen.mark(begun);
+        Ok(())
+    }
+
+    /// Talks until the input ends (in a pipe: until it is answered), a signal comes, or nobody reads.
+    pub async fn run(
+        mut self,
+        mut typed: mpsc::Receiver<String>,
+        signals: &mut Signals,
+    ) -> anyhow::Result<()> {
         let mut broken_off = false;
         loop {
             tokio::select! {

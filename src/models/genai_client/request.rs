@@ -1,5 +1,7 @@
 //! From our [`Request`] to genai's.
 
+use std::collections::{HashMap, HashSet};
+
 use genai::chat::{
     CacheControl, ChatMessage, ChatRequest, ContentPart, MessageContent, MessageOptions, Tool,
     ToolCall as GenaiCall, ToolResponse,
@@ -21,12 +23,13 @@ pub(super) fn chat_request(provider: Provider, name: &str, request: Request) -> 
         messages.push(ChatMessage::system(request.system));
     }
     let systems = messages.len();
+    let mut ids = Ids::new(provider);
     for message in request.messages {
         match message {
             ModelMessage::User(text) => messages.push(ChatMessage::user(text)),
-            ModelMessage::Assistant(answer) => messages.extend(assistant(provider, name, answer)),
+            ModelMessage::Assistant(answer) => messages.extend(assistant(provider, name, answer, &mut ids)),
             ModelMessage::Tool { call_id, content } => {
-                let result = ToolResponse::new(their_id(provider, call_id), content);
+                let result = ToolResponse::new(ids.of_result(call_id), content);
                 match messages.last_mut() {
                     // Anthropic wants the results of one answer in one message; the others take either,
                     // except Ollama, for which genai keeps one result of a message.
@@ -61,7 +64,7 @@ fn mark_cached(messages: &mut [ChatMessage], systems: usize) {
 }
 
 /// An earlier answer; `None` when nothing of it can be sent: providers refuse empty messages.
-fn assistant(provider: Provider, name: &str, answer: Answer) -> Option<ChatMessage> {
+fn assistant(provider: Provider, name: &str, answer: Answer, ids: &mut Ids) -> Option<ChatMessage> {
     if answer.text.trim().is_empty() && answer.calls.is_empty() {
         return None;
     }
@@ -84,19 +87,24 @@ fn assistant(provider: Provider, name: &str, answer: Answer) -> Option<ChatMessa
     let mut signatures = signatures.into_iter();
     parts.extend(answer.calls.into_iter().map(|call| {
         let own = signatures.next().filter(|signatures| !signatures.is_empty());
-        ContentPart::ToolCall(their_call(provider, call, own))
+        ContentPart::ToolCall(their_call(provider, call, own, ids))
     }));
     Some(ChatMessage::assistant(MessageContent::from_parts(parts)))
 }
 
-fn their_call(provider: Provider, call: ToolCall, signatures: Option<Vec<String>>) -> GenaiCall {
+fn their_call(
+    provider: Provider,
+    call: ToolCall,
+    signatures: Option<Vec<String>>,
+    ids: &mut Ids,
+) -> GenaiCall {
     // Providers refuse arguments that are no object, also in what their own model once wrote.
     let arguments = match call.arguments {
         arguments @ Value::Object(_) => arguments,
         broken => json!({ "invalid_arguments": broken }),
     };
     GenaiCall {
-        call_id: their_id(provider, call.id),
+        call_id: ids.of_call(call.id),
         fn_name: their_name(provider, call.name),
         fn_arguments: arguments,
         thought_signatures: signatures,
@@ -105,6 +113,35 @@ fn their_call(provider: Provider, call: ToolCall, signatures: Option<Vec<String>
 
 fn tool(provider: Provider, spec: ToolSpec) -> Tool {
     Tool::new(their_name(provider, spec.name)).with_description(spec.description).with_schema(spec.schema)
+}
+
+/// The ids of calls as a provider gets them: every one once, though some servers use one again in every
+/// answer, and providers refuse that.
+struct Ids {
+    provider: Provider,
+    used: HashSet<String>,
+    /// What the newest answer's calls are called.
+    newest: HashMap<String, String>,
+}
+
+impl Ids {
+    fn new(provider: Provider) -> Self {
+        Self { provider, used: HashSet::new(), newest: HashMap::new() }
+    }
+
+    fn of_call(&mut self, id: String) -> String {
+        let mut theirs = their_id(self.provider, id.clone());
+        while !self.used.insert(theirs.clone()) {
+            theirs.push('_');
+        }
+        self.newest.insert(id, theirs.clone());
+        theirs
+    }
+
+    /// A result follows the answer that asked for it.
+    fn of_result(&self, id: String) -> String {
+        self.newest.get(&id).cloned().unwrap_or_else(|| their_id(self.provider, id))
+    }
 }
 
 /// A call's id as `provider` takes it: Anthropic allows letters, digits, `_` and `-`, and a transcript

@@ -13,6 +13,7 @@ mod telegram;
 
 pub use hold::Hold;
 pub use model::{Api, ChatMessage, ModelFake, ModelRequest, Reply, Role, ToolDef, ToolUse};
+pub use rng::Rng;
 
 pub use telegram::{
     Call, Chaos, Fault, Flood, GroupKind, Message, Place, Seat, Settings, TelegramFake, Update, World,

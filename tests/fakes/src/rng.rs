@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 
 /// The generator.
 #[derive(Debug, Clone)]
-pub(crate) struct Rng(u64);
+pub struct Rng(u64);
 
 impl Rng {
     /// The same seed gives the same sequence.

@@ -175,7 +175,7 @@ pub(super) fn whole(request: &ModelRequest, reply: &Reply) -> Value {
     for (index, (name, arguments)) in reply.calls.iter().enumerate() {
         let input: Value = serde_json::from_str(arguments).unwrap_or(json!({"broken": arguments}));
         content
-            .push(json!({"type": "tool_use", "id": call_id(request, index), "name": name, "input": input}));
+            .push(json!({"type": "tool_use", "id": reply.call_id("toolu", request.number, index), "name": name, "input": input}));
     }
     let mut message = opened(request);
     message["content"] = json!(content);
@@ -215,7 +215,7 @@ pub(super) fn frames(request: &ModelRequest, reply: &Reply) -> Frames {
     head.push(event(json!({"type": "ping"})));
     for (place, (name, arguments)) in reply.calls.iter().enumerate() {
         let index = with_text + place;
-        let block = json!({"type": "tool_use", "id": call_id(request, place), "name": name, "input": {}});
+        let block = json!({"type": "tool_use", "id": reply.call_id("toolu", request.number, place), "name": name, "input": {}});
         calls.push(start(index, block));
         calls.extend(
             pieces(arguments)
@@ -246,10 +246,6 @@ pub(super) fn frames(request: &ModelRequest, reply: &Reply) -> Frames {
 /// An answer of the wrong types.
 pub(super) fn wrong() -> Value {
     json!({"type": "content_block_delta", "index": "first", "delta": [1], "content": 5, "usage": "none"})
-}
-
-fn call_id(request: &ModelRequest, index: usize) -> String {
-    format!("toolu_{}_{index}", request.number)
 }
 
 fn reason(reply: &Reply) -> &'static str {

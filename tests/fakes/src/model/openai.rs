@@ -164,7 +164,7 @@ pub(super) fn whole(request: &ModelRequest, reply: &Reply) -> Value {
     }
     if !reply.calls.is_empty() {
         let calls = reply.calls.iter().enumerate().map(|(index, (name, arguments))| {
-            json!({"id": call_id(request, index), "type": "function",
+            json!({"id": reply.call_id("call", request.number, index), "type": "function",
                    "function": {"name": name, "arguments": arguments}})
         });
         message["tool_calls"] = calls.collect();
@@ -192,8 +192,7 @@ pub(super) fn frames(request: &ModelRequest, reply: &Reply) -> Frames {
     let mut calls = Vec::new();
     for (index, (name, arguments)) in reply.calls.iter().enumerate() {
         let function = json!({"name": name, "arguments": ""});
-        let opened =
-            json!({"index": index, "id": call_id(request, index), "type": "function", "function": function});
+        let opened = json!({"index": index, "id": reply.call_id("call", request.number, index), "type": "function", "function": function});
         calls.push(delta(json!({"tool_calls": [opened]}), Value::Null));
         for piece in pieces(arguments) {
             let more = json!({"index": index, "function": {"arguments": piece}});
@@ -219,10 +218,6 @@ pub(super) fn frames(request: &ModelRequest, reply: &Reply) -> Frames {
 /// An answer of the wrong types.
 pub(super) fn wrong() -> Value {
     json!({"id": 7, "object": ["chat"], "choices": {"delta": "text"}, "usage": "none"})
-}
-
-fn call_id(request: &ModelRequest, index: usize) -> String {
-    format!("call_{}_{index}", request.number)
 }
 
 fn reason(reply: &Reply) -> &'static str {

@@ -13,6 +13,8 @@ pub struct Reply {
     pub(super) chunks: Vec<String>,
     /// Calls as (tool, arguments as written).
     pub(super) calls: Vec<(String, String)>,
+    /// The id of every call, instead of one of its own.
+    pub(super) call_id: Option<String>,
     pub(super) shape: Shape,
     /// Before anything is answered.
     pub(super) delay: Duration,
@@ -43,7 +45,7 @@ pub(super) enum Shape {
 impl Reply {
     fn new(chunks: Vec<String>) -> Self {
         let (delay, pace) = (Duration::ZERO, Duration::ZERO);
-        Self { chunks, calls: Vec::new(), shape: Shape::Whole, delay, pace, pause: None }
+        Self { chunks, calls: Vec::new(), call_id: None, shape: Shape::Whole, delay, pace, pause: None }
     }
 
     fn shaped(self, shape: Shape) -> Self {
@@ -84,6 +86,11 @@ impl Reply {
     pub fn and_calls<S: Into<String>>(mut self, calls: impl IntoIterator<Item = (S, Value)>) -> Self {
         self.calls.extend(calls.into_iter().map(|(name, arguments)| (name.into(), arguments.to_string())));
         self
+    }
+
+    /// Gives all its calls this id, as careless servers do.
+    pub fn with_call_id(self, id: &str) -> Self {
+        Self { call_id: Some(id.to_owned()), ..self }
     }
 
     /// A call whose arguments are this text, perhaps no JSON.
@@ -150,6 +157,11 @@ impl Reply {
     pub fn pausing_after(self, chunks: usize) -> (Self, Hold) {
         let (gate, hold) = gate(format!("chunk {chunks} of the reply"));
         (Self { pause: Some((chunks, gate)), ..self }, hold)
+    }
+
+    /// The id of the call at this place in the answer to the request of this number.
+    pub(super) fn call_id(&self, prefix: &str, request: usize, index: usize) -> String {
+        self.call_id.clone().unwrap_or_else(|| format!("{prefix}_{request}_{index}"))
     }
 
     /// Tokens written, as usage reports them.

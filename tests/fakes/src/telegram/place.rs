@@ -98,6 +98,18 @@ impl Place {
         self.fake.look(|world| world.history(self.key))
     }
 
+    /// Another bot, made on first use, writes here, and ours hears it as in bot-to-bot mode.
+    pub fn bot_says(&self, username: &str, text: &str) {
+        self.fake.change(|world| {
+            let known = world.bots.values().find(|bot| bot.username == username).map(|bot| bot.id);
+            let bot = known.unwrap_or_else(|| world.add_bot(username));
+            let mut message = Message::typed(bot, text);
+            (message.thread, message.read) = (self.thread, true);
+            let id = world.post(self.key, message);
+            world.broadcast(self.key, id, "message");
+        });
+    }
+
     /// The owner makes the bot an administrator: it hears everything and may manage topics.
     pub fn promote_bot(&self) {
         self.set_membership(Membership::Admin);

@@ -17,7 +17,7 @@ pub(super) type Answer = Result<Value, Failure>;
 pub(super) struct Failure {
     code: u16,
     description: String,
-    parameters: Option<Value>,
+    parameters: Option<Box<Value>>,
     /// Why a correct client never gets this one.
     pub violation: Option<String>,
 }
@@ -40,12 +40,12 @@ impl Failure {
     }
 
     pub fn migrated(to: i64) -> Self {
-        let parameters = Some(json!({"migrate_to_chat_id": to}));
+        let parameters = Some(Box::new(json!({"migrate_to_chat_id": to})));
         Self { parameters, ..Self::bad("group chat was upgraded to a supergroup chat") }
     }
 
     pub fn flood(retry_after: u64) -> Self {
-        let parameters = Some(json!({"retry_after": retry_after}));
+        let parameters = Some(Box::new(json!({"retry_after": retry_after})));
         Self { parameters, ..Self::new(429, format!("Too Many Requests: retry after {retry_after}")) }
     }
 
@@ -63,7 +63,7 @@ pub(super) fn response(answer: &Answer) -> Response {
             let mut body =
                 json!({"ok": false, "error_code": failure.code, "description": failure.description});
             if let Some(parameters) = &failure.parameters {
-                body["parameters"] = parameters.clone();
+                body["parameters"] = Value::clone(parameters);
             }
             (failure.code, body, failure.parameters.as_ref().and_then(|p| p["retry_after"].as_u64()))
         }

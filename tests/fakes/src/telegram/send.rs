@@ -192,7 +192,7 @@ fn formatted(world: &mut World, params: &Params, field: &str, entities: &str) ->
     let entities: Vec<Value> = params.parsed(entities)?.unwrap_or_default();
     let formatted = text::format(raw, &entities);
     world.violations.extend(formatted.violations.iter().cloned());
-    if formatted.text.is_empty() {
+    if text::is_blank(&formatted.text) {
         return Err(Failure::bad("text must be non-empty").violation(format!("nothing to see in {raw:?}")));
     }
     Ok(formatted)

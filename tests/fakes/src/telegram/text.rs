@@ -10,6 +10,8 @@ pub(crate) const MAX_CAPTION: usize = 1024;
 const MAX_ENTITIES: usize = 100;
 /// Texts are cut near this many bytes before anything else looks at them.
 const MAX_BYTES: usize = 35_000;
+/// What both ends of a text are trimmed of.
+const SPACES: [char; 2] = [' ', '\n'];
 /// The kinds of entities that a bot may send.
 const SENDABLE: &[&str] = &[
     "mention",
@@ -53,27 +55,46 @@ pub(crate) fn utf16_len(text: &str) -> usize {
 /// Normalises `text` and moves the given entities along; wrong entities are dropped (as the real server does) and named.
 pub(crate) fn format(text: &str, entities: &[Value]) -> Formatted {
     let mut violations = Vec::new();
+    if entities.len() > MAX_ENTITIES {
+        violations.push(format!("{} entities, of which {MAX_ENTITIES} are shown", entities.len()));
+    }
     let cleaned = Cleaned::new(text);
-    let mut kept: Vec<Value> = entities
-        .iter()
-        .take(MAX_ENTITIES)
-        .filter_map(|entity| match checked(entity, &cleaned.moved) {
-            Ok((start, end)) if start < end => Some(resized(entity, start, end)),
-            Ok(_emptied) => None,
-            Err(problem) => {
-                violations.push(problem);
-                None
-            }
-        })
-        .collect();
-    kept.extend(detect(&cleaned.text, &kept));
+    let mut placed = Vec::new();
+    for entity in entities.iter().take(MAX_ENTITIES) {
+        match checked(entity, &cleaned.moved) {
+            Ok((start, end)) if cleaned.has_words(start, end) => placed.push((entity, start, end)),
+            Ok(_nothing_to_see) => {}
+            Err(problem) => violations.push(problem),
+        }
+    }
+    // The start is trimmed up to the first entity only, so that code keeps its indentation.
+    let first = placed.iter().map(|(_, start, _)| *start).min().unwrap_or(usize::MAX);
+    let trimmed = cleaned.text.chars().take(first).take_while(|c| SPACES.contains(c)).count();
+    let text = cleaned.text[trimmed..].trim_end_matches(SPACES).to_owned();
+    let length = utf16_len(&text);
+    let moved = |(entity, start, end): &(&Value, usize, usize)| {
+        resized(entity, start - trimmed, (end - trimmed).min(length))
+    };
+    let mut kept: Vec<Value> = placed.iter().map(moved).collect();
+    kept.extend(detect(&text, &kept));
     kept.sort_by_key(|entity| entity["offset"].as_u64());
-    Formatted { text: cleaned.text, entities: kept, violations }
+    Formatted { text, entities: kept, violations }
+}
+
+/// Whether a text shows nothing, and is refused as empty.
+pub(crate) fn is_blank(text: &str) -> bool {
+    let is_invisible = |c| {
+        matches!(c, '\u{ad}' | '\u{180b}'..='\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}'
+        | '\u{2800}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fffc}')
+    };
+    text.chars().all(|c| c.is_whitespace() || c.is_control() || is_invisible(c))
 }
 
 /// Text after cleaning, with the way from old UTF-16 offsets to new ones (`None` inside a surrogate pair).
 struct Cleaned {
     text: String,
+    /// For each UTF-16 unit of `text`: is it more than a space or a line end?
+    shows: Vec<bool>,
     moved: Vec<Option<usize>>,
 }
 
@@ -81,25 +102,24 @@ impl Cleaned {
     fn new(text: &str) -> Self {
         let mut cleaned = String::with_capacity(text.len());
         let mut moved = Vec::with_capacity(text.len() + 1);
-        let mut units = 0;
+        let mut shows = Vec::with_capacity(text.len());
         for old in text.chars() {
-            moved.push(Some(units));
+            moved.push(Some(shows.len()));
             if old.len_utf16() == 2 {
                 moved.push(None);
             }
             if let Some(new) = clean(old).filter(|_| cleaned.len() < MAX_BYTES) {
                 cleaned.push(new);
-                units += new.len_utf16();
+                shows.resize(shows.len() + new.len_utf16(), !SPACES.contains(&new));
             }
         }
-        moved.push(Some(units));
-        let start = utf16_len(cleaned.as_str()) - utf16_len(cleaned.trim_start());
-        let text = cleaned.trim().to_owned();
-        let end = utf16_len(&text);
-        for place in moved.iter_mut().flatten() {
-            *place = place.saturating_sub(start).min(end);
-        }
-        Self { text, moved }
+        moved.push(Some(shows.len()));
+        Self { text: cleaned, shows, moved }
+    }
+
+    /// Whether something shows between two UTF-16 offsets: an entity needs that.
+    fn has_words(&self, start: usize, end: usize) -> bool {
+        start < end && self.shows[start..end].contains(&true)
     }
 }
 
@@ -197,7 +217,8 @@ fn starts_here(before: Option<char>, rest: &str) -> Option<(&'static str, usize)
         let bot = name[length..].strip_prefix('@').map_or(0, word);
         return Some(("bot_command", 1 + length + if bot >= 3 { 1 + bot } else { 0 }));
     }
-    if !joined && (rest.starts_with("http://") || rest.starts_with("https://")) {
+    // An address may follow a word without a gap.
+    if rest.starts_with("http://") || rest.starts_with("https://") {
         return Some(("url", rest.find(char::is_whitespace).unwrap_or(rest.len())));
     }
     None
@@ -237,6 +258,32 @@ mod tests {
     }
 
     #[test]
+    fn the_start_is_trimmed_up_to_the_first_entity() {
+        let code = |offset| json!({"type": "pre", "offset": offset, "length": 7});
+        let formatted = format("   x = 1\n", &[code(0)]);
+        assert_eq!(formatted.text, "   x = 1");
+        assert_eq!(formatted.entities, [code(0)]);
+        assert_eq!(format("    x = 1", &[code(2)]).text, "  x = 1");
+        assert_eq!(format("\n  x = 1", &[]).text, "x = 1");
+        let spaces = json!({"type": "code", "offset": 0, "length": 2});
+        assert_eq!(format("  x", &[spaces]), format("x", &[]));
+        assert_eq!(format("\u{a0}x\u{3000}", &[]).text, "\u{a0}x\u{3000}");
+    }
+
+    #[test]
+    fn only_what_shows_something_is_not_blank() {
+        assert!(is_blank("") && is_blank("\u{a0}\u{200b}\u{2800}\u{fe0f}"));
+        assert!(!is_blank("\u{200b}x") && !is_blank("\u{301}"));
+    }
+
+    #[test]
+    fn too_many_entities_are_a_violation() {
+        let bold = json!({"type": "bold", "offset": 0, "length": 1});
+        assert!(format("x", &vec![bold.clone(); 100]).violations.is_empty());
+        assert_eq!(format("x", &vec![bold; 101]).violations.len(), 1);
+    }
+
+    #[test]
     fn entities_that_cut_a_character_or_leave_the_text_are_violations() {
         let bad = [(0, 1), (1, 1), (0, 4)].map(|(o, l)| json!({"type": "bold", "offset": o, "length": l}));
         let formatted = format("\u{1f600}x", &bad);
@@ -246,14 +293,15 @@ mod tests {
 
     #[test]
     fn mentions_are_found_but_not_in_code() {
-        let (plain, entities) = typed("/ask@team_bot `@ann` @bob a@example.org");
-        assert_eq!(plain, "/ask@team_bot @ann @bob a@example.org");
+        let (plain, entities) = typed("/ask@team_bot `@ann` @bob a@example.org seehttps://a.example/@ann");
+        assert_eq!(plain, "/ask@team_bot @ann @bob a@example.org seehttps://a.example/@ann");
         assert_eq!(
             entities,
             [
                 json!({"type": "bot_command", "offset": 0, "length": 13}),
                 json!({"type": "code", "offset": 14, "length": 4}),
                 json!({"type": "mention", "offset": 19, "length": 4}),
+                json!({"type": "url", "offset": 41, "length": 22}),
             ]
         );
     }

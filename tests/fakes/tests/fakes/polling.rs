@@ -116,8 +116,9 @@ async fn reactions_come_only_to_administrators_that_asked() {
     ann.place().promote_bot();
     ann.reacts(&said, "👍");
     let updates = bot.updates(0).await;
-    let kinds: Vec<_> = updates.iter().flat_map(|update| update.as_object().unwrap().keys()).collect();
-    assert_eq!(kinds, ["my_chat_member", "update_id", "message", "update_id", "my_chat_member", "update_id"]);
+    let kinds = updates.iter().flat_map(|update| update.as_object().unwrap().keys());
+    let kinds: Vec<_> = kinds.filter(|key| *key != "update_id").collect();
+    assert_eq!(kinds, ["my_chat_member", "message", "my_chat_member"]);
     bot.ok("getUpdates", json!({"offset": -1, "allowed_updates": ["message", "message_reaction"]})).await;
     ann.reacts(&said, "👍");
     assert!(bot.updates(0).await.last().unwrap()["message_reaction"].is_object());

@@ -1,0 +1,99 @@
+//! The chat in the terminal, typed and read as a person does.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use roundtable_fakes::Reply;
+
+use crate::support::terminal::Terminal;
+use crate::support::world::World;
+
+#[test]
+fn a_fresh_start_in_a_terminal_is_a_chat_with_the_demo_team() {
+    let folder = tempfile::tempdir().unwrap();
+    let listen = ("ROUNDTABLE_HTTP__LISTEN", "127.0.0.1:0");
+    let mut terminal = Terminal::start(folder.path(), &[], &[listen]);
+    terminal.sees("you ›");
+    terminal.enters("Who are you?");
+    terminal.sees("Manager");
+    terminal.sees("demo");
+    terminal.enters("who is at the table?");
+    terminal.sees("At the table: Coder");
+    terminal.enters("/whoami");
+    terminal.sees("roundtable");
+    terminal.enters("/quit");
+    assert!(terminal.ends().success());
+    assert!(folder.path().join("data/roundtable.db").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_appear_while_one_types_and_conversations_have_names() {
+    let world = World::setting().without_node().await;
+    let call = world.model.hold("slow question");
+    world.model.when("in the kitchen", Reply::text("we are in the kitchen"));
+    let config = world.file.display().to_string();
+    let env: Vec<_> = world.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let mut terminal = Terminal::start(world.folder(), &["chat", "--config", &config], &env);
+    terminal.sees("you ›");
+    terminal.enters("a slow question");
+    call.arrived().await.unwrap();
+    terminal.types("half a li");
+    terminal.sees("half a li");
+    call.release();
+    terminal.sees("echo: a slow question");
+    // The line that was begun is still there and goes on.
+    terminal.sees("half a li");
+    terminal.enters("ne");
+    terminal.sees("echo: half a line");
+    terminal.sees("you ›");
+    terminal.enters("/open kitchen");
+    terminal.sees("— kitchen —");
+    terminal.sees("you ›");
+    terminal.enters("what is in the kitchen?");
+    terminal.sees("we are in the kitchen");
+    terminal.sees("you ›");
+    terminal.enters("/chats");
+    terminal.sees("lobby");
+    terminal.sees("you ›");
+    terminal.enters("/quit");
+    assert!(terminal.ends().success());
+    let heard = world.model.requests();
+    let last = heard.iter().find(|request| request.asks("in the kitchen")).unwrap();
+    assert!(last.messages.iter().all(|message| !message.text.contains("slow")), "each has its own session");
+    world.end().await;
+}
+
+#[test]
+fn a_pipe_is_answered_and_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_roundtable"))
+        .arg("chat")
+        .env_clear()
+        .env("HOME", folder.path())
+        .env("ROUNDTABLE_HTTP__LISTEN", "127.0.0.1:0")
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"Who are you?\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(output.status.success(), "{out}\n{err}");
+    assert!(out.contains("demo model"), "{out}\n{err}");
+}
+
+#[test]
+fn without_a_platform_and_a_terminal_the_program_says_what_to_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_roundtable"))
+        .env_clear()
+        .env("HOME", folder.path())
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("TELEGRAM_BOT_TOKEN"));
+}

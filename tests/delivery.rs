@@ -1,0 +1,6 @@
+//! Delivery: every answer becomes visible once and in order, whatever happens to the calls that show it.
+
+mod answers;
+mod ends;
+mod lost;
+mod pauses;

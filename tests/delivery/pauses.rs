@@ -1,0 +1,134 @@
+//! Waiting: pauses that Telegram asks for, its real limits, a server that is away.
+
+use std::time::Duration;
+
+use roundtable::store::deliveries::{Listed, State};
+use roundtable_fakes::{Fault, Flood, Hold, Reply, Seat, World as Platform};
+
+use super::answers::{answer, answered, answering, ask, read_all, settled, world};
+use crate::support::world::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_is_kept_in_all_topics_of_its_chat_and_delays_no_other_chat() {
+    let world = world("probe").await;
+    let (ann, bob) = (world.telegram.user("ann"), world.telegram.user("bob"));
+    let (roses, herbs) = (ann.in_topic("gardeners", "roses"), ann.in_topic("gardeners", "herbs"));
+    roses.place().promote_bot();
+    for seconds in [1, 2] {
+        let name = |which: &str| format!("{which} {seconds}");
+        world.telegram.fail_next_in(&roses.place(), "sendMessage", Fault::RateLimit { retry_after: seconds });
+        let refused = world.telegram.calls_of("sendMessage").len() + 1;
+        ask(&world, &roses, &name("refused")).await;
+        let is_there =
+            |world: &Platform| world.calls().filter(|call| call.method == "sendmessage").count() >= refused;
+        world.telegram.wait_until("the refused call", is_there).await.unwrap();
+        // The pause is the chat's, whatever the topic: the fake reports a call inside it.
+        ask(&world, &herbs, &name("waits too")).await;
+        ask(&world, &bob, &name("goes on")).await;
+        for (seat, which) in [(&bob, "goes on"), (&roses, "refused"), (&herbs, "waits too")] {
+            answered(seat, &name(which)).await;
+        }
+        let calls = world.telegram.calls_of("sendMessage");
+        let last = |text: String| calls.iter().rposition(|call| call.params["text"] == text.as_str());
+        assert!(
+            last(answer(&bob, &name("goes on"))) < last(answer(&roses, &name("refused"))),
+            "bob waited for the gardeners: {calls:#?}"
+        );
+    }
+    assert!(settled(&world).await.iter().all(|one| one.unknowns == 0), "a refused call is not in doubt");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_during_a_probe_is_kept_too() {
+    let world = world("probe").await;
+    let ann = world.telegram.user("ann");
+    world.telegram.fail_next_in(&ann.place(), "sendMessage", Fault::DropAfter);
+    world.telegram.fail_next_in(&ann.place(), "editMessageText", Fault::RateLimit { retry_after: 1 });
+    ask(&world, &ann, "lost").await;
+    ask(&world, &ann, "next").await;
+    answered(&ann, "lost").await;
+    answered(&ann, "next").await;
+    world.end().await;
+}
+
+/// Ten conversations are answered at once, three times, while one of them gets a long answer and typing is shown.
+#[tokio::test(flavor = "multi_thread")]
+async fn telegrams_real_limits_are_kept_by_default() {
+    let world = answering("").await;
+    world.telegram.set(|settings| settings.flood = Some(Flood::real()));
+    let long = (0..1_200).map(|number| format!("line {number:05} of a long story\n")).collect::<String>();
+    world.model.when("everything", Reply::text(long).delayed(Duration::from_millis(400)));
+    let seats: Vec<Seat> = (0..10)
+        .map(|number| match number {
+            0 => world.telegram.user("ann").in_group("cooks"),
+            _ => world.telegram.user(&format!("user {number}")),
+        })
+        .collect();
+    seats[0].place().promote_bot();
+    let dora = world.telegram.user("dora");
+    dora.says("tell me everything");
+    futures::future::join_all(seats.iter().map(|seat| three(&world, seat))).await;
+    let parts = settled(&world).await;
+    assert!(parts.iter().all(|one| one.attempts == 1), "a call went over a limit: {parts:#?}");
+    assert!(parts.iter().filter(|one| one.parts > 5).count() > 5, "one answer is longer than a burst");
+    assert!(!world.telegram.calls_of("sendChatAction").is_empty(), "typing was shown");
+    read_all(&dora).await;
+    world.end().await;
+}
+
+async fn three(world: &World, seat: &Seat) {
+    for name in ["first", "second", "third"] {
+        ask(world, seat, name).await;
+        answered(seat, name).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn probes_keep_to_the_limits() {
+    let limits =
+        "limits = { chat_per_second = 20, chat_burst = 2, group_per_minute = 0, total_per_second = 0 }";
+    let world = answering(limits).await;
+    // A little more than what the program is told, for the way that calls take.
+    world.telegram.set(|settings| {
+        settings.flood =
+            Some(Flood { chat_per_second: 25.0, chat_burst: 4.0, total_per_second: 1e6, ..Flood::real() });
+    });
+    let ann = world.telegram.user("ann");
+    ask(&world, &ann, "before").await;
+    answered(&ann, "before").await;
+    world.telegram.fail_next_in(&ann.place(), "sendMessage", Fault::DropBefore);
+    ask(&world, &ann, "lost").await;
+    answered(&ann, "lost").await;
+    assert_eq!(
+        world.telegram.calls_of("editMessageText").len(),
+        20,
+        "every number it could have is tried once"
+    );
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_sent_while_telegram_is_away_is_sent_when_it_is_back() {
+    for mode in ["probe", "edit", "send"] {
+        let mut world = world(mode).await;
+        let (ann, bob) = (world.telegram.user("ann"), world.telegram.user("bob"));
+        let held = [world.model.hold("question ann"), world.model.hold("question bob")];
+        ask(&world, &ann, "ann").await;
+        ask(&world, &bob, "bob").await;
+        world.telegram.stop().await;
+        held.into_iter().for_each(Hold::release);
+        let stored = world.stored().await;
+        let tried = |all: &[Listed]| {
+            all.len() == 2 && all.iter().all(|one| one.state == State::Pending && one.error.is_some())
+        };
+        let waiting = stored.until("both were tried", tried).await;
+        assert!(waiting[0].error.as_deref().unwrap().contains("can't be reached"), "{waiting:#?}");
+        ann.says("question later");
+        world.telegram.restart().await.unwrap();
+        answered(&ann, "ann").await;
+        answered(&bob, "bob").await;
+        ann.place().expect_message("the later answer", |m| m.text == "answer later, as asked").await.unwrap();
+        world.end().await;
+    }
+}

@@ -1,0 +1,158 @@
+//! Deliveries that are handed over to be sent at once, while the poll finds them too.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use roundtable::engine::Outlet;
+use roundtable::outbox::{Outbox, Way};
+use roundtable::routing::Rules;
+use roundtable::store::conversations;
+use roundtable::store::deliveries::{self, Delivery, NewAnswer};
+use roundtable::store::{Store, StoreError, Transaction, Tx};
+use roundtable::time::SystemClock;
+use roundtable_contract::{
+    AccountId, Channel, ChatKind, Conversation, Edge, Found, Limits, Lost, MessageId, Outgoing, Part,
+    Receipt, Reconcile, RunError, SendError,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::databases::{Database, open};
+
+/// A channel that notes what it is asked for; what it looks for is there.
+struct Recorder {
+    account: AccountId,
+    calls: Mutex<Vec<&'static str>>,
+}
+
+impl Recorder {
+    fn note(&self, call: &'static str) -> Receipt {
+        let mut calls = self.calls.lock().unwrap();
+        calls.push(call);
+        Receipt { id: MessageId(i64::try_from(calls.len()).unwrap()) }
+    }
+}
+
+#[async_trait]
+impl Channel for Recorder {
+    fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            chat_per_second: 0.0,
+            chat_burst: 0,
+            group_per_minute: 0,
+            total_per_second: 0.0,
+            send_timeout: Duration::from_secs(2),
+            typing_lasts: Duration::from_secs(5),
+            repeat_unknown: true,
+        }
+    }
+
+    fn render(&self, outgoing: &Outgoing) -> Vec<Part> {
+        vec![Part { body: String::new(), text: outgoing.text.clone(), stub: None }]
+    }
+
+    fn id_space(&self, _: &Conversation) -> String {
+        "all".into()
+    }
+
+    async fn run(&self, _: &dyn Edge, _: CancellationToken) -> Result<(), RunError> {
+        unreachable!("nothing connects this channel")
+    }
+
+    async fn send(&self, _: &Conversation, _: &Part, _: &str) -> Result<Receipt, SendError> {
+        Ok(self.note("send"))
+    }
+
+    fn reconcile(&self) -> Option<&dyn Reconcile> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Reconcile for Recorder {
+    async fn find(&self, _: &Lost<'_>) -> Result<Found, SendError> {
+        Ok(Found::Visible(self.note("find")))
+    }
+}
+
+/// Stores a delivery as the end of a turn does: marked as on its way, for `within` milliseconds.
+struct Born {
+    address: Conversation,
+    within: i64,
+}
+
+#[async_trait]
+impl Transaction for Born {
+    type Output = Delivery;
+    const NAME: &'static str = "born";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Delivery, StoreError> {
+        let place = conversations::find_or_create(tx, &self.address, ChatKind::Direct, None, "all").await?;
+        let part = Part { body: String::new(), text: "hi".into(), stub: None };
+        let new = NewAnswer {
+            conversation_id: place.id,
+            turn: None,
+            kind: "answer",
+            name: "turn:1",
+            parts: &[part],
+            send_within: Some(self.within),
+        };
+        Ok(deliveries::insert(tx, &new).await?.expect("the conversation is clear"))
+    }
+}
+
+struct Bench {
+    channel: Arc<Recorder>,
+    store: Store,
+    outbox: Arc<Outbox>,
+    _database: crate::support::databases::Fresh,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let database = Database::Sqlite.fresh().await;
+        let store = open(&database.url, Arc::new(SystemClock::new())).await;
+        let account = AccountId::new("recorder", "main");
+        let channel = Arc::new(Recorder { account: account.clone(), calls: Mutex::default() });
+        let rules = Arc::new(Rules { bindings: vec![], default_agent: "a".into(), agents: vec![] });
+        let outbox = Outbox::new(store.clone(), rules, [channel.clone() as Arc<dyn Channel>]);
+        outbox.hold(&account, store.now() + 60_000);
+        Self { channel, store, outbox, _database: database }
+    }
+
+    async fn born(&self, within: i64) -> Delivery {
+        let address = Conversation::chat(self.channel.account.clone(), "1");
+        self.store.commit(Born { address, within }).await.unwrap()
+    }
+
+    /// What the channel was asked for until the conversation had nothing left to deliver.
+    async fn calls(self) -> Vec<&'static str> {
+        self.outbox.drained(Duration::from_secs(10)).await;
+        self.channel.calls.lock().unwrap().clone()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_that_comes_first_does_not_keep_an_answer_from_being_sent() {
+    let bench = Bench::new().await;
+    let way = Way(bench.outbox.clone());
+    let delivery = bench.born(2_500).await;
+    way.hint(delivery.conversation_id);
+    way.dispatch(delivery);
+    assert_eq!(bench.calls().await, ["send"]);
+}
+
+/// As when this process stood still between the commit and the call.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_handed_over_too_late_is_looked_for_first() {
+    let bench = Bench::new().await;
+    let way = Way(bench.outbox.clone());
+    let delivery = bench.born(0).await;
+    way.hint(delivery.conversation_id);
+    way.dispatch(delivery);
+    assert_eq!(bench.calls().await, ["find"]);
+}

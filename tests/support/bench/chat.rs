@@ -1,0 +1,131 @@
+//! What the people on a bench do and see: one private chat, written to and read in the store itself.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use roundtable::agents::Agents;
+use roundtable::control::{self, Whose};
+use roundtable::engine::{Outlet, claim_next};
+use roundtable::store::conversations::{self, Place};
+use roundtable::store::deliveries::{self, Delivery};
+use roundtable::store::inbox::{self, Body, ItemKind, NewItem};
+use roundtable::store::sessions::{self, Kind, NewSession};
+use roundtable::store::turns::{Claimant, Turn};
+use roundtable::store::{Read, StoreError, Transaction, Tx};
+use roundtable_contract::{AccountId, ChatKind, Conversation, Outgoing, Part};
+
+/// Everything is left in the table of deliveries, where the bench reads it.
+pub(super) struct Notes;
+
+#[async_trait]
+impl Outlet for Notes {
+    fn render(&self, _place: &Place, outgoing: &Outgoing) -> Vec<Part> {
+        vec![Part { body: outgoing.text.clone(), text: outgoing.text.clone(), stub: None }]
+    }
+
+    fn bound_agent(&self, _place: &Place) -> Option<String> {
+        Some("manager".into())
+    }
+
+    fn send_now(&self, _place: &Place) -> Option<i64> {
+        None
+    }
+
+    fn dispatch(&self, _delivery: Delivery) {}
+
+    fn hint(&self, _conversation_id: i64) {}
+
+    async fn typing(&self, _place: &Place) {
+        std::future::pending().await
+    }
+}
+
+fn address() -> Conversation {
+    Conversation::chat(AccountId::new("bench", "main"), "1")
+}
+
+async fn session(tx: &mut Tx<'_>) -> Result<(Place, i64), StoreError> {
+    let place = conversations::find_or_create(tx, &address(), ChatKind::Direct, None, "bench").await?;
+    if let Some(id) = sessions::find(tx, place.id, "manager").await? {
+        return Ok((place, id));
+    }
+    let key = "agent:manager:bench:main:dm:1";
+    let new =
+        NewSession { key, kind: Kind::Direct, agent: "manager", conversation_id: place.id, tree_id: None };
+    let id = sessions::create(tx, &new).await?;
+    Ok((place, id))
+}
+
+/// A person writes.
+pub(super) struct Says(pub(super) String);
+
+#[async_trait]
+impl Transaction for Says {
+    type Output = ();
+    const NAME: &'static str = "bench_says";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let (place, session_id) = session(tx).await?;
+        let session = sessions::lock(tx, session_id).await?;
+        let item = NewItem {
+            session_id,
+            tree_id: session.tree_id,
+            kind: ItemKind::User,
+            wake: true,
+            conversation_id: place.id,
+            sender: "1",
+            sender_name: "Ann",
+            message_id: None,
+            body: &Body { text: self.0.clone(), ..Body::default() },
+            merge_key: None,
+            not_before: 0,
+        };
+        inbox::push(tx, &item).await.map(drop)
+    }
+}
+
+/// The session's next turn is claimed.
+pub(super) struct Claim {
+    pub(super) agents: Arc<Agents>,
+    pub(super) by: Claimant,
+}
+
+#[async_trait]
+impl Transaction for Claim {
+    type Output = Option<Turn>;
+    const NAME: &'static str = "bench_claim";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
+        let (_, session_id) = session(tx).await?;
+        let session = sessions::lock(tx, session_id).await?;
+        claim_next(tx, &session, &self.agents, &self.by).await
+    }
+}
+
+/// Somebody says `/stop`.
+pub(super) struct Stop;
+
+#[async_trait]
+impl Transaction for Stop {
+    type Output = control::Stop;
+    const NAME: &'static str = "bench_stop";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
+        let (_, session_id) = session(tx).await?;
+        control::stop(tx, session_id, Whose::Everybodys).await
+    }
+}
+
+/// All that people were told.
+pub(super) struct Said;
+
+#[async_trait]
+impl Read for Said {
+    type Output = Vec<String>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<String>, StoreError> {
+        let Some(place) = conversations::find(tx, &address()).await? else { return Ok(Vec::new()) };
+        let open = deliveries::open(tx, place.id, 1_000).await?;
+        Ok(open.into_iter().map(|delivery| delivery.part.text).collect())
+    }
+}
