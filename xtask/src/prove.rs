@@ -32,10 +32,10 @@ const PROVERS: [Prover; 2] = [
     },
     Prover {
         name: "split",
-        counts: "documents cut into messages",
+        counts: "documents cut into messages and sent",
         variable: "ROUNDTABLE_PROVE_DOCS",
-        count: 200_000,
-        test: &["--package", "roundtable-text", "--lib", "properties::"],
+        count: 20_000,
+        test: &["--package", "roundtable", "--test", "integration", "documents::"],
     },
 ];
 
