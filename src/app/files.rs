@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Secret};
+use crate::store::private_folder;
 
 /// Where a running node can be reached.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -83,7 +84,7 @@ pub(super) fn token(config: &Config) -> anyhow::Result<Secret> {
 fn private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let write = || {
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
+            private_folder(folder)?;
         }
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);

@@ -36,6 +36,7 @@ pub use check::Audit;
 pub use db::{Param, Row, Sql, Tx};
 pub(crate) use db::{params, sql, words};
 pub use error::StoreError;
+pub(crate) use open::private_folder;
 pub use open::{Access, SCHEMA};
 
 use crate::crash::{self, Side};

@@ -109,10 +109,19 @@ async fn open_sqlite(
     Ok((Backend::Lite { writer: sender, readers, _lock: Arc::new(lock) }, serve.boxed()))
 }
 
+/// Makes a folder that only this user can look into: transcripts are kept there.
+pub(crate) fn private_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
 /// Takes the lock that makes this process the only node on the file, and keeps it while the file lives.
 fn lock_file(path: &Path) -> Result<File, StoreError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(|error| {
+        private_folder(folder).map_err(|error| {
             StoreError::Refused(format!("The folder {} can't be made: {error}.", folder.display()))
         })?;
     }

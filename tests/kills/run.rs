@@ -16,7 +16,7 @@ use crate::support::process::{Process, last_words};
 use crate::support::world::World;
 
 /// How long a program may take to answer everything after it was started again; far more than it takes.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a sent message may take to be found again, and the database to know of it.
 const REST: Duration = Duration::from_secs(10);
@@ -49,6 +49,8 @@ impl Scene {
         let word = if mode == Mode::Edit { "edit" } else { "probe" };
         let account = format!("{ACCOUNT}exactly_once = \"{word}\"\n");
         let world = World::setting().on(&fresh.url).telegram(&account).without_node().await;
+        // A lease that no pause of a busy machine outlasts, so that only the kills take it away.
+        world.configure(|text| text.replacen("lease = \"600ms\"", "lease = \"2s\"", 1));
         let load = Load::new(&world.telegram, &world.model);
         Self { world, load, database: fresh, mode }
     }
