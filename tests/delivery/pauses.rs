@@ -69,6 +69,7 @@ async fn telegrams_real_limits_are_kept_by_default() {
     let dora = world.telegram.user("dora");
     dora.says("tell me everything");
     futures::future::join_all(seats.iter().map(|seat| three(&world, seat))).await;
+    dora.next_message().await.expect("the long answer begins");
     let parts = settled(&world).await;
     assert!(parts.iter().all(|one| one.attempts == 1), "a call went over a limit: {parts:#?}");
     assert!(parts.iter().filter(|one| one.parts > 5).count() > 5, "one answer is longer than a burst");
