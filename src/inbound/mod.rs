@@ -122,6 +122,8 @@ impl Edge for Front {
                 let space = self.edges.space(&Conversation::chat(account.clone(), to.as_str()));
                 self.moved(Moved { key, listed, change: Move { account, from, to, space } }).await
             }
+            // Nothing here asks for threads yet.
+            Event::Opened { .. } => Ok(()),
         };
         match outcome {
             Ok(()) | Err(StoreError::Duplicate) => Ok(()),
@@ -145,6 +147,11 @@ impl Edge for Front {
                 None
             }
         }
+    }
+
+    async fn positions(&self, account: &AccountId) -> Result<Vec<(String, i64)>, AcceptError> {
+        let positions = self.store.read(Positions { account }).await;
+        positions.map_err(|error| AcceptError { reason: error.to_string() })
     }
 
     fn connected(&self, account: &AccountId, profile: Profile) {
@@ -198,6 +205,19 @@ impl Transaction for Advance {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         cursors::advance(tx, &self.account, &self.scope, self.position).await
+    }
+}
+
+struct Positions<'a> {
+    account: &'a AccountId,
+}
+
+#[async_trait]
+impl Read for Positions<'_> {
+    type Output = Vec<(String, i64)>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
+        cursors::positions(tx, self.account).await
     }
 }
 

@@ -174,6 +174,7 @@ async fn find(
             conversation: &place.address,
             part: &delivery.part,
             nonce: &delivery.nonce(),
+            age: age(delivery, outbox.store.now()),
             after,
             taken: &taken,
             ruled_out,
@@ -191,6 +192,11 @@ async fn find(
             found => return Ok(Some(found)),
         }
     }
+}
+
+/// How long ago its first call began, at most.
+fn age(delivery: &Delivery, now: i64) -> Duration {
+    Duration::from_millis(u64::try_from(now - delivery.created_at).unwrap_or(0))
 }
 
 /// A call of a process that died has no outcome: it becomes `unknown` before anything is asked, so that

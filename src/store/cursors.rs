@@ -23,6 +23,18 @@ pub async fn advance(
     Ok(())
 }
 
+/// All scopes of an account with their positions.
+pub async fn positions(tx: &mut Tx<'_>, account: &AccountId) -> Result<Vec<(String, i64)>, StoreError> {
+    tx.all(
+        sql!("SELECT scope, position FROM cursors WHERE channel = $1 AND account = $2 ORDER BY scope"),
+        params![&account.channel, &account.name],
+    )
+    .await?
+    .iter()
+    .map(|row| Ok((row.get("scope")?, row.get("position")?)))
+    .collect()
+}
+
 /// The stored position and the time it was stored.
 pub async fn position(
     tx: &mut Tx<'_>,

@@ -106,6 +106,10 @@ impl roundtable_contract::Edge for Edge {
         Ok(())
     }
 
+    async fn positions(&self, _account: &AccountId) -> Result<Vec<(String, i64)>, AcceptError> {
+        Ok(self.told.borrow().positions.iter().map(|(scope, position)| (scope.clone(), *position)).collect())
+    }
+
     async fn position(&self, _account: &AccountId, scope: &str) -> Option<(i64, Duration)> {
         self.told.borrow().positions.get(scope).map(|position| (*position, Duration::ZERO))
     }

@@ -1,5 +1,7 @@
 //! Looking for a message of which nobody knows whether it is there.
 
+use std::time::Duration;
+
 use roundtable_contract::{Channel, Conversation, Found, Lost, MessageId, Part, Receipt};
 
 use super::subject::{Seen, Subject, deliver, nonce, part};
@@ -24,6 +26,7 @@ impl Case<'_> {
                 conversation: self.at,
                 part: self.part,
                 nonce: self.nonce,
+                age: Duration::ZERO,
                 after,
                 taken: &taken,
                 ruled_out,

@@ -57,6 +57,32 @@ pub trait Channel: Send + Sync + 'static {
     fn reconcile(&self) -> Option<&dyn Reconcile> {
         None
     }
+
+    /// Opening threads (Discord) or topics (Telegram) for agents.
+    fn threads(&self) -> Option<&dyn Threads> {
+        None
+    }
+}
+
+/// Opening threads.
+///
+/// Where a thread grows out of a message (Discord) the core sends that message first and opens the thread
+/// from it, which may be repeated freely. Elsewhere (Telegram) one call opens it; whether a call of unknown
+/// outcome has done so is known by the platform's own event, [`Event::Opened`](crate::Event).
+#[async_trait]
+pub trait Threads: Send + Sync {
+    /// Whether a thread grows out of a message of ours. Constant.
+    fn from_message(&self) -> bool;
+
+    /// Opens a thread called `name` (at most 100 characters are used) beside or under `at`; `from` is the
+    /// opening message where [`Threads::from_message`] says so. Returns the thread's conversation. With the
+    /// same `from` any number of calls open one thread. Called with the deadline of a send.
+    async fn open(
+        &self,
+        at: &Conversation,
+        name: &str,
+        from: Option<MessageId>,
+    ) -> Result<Conversation, SendError>;
 }
 
 /// Edits of our own messages. Idempotent: the same edit twice is one edit.
@@ -91,6 +117,8 @@ pub struct Lost<'a> {
     pub part: &'a Part,
     /// The nonce it was sent with.
     pub nonce: &'a str,
+    /// How long ago the first attempt began, at most.
+    pub age: Duration,
     /// The part is newer than this: the newest message known in the id space before the first attempt, or
     /// the last number that was ruled out.
     pub after: MessageId,
@@ -148,6 +176,10 @@ pub trait Edge: Send + Sync {
 
     /// The position last given to [`Edge::advance`] and its age, or `None`.
     async fn position(&self, account: &AccountId, scope: &str) -> Option<(i64, Duration)>;
+
+    /// All scopes of the account with the positions last given to [`Edge::advance`]: what has been read
+    /// before, and how far. Called after a (re)connection, to fetch what was missed.
+    async fn positions(&self, account: &AccountId) -> Result<Vec<(String, i64)>, AcceptError>;
 
     /// Says as whom the account is connected, for people. Called after every login.
     fn connected(&self, _account: &AccountId, _profile: Profile) {}

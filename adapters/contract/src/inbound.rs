@@ -20,6 +20,15 @@ pub enum Event {
         /// The id to use from now on.
         to: ChatId,
     },
+    /// A thread that we asked for is there: the platform's own event about it.
+    Opened {
+        /// The name of the event.
+        key: EventKey,
+        /// The thread's conversation.
+        conversation: Conversation,
+        /// Its name, as we gave it.
+        name: String,
+    },
 }
 
 /// A message of a person (or another bot) as it reached one of our accounts.

@@ -9,7 +9,9 @@ mod id;
 mod inbound;
 mod outgoing;
 
-pub use channel::{AccountState, Channel, Edge, Edits, Found, Limits, Lost, Profile, Reconcile, Typing};
+pub use channel::{
+    AccountState, Channel, Edge, Edits, Found, Limits, Lost, Profile, Reconcile, Threads, Typing,
+};
 pub use error::{AcceptError, RunError, SendError};
 pub use id::{AccountId, ChatId, Conversation, EventKey, MessageId, ParseIdError, ThreadId, UserId};
 pub use inbound::{Attachment, ChatKind, Event, Message, MessageKind, Quote, Sender, Span, SpanKind};

@@ -70,7 +70,7 @@ fn by_chat(events: Vec<(i32, Event)>) -> Vec<VecDeque<(i32, Event)>> {
         .iter()
         .filter_map(|(_, event)| match event {
             Event::Moved { from, to, .. } => Some((from.clone(), to.clone())),
-            Event::Message(_) => None,
+            Event::Message(_) | Event::Opened { .. } => None,
         })
         .collect();
     let mut places = HashMap::new();
@@ -79,6 +79,7 @@ fn by_chat(events: Vec<(i32, Event)>) -> Vec<VecDeque<(i32, Event)>> {
         let chat = match &event {
             Event::Message(message) => &message.conversation.chat,
             Event::Moved { from, .. } => from,
+            Event::Opened { conversation, .. } => &conversation.chat,
         };
         let chat = moves.get(chat).unwrap_or(chat).clone();
         let place = *places.entry(chat).or_insert(chats.len());
@@ -115,6 +116,7 @@ mod tests {
             let text = match event {
                 Event::Message(message) => message.text,
                 Event::Moved { from, to, .. } => format!("{from} > {to}"),
+                Event::Opened { name, .. } => name,
             };
             if text == self.slow {
                 tokio::task::yield_now().await;
@@ -132,6 +134,10 @@ mod tests {
 
         async fn position(&self, _: &AccountId, _: &str) -> Option<(i64, Duration)> {
             None
+        }
+
+        async fn positions(&self, _: &AccountId) -> Result<Vec<(String, i64)>, AcceptError> {
+            Ok(Vec::new())
         }
 
         fn report(&self, _: &AccountId, _: AccountState) {}

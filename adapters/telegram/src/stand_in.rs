@@ -173,6 +173,10 @@ impl Edge for Core {
         self.position
     }
 
+    async fn positions(&self, _: &AccountId) -> Result<Vec<(String, i64)>, AcceptError> {
+        Ok(Vec::new())
+    }
+
     fn report(&self, _: &AccountId, state: AccountState) {
         self.states.lock().unwrap().push(state);
     }
