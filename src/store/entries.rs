@@ -235,6 +235,20 @@ pub async fn append_result(
     append(tx, turn, new).await
 }
 
+/// The answer that began a step of a turn.
+pub async fn answer_of(tx: &mut Tx<'_>, turn: &Turn, step: i64) -> Result<Option<Answer>, StoreError> {
+    let row = tx
+        .optional(
+            sql!(
+                "SELECT body FROM entries WHERE session_id = $1 AND turn_id = $2 AND step = $3 AND role = 'assistant'
+                 ORDER BY seq DESC LIMIT 1"
+            ),
+            params![turn.session_id, turn.id, step],
+        )
+        .await?;
+    row.map(|row| row.json("body")).transpose()
+}
+
 /// The newest entries of a session's generation, oldest first.
 pub async fn newest(
     tx: &mut Tx<'_>,
@@ -255,6 +269,63 @@ pub async fn newest(
         .collect::<Result<Vec<_>, _>>()?;
     entries.reverse();
     Ok(entries)
+}
+
+/// A part of a transcript, from the newest entry backwards.
+#[derive(Debug, Clone, Copy)]
+pub struct Page {
+    /// The session, all its generations.
+    pub session_id: i64,
+    /// Only entries with a lower number.
+    pub before: Option<i64>,
+    /// Skip so many.
+    pub offset: i64,
+    /// At most so many.
+    pub limit: i64,
+    /// Results of calls too.
+    pub tools: bool,
+}
+
+/// The entries of a page, oldest first.
+pub async fn page(tx: &mut Tx<'_>, page: &Page) -> Result<Vec<Entry>, StoreError> {
+    let mut entries = tx
+        .all(
+            sql!(
+                "SELECT * FROM entries WHERE session_id = $1 AND (CAST($2 AS BIGINT) IS NULL OR seq < $2)
+                   AND (CAST($5 AS BIGINT) = 1 OR role <> 'tool') ORDER BY seq DESC LIMIT $4 OFFSET $3"
+            ),
+            params![page.session_id, page.before, page.offset, page.limit, page.tools],
+        )
+        .await?
+        .iter()
+        .map(read)
+        .collect::<Result<Vec<_>, _>>()?;
+    entries.reverse();
+    Ok(entries)
+}
+
+/// Where a fork of a turn's session that is made in this step ends: before the answer that began the step, whose
+/// calls have no results yet. `None`: there is nothing before it.
+pub async fn before_step(
+    tx: &mut Tx<'_>,
+    turn: &Turn,
+    step: i64,
+) -> Result<Option<sessions::Fork>, StoreError> {
+    let row = tx
+        .optional(
+            sql!(
+                "SELECT MIN(seq) AS seq FROM entries
+                 WHERE session_id = $1 AND turn_id = $2 AND step = $3 AND role = 'assistant'"
+            ),
+            params![turn.session_id, turn.id, step],
+        )
+        .await?;
+    let first = row.map(|row| row.get::<Option<i64>>("seq")).transpose()?.flatten();
+    Ok(first.filter(|seq| *seq > 1).map(|seq| sessions::Fork {
+        session_id: turn.session_id,
+        generation: turn.generation,
+        seq: seq - 1,
+    }))
 }
 
 /// Entries of the session with this key, whatever the generation, behind `after`, oldest first.
@@ -283,6 +354,7 @@ mod tests {
             wake: true,
             conversation_id: 1,
             exchange_id: None,
+            run_id: None,
             sender: "ann".into(),
             sender_name: "Ann".into(),
             message_id: None,

@@ -16,13 +16,18 @@ pub mod cursors;
 pub mod deliveries;
 pub mod entries;
 pub mod events;
+pub mod exchanges;
+pub mod focuses;
 pub mod hints;
 pub mod inbox;
 pub mod leases;
 pub mod local;
 pub mod messages;
 pub mod people;
+pub mod runs;
+pub mod session_lists;
 pub mod sessions;
+pub mod trees;
 pub mod turns;
 pub mod waits;
 

@@ -20,7 +20,7 @@ static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("src/store/migrations/postgres");
 
 /// The schema version of this binary: the number of its newest migration.
-pub const SCHEMA: i64 = 1;
+pub const SCHEMA: i64 = 2;
 
 /// How long SQLite waits for another process (a backup, a shell) that holds the file.
 const BUSY: Duration = Duration::from_secs(5);

@@ -189,6 +189,48 @@ pub async fn get(tx: &mut Tx<'_>, id: i64) -> Result<Turn, StoreError> {
     read(&tx.one(sql!("SELECT * FROM turns WHERE id = $1"), params![id]).await?)
 }
 
+/// What a turn's session and trigger are: what its end means to others follows from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ties {
+    /// What started it.
+    pub trigger: super::inbox::ItemKind,
+    /// Its session was spawned.
+    pub spawned: bool,
+    /// The stable key of its session.
+    pub key: String,
+    /// The label of its session.
+    pub label: Option<String>,
+    /// The model that its session thinks with, where it is not its agent's.
+    pub model: Option<String>,
+}
+
+impl Ties {
+    /// Whether others may be waiting for the turn's end. If so, it is decided under the tree's lock.
+    pub fn bind(&self, turn: &Turn) -> bool {
+        self.spawned || turn.exchange_id.is_some() || self.trigger == super::inbox::ItemKind::Announce
+    }
+}
+
+/// What a turn's session and trigger are. They never change.
+pub async fn ties(tx: &mut Tx<'_>, turn_id: i64) -> Result<Ties, StoreError> {
+    let row = tx
+        .one(
+            sql!(
+                "SELECT i.kind AS trigger_kind, s.kind, s.key, s.label, s.model FROM turns t JOIN inbox i ON i.id = t.trigger_id
+                 JOIN sessions s ON s.id = t.session_id WHERE t.id = $1"
+            ),
+            params![turn_id],
+        )
+        .await?;
+    Ok(Ties {
+        trigger: super::inbox::ItemKind::read(&row.get::<String>("trigger_kind")?)?,
+        spawned: row.get::<String>("kind")? == super::sessions::Kind::Subagent.as_str(),
+        key: row.get("key")?,
+        label: row.get("label")?,
+        model: row.get("model")?,
+    })
+}
+
 /// The sender of the item that started a turn.
 pub async fn asked_by(tx: &mut Tx<'_>, turn_id: i64) -> Result<String, StoreError> {
     tx.one(
