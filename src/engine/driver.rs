@@ -17,11 +17,11 @@ use crate::agents::{Agent, QueueMode};
 use crate::crash::{self, Side};
 use crate::models::{Completion, ModelError, ModelEvent, Request, ToolCall};
 use crate::phrases;
-use crate::store::conversations::{self, Place};
+use crate::store::conversations::Place;
 use crate::store::entries::{self, CallResult, Entry};
 use crate::store::turns::{self, Turn, TurnStatus};
 use crate::store::waits::WaitKind;
-use crate::store::{Read, StoreError, Tx, sessions};
+use crate::store::{Read, StoreError, Tx};
 use crate::tools::CallContext;
 
 /// Entries that are read for a step; what does not fit the model's window is left out later.
@@ -341,12 +341,8 @@ impl Read for Load<'_> {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Desk, StoreError> {
         // A turn that was stopped before it was registered, or taken over, asks no model in vain.
-        turns::check(tx, self.turn).await?;
-        Ok(Desk {
-            place: conversations::get(tx, self.turn.conversation_id).await?,
-            session_key: sessions::key(tx, self.turn.session_id).await?,
-            entries: transcript(tx, self.turn).await?,
-        })
+        let (place, session_key) = turns::desk(tx, self.turn).await?;
+        Ok(Desk { place, session_key, entries: transcript(tx, self.turn).await? })
     }
 }
 

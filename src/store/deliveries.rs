@@ -108,8 +108,7 @@ pub async fn insert(tx: &mut Tx<'_>, new: &NewAnswer<'_>) -> Result<Option<Deliv
     if new.send_within.is_some() && !new.parts.is_empty() {
         // Two sessions may answer in one conversation, or in one chat: only one of them finds it clear.
         chats::lock(tx, new.conversation_id).await?;
-        clear = open(tx, new.conversation_id, 1).await?.is_empty()
-            && !chats::is_busy(tx, new.conversation_id).await?;
+        clear = chats::is_clear(tx, new.conversation_id).await?;
     }
     let parts = i64::try_from(new.parts.len()).unwrap_or(i64::MAX);
     for (number, part) in (0..).zip(new.parts) {

@@ -193,11 +193,8 @@ pub async fn append_answer(
     model: &str,
     usage: &Usage,
 ) -> Result<(), StoreError> {
-    let seq = sessions::reserve(tx, turn.session_id, 1).await?;
-    let (input, output) = (stored(usage.input), stored(usage.output));
-    if input + output > 0 {
-        sessions::spend(tx, turn.session_id, input, output, stored(usage.cost_micros.unwrap_or(0))).await?;
-    }
+    let spent = [usage.input, usage.output, usage.cost_micros.unwrap_or(0)].map(stored);
+    let seq = sessions::spend(tx, turn.session_id, 1, spent).await?;
     let new = New {
         seq,
         step,
@@ -245,7 +242,8 @@ pub async fn newest(
     let mut entries = tx
         .all(
             sql!(
-                "SELECT * FROM entries WHERE session_id = $1 AND generation = $2 ORDER BY seq DESC LIMIT $3"
+                "SELECT seq, generation, turn_id, step, call_index, role, provenance, author_name, body, created_at
+                 FROM entries WHERE session_id = $1 AND generation = $2 ORDER BY seq DESC LIMIT $3"
             ),
             params![session_id, generation, limit],
         )

@@ -1,5 +1,6 @@
 //! Turns: one activation of a session each, owned by one worker at a time.
 
+use super::conversations::{self, Place};
 use super::{Row, StoreError, Tx, params, sql, words};
 
 words!(
@@ -131,15 +132,20 @@ pub async fn progress(tx: &mut Tx<'_>, turn: &Turn, step: i64) -> Result<(), Sto
     if changed == 0 { Err(StoreError::Stale) } else { Ok(()) }
 }
 
-/// [`StoreError::Stale`] if a turn is not the caller's any more.
-pub async fn check(tx: &mut Tx<'_>, turn: &Turn) -> Result<(), StoreError> {
-    let held = tx
+/// Where a turn is at work, and its session's key; [`StoreError::Stale`] if it is not the caller's any more.
+pub async fn desk(tx: &mut Tx<'_>, turn: &Turn) -> Result<(Place, String), StoreError> {
+    let row = tx
         .optional(
-            sql!("SELECT id FROM turns WHERE id = $1 AND token = $2 AND status = 'running'"),
+            sql!(
+                "SELECT c.id, c.channel, c.account, c.chat, c.thread, c.kind, c.title, c.space_id, s.key
+                 FROM turns t JOIN conversations c ON c.id = t.conversation_id JOIN sessions s ON s.id = t.session_id
+                 WHERE t.id = $1 AND t.token = $2 AND t.status = 'running'"
+            ),
             params![turn.id, turn.token],
         )
-        .await?;
-    held.map(drop).ok_or(StoreError::Stale)
+        .await?
+        .ok_or(StoreError::Stale)?;
+    Ok((conversations::read(&row)?, row.get("key")?))
 }
 
 /// Ends a turn that the caller owns, or suspends it (`Waiting`); [`StoreError::Stale`] if it is not the
