@@ -101,13 +101,14 @@ async fn attempt(
     cancel: &CancellationToken,
     taken_over: bool,
 ) -> Result<Progress, StoreError> {
-    let desk = engine.store.read(Load { turn }).await?;
+    let mut desk = engine.store.read(Load { turn }).await?;
     let Some(agent) = engine.agents.get(&turn.agent) else {
         let end = End::failed(0, "no_agent", phrases::agent_gone(&turn.agent));
         return finish(engine, turn, &desk.place, None, end).await;
     };
     let left = u64::try_from(turn.deadline - engine.store.now()).unwrap_or(0);
-    let work = steps(engine, turn, agent, &desk, taken_over);
+    let entries = std::mem::take(&mut desk.entries);
+    let work = steps(engine, turn, agent, &desk, entries, taken_over);
     tokio::select! {
         biased;
         // Whoever cancelled has ended the turn in the database already.
@@ -132,9 +133,9 @@ async fn steps(
     turn: &Turn,
     agent: &Agent,
     desk: &Desk,
+    mut entries: Vec<Entry>,
     taken_over: bool,
 ) -> Result<Progress, StoreError> {
-    let mut entries = desk.entries.clone();
     let mut interrupted = taken_over;
     loop {
         let own: Vec<_> = entries.iter().filter(|entry| entry.turn_id == turn.id).cloned().collect();
@@ -145,7 +146,7 @@ async fn steps(
             }
             // A step that is begun ends with its calls: only a new one is left to the next node.
             Action::CallModel { .. } if engine.drain.is_cancelled() => return Ok(Progress::Paused),
-            Action::CallModel { step } => match ask(agent, &request(engine, agent, desk, &entries)).await {
+            Action::CallModel { step } => match ask(agent, request(engine, agent, desk, &entries)).await {
                 Ok(completion) if completion.answer.calls.is_empty() => Some(ended(agent, step, completion)),
                 Ok(completion) => {
                     engine.store.commit(CommitAnswer { turn: turn.clone(), step, completion }).await?;
@@ -172,9 +173,9 @@ fn request(engine: &Engine, agent: &Agent, desk: &Desk, entries: &[Entry]) -> Re
 }
 
 /// One call of the model, to its end.
-async fn ask(agent: &Agent, request: &Request) -> Result<Completion, ModelError> {
+async fn ask(agent: &Agent, request: Request) -> Result<Completion, ModelError> {
     crash::point("call", "model", Side::Before);
-    let mut events = agent.model.stream(request.clone());
+    let mut events = agent.model.stream(request);
     while let Some(event) = events.next().await {
         if let ModelEvent::End(completion) = event? {
             crash::point("call", "model", Side::After);

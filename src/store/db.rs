@@ -95,6 +95,14 @@ impl Row {
         })
     }
 
+    /// A column that holds a text, without a copy of it.
+    pub fn text(&self, column: &str) -> Result<&str, StoreError> {
+        Ok(match self {
+            Self::Lite(row) => row.text(column)?,
+            Self::Pg(row) => row.try_get(column)?,
+        })
+    }
+
     /// A column that holds 0 or 1.
     pub fn flag(&self, column: &str) -> Result<bool, StoreError> {
         Ok(self.get::<i64>(column)? != 0)
@@ -102,8 +110,7 @@ impl Row {
 
     /// A column that holds JSON.
     pub fn json<T: serde::de::DeserializeOwned>(&self, column: &str) -> Result<T, StoreError> {
-        let text: String = self.get(column)?;
-        serde_json::from_str(&text)
+        serde_json::from_str(self.text(column)?)
             .map_err(|error| StoreError::Content(format!("column {column} holds unreadable JSON: {error}")))
     }
 }
@@ -165,9 +172,7 @@ impl<'c> Tx<'c> {
     /// All rows.
     pub async fn all(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
         Ok(match &mut self.conn {
-            Conn::Lite(conn) => {
-                conn.rows(sql.lite, params, usize::MAX)?.into_iter().map(Row::Lite).collect()
-            }
+            Conn::Lite(conn) => conn.rows(sql.lite, params, usize::MAX)?.into_iter().map(Row::Lite).collect(),
             Conn::Pg(conn) => {
                 pg(sql, params).fetch_all(&mut **conn).await?.into_iter().map(Row::Pg).collect()
             }

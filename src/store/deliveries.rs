@@ -71,7 +71,7 @@ impl Delivery {
             conversation_id: row.get("conversation_id")?,
             answer: row.get("answer")?,
             part: row.json("body")?,
-            state: State::read(&row.get::<String>("state")?)?,
+            state: State::read(row.text("state")?)?,
             after: row.get::<Option<i64>>("after_id")?.map(MessageId),
             message: row.get::<Option<i64>>("message_id")?.map(MessageId),
             attempts: row.get("attempts")?,

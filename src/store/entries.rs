@@ -66,9 +66,9 @@ pub struct Entry {
 }
 
 fn read(row: &Row) -> Result<Entry, StoreError> {
-    let content = match Role::read(&row.get::<String>("role")?)? {
+    let content = match Role::read(row.text("role")?)? {
         Role::User => Content::Input {
-            kind: ItemKind::read(&row.get::<String>("provenance")?)?,
+            kind: ItemKind::read(row.text("provenance")?)?,
             author: row.get("author_name")?,
             body: row.json("body")?,
         },

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::types::{FromSql, Value};
+use rusqlite::types::{FromSql, FromSqlError, Value, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags};
 
 use super::StoreError;
@@ -31,11 +31,22 @@ pub struct LiteRow {
 
 impl LiteRow {
     pub(super) fn get<T: FromSql>(&self, column: &str) -> Result<T, StoreError> {
+        T::column_result(self.value(column)?).map_err(|error| wrong_type(column, &error))
+    }
+
+    pub(super) fn text(&self, column: &str) -> Result<&str, StoreError> {
+        self.value(column)?.as_str().map_err(|error| wrong_type(column, &error))
+    }
+
+    fn value(&self, column: &str) -> Result<ValueRef<'_>, StoreError> {
         let index = self.columns.iter().position(|name| name == column);
         let index = index.ok_or_else(|| StoreError::Content(format!("there is no column {column}")))?;
-        T::column_result((&self.values[index]).into())
-            .map_err(|error| StoreError::Content(format!("column {column}: {error}")))
+        Ok((&self.values[index]).into())
     }
+}
+
+fn wrong_type(column: &str, error: &FromSqlError) -> StoreError {
+    StoreError::Content(format!("column {column}: {error}"))
 }
 
 impl Lite {
@@ -84,7 +95,8 @@ impl Lite {
     fn bound(&self, sql: &str, params: &[Param<'_>]) -> Result<CachedStatement<'_>, StoreError> {
         let mut statement = self.0.prepare_cached(sql)?;
         for index in 1..=statement.parameter_count() {
-            let number = statement.parameter_name(index).and_then(|name| name.get(1..)?.parse::<usize>().ok());
+            let number =
+                statement.parameter_name(index).and_then(|name| name.get(1..)?.parse::<usize>().ok());
             let param = number.and_then(|number| params.get(number.checked_sub(1)?));
             match param {
                 Some(Param::Int(value)) => statement.raw_bind_parameter(index, value)?,

@@ -205,12 +205,13 @@ pub async fn asked_by(tx: &mut Tx<'_>, turn_id: i64) -> Result<String, StoreErro
     .get("sender")
 }
 
-/// Turns whose worker is gone: still `running`, lease over.
+/// Turns whose worker is gone: still `running`, lease over. Ordered as their index is: by id, both databases would
+/// go through all turns that ever were.
 pub async fn abandoned(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<(i64, i64)>, StoreError> {
     tx.all(
         sql!(
             "SELECT id, session_id FROM turns WHERE status = 'running' AND lease_until < $1
-             ORDER BY id LIMIT $2"
+             ORDER BY lease_until LIMIT $2"
         ),
         params![tx.now(), limit],
     )
