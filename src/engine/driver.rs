@@ -12,20 +12,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::commit::{CommitAnswer, CommitResult, Finish, Suspend};
 use super::turn::{self, Action, Ending, Runaway};
-use super::{Engine, context};
+use super::{Engine, context, transcripts};
 use crate::agents::{Agent, QueueMode};
 use crate::crash::{self, Side};
 use crate::models::{Completion, ModelError, ModelEvent, Request, ToolCall};
 use crate::phrases;
 use crate::store::conversations::Place;
-use crate::store::entries::{self, CallResult, Entry};
+use crate::store::entries::{CallResult, Entry};
 use crate::store::turns::{self, Turn, TurnStatus};
 use crate::store::waits::WaitKind;
 use crate::store::{Read, StoreError, Tx};
 use crate::tools::CallContext;
-
-/// Entries that are read for a step; what does not fit the model's window is left out later.
-const TRANSCRIPT: i64 = 400;
 
 /// What a turn did, as far as its driver must know.
 enum Progress {
@@ -101,7 +98,7 @@ async fn attempt(
     cancel: &CancellationToken,
     taken_over: bool,
 ) -> Result<Progress, StoreError> {
-    let mut desk = engine.store.read(Load { turn }).await?;
+    let mut desk = load(engine, turn, engine.transcripts.take(turn)).await?;
     let Some(agent) = engine.agents.get(&turn.agent) else {
         let end = End::failed(0, "no_agent", phrases::agent_gone(&turn.agent));
         return finish(engine, turn, &desk.place, None, end).await;
@@ -160,10 +157,11 @@ async fn steps(
             Action::Stop(why) => Some(stopped(agent, &why)),
         };
         if let Some(end) = end {
+            engine.transcripts.keep(turn, entries);
             return finish(engine, turn, &desk.place, Some(agent), end).await;
         }
         interrupted = false;
-        entries = engine.store.read(Load { turn }).await?.entries;
+        entries = load(engine, turn, entries).await?.entries;
     }
 }
 
@@ -332,8 +330,17 @@ struct Desk {
     entries: Vec<Entry>,
 }
 
+/// Reads where a turn stands, with `known` of its transcript.
+async fn load(engine: &Engine, turn: &Turn, known: Vec<Entry>) -> Result<Desk, StoreError> {
+    let after = known.last().map(|entry| entry.seq);
+    let desk = engine.store.read(Load { turn, after }).await?;
+    Ok(Desk { entries: transcripts::join(known, desk.entries, turn), ..desk })
+}
+
 struct Load<'a> {
     turn: &'a Turn,
+    /// The transcript is known up to this entry.
+    after: Option<i64>,
 }
 
 #[async_trait]
@@ -343,19 +350,7 @@ impl Read for Load<'_> {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Desk, StoreError> {
         // A turn that was stopped before it was registered, or taken over, asks no model in vain.
         let (place, session_key) = turns::desk(tx, self.turn).await?;
-        Ok(Desk { place, session_key, entries: transcript(tx, self.turn).await? })
-    }
-}
-
-/// The newest entries, and in any case those of the turn itself: its question is among them.
-async fn transcript(tx: &mut Tx<'_>, turn: &Turn) -> Result<Vec<Entry>, StoreError> {
-    let mut limit = TRANSCRIPT;
-    loop {
-        let entries = entries::newest(tx, turn.session_id, turn.generation, limit).await?;
-        let all = i64::try_from(entries.len()).is_ok_and(|count| count < limit);
-        if all || entries.first().is_some_and(|oldest| oldest.turn_id != turn.id) {
-            return Ok(entries);
-        }
-        limit *= 2;
+        let entries = transcripts::read(tx, self.turn, self.after).await?;
+        Ok(Desk { place, session_key, entries })
     }
 }

@@ -11,6 +11,7 @@ mod driver;
 mod outlet;
 mod recover;
 mod scheduler;
+mod transcripts;
 mod turn;
 
 use std::collections::HashMap;
@@ -55,6 +56,7 @@ pub struct Engine {
     by: Claimant,
     slots: Arc<Semaphore>,
     running: Mutex<HashMap<i64, CancellationToken>>,
+    transcripts: transcripts::Transcripts,
     tasks: Mutex<JoinSet<()>>,
     work: Notify,
     drain: CancellationToken,
@@ -82,6 +84,7 @@ impl Engine {
             outlet,
             settings,
             running: Mutex::default(),
+            transcripts: transcripts::Transcripts::default(),
             tasks: Mutex::default(),
             work: Notify::new(),
             drain: CancellationToken::new(),

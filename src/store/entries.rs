@@ -255,6 +255,26 @@ pub async fn newest(
     Ok(entries)
 }
 
+/// Entries of a session's generation behind `after`, oldest first.
+pub async fn behind(
+    tx: &mut Tx<'_>,
+    session_id: i64,
+    generation: i64,
+    after: i64,
+) -> Result<Vec<Entry>, StoreError> {
+    tx.all(
+        sql!(
+            "SELECT seq, generation, turn_id, step, call_index, role, provenance, author_name, body, created_at
+             FROM entries WHERE session_id = $1 AND generation = $2 AND seq > $3 ORDER BY seq"
+        ),
+        params![session_id, generation, after],
+    )
+    .await?
+    .iter()
+    .map(read)
+    .collect()
+}
+
 /// Entries of the session with this key, whatever the generation, behind `after`, oldest first.
 pub async fn of_key(tx: &mut Tx<'_>, key: &str, after: i64, limit: i64) -> Result<Vec<Entry>, StoreError> {
     tx.all(
