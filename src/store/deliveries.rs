@@ -110,6 +110,7 @@ pub async fn insert(tx: &mut Tx<'_>, new: &NewAnswer<'_>) -> Result<Option<Deliv
         chats::lock(tx, new.conversation_id).await?;
         clear = chats::is_clear(tx, new.conversation_id).await?;
     }
+    // With a join in place of the inner look-up, both databases would read all numbers of the space.
     let parts = i64::try_from(new.parts.len()).unwrap_or(i64::MAX);
     for (number, part) in (0..).zip(new.parts) {
         let send_within = new.send_within.filter(|_| clear && number == 0);
@@ -122,7 +123,8 @@ pub async fn insert(tx: &mut Tx<'_>, new: &NewAnswer<'_>) -> Result<Option<Deliv
                          CAST($5 AS TEXT), CAST($6 AS TEXT), CAST($7 AS BIGINT), CAST($8 AS BIGINT), CAST($9 AS TEXT),
                          CAST($10 AS TEXT),
                          CASE WHEN CAST($10 AS TEXT) = 'sending' THEN (SELECT COALESCE(MAX(m.message_id), 0)
-                             FROM messages m JOIN conversations c ON c.space_id = m.space_id WHERE c.id = $1) END,
+                             FROM messages m
+                             WHERE m.space_id = (SELECT c.space_id FROM conversations c WHERE c.id = $1)) END,
                          CAST($11 AS BIGINT), CAST($12 AS BIGINT), CAST($13 AS BIGINT), CAST($12 AS BIGINT)
                      RETURNING *"
                 ),
@@ -181,9 +183,8 @@ pub async fn start_call(tx: &mut Tx<'_>, delivery: &Delivery, within: i64) -> Re
             sql!(
                 "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, call_until = $3,
                      after_id = CASE WHEN unknowns > 0 AND after_id IS NOT NULL THEN after_id
-                         ELSE (SELECT COALESCE(MAX(m.message_id), 0) FROM messages m
-                               JOIN conversations c ON c.space_id = m.space_id
-                               WHERE c.id = deliveries.conversation_id) END
+                         ELSE (SELECT COALESCE(MAX(m.message_id), 0) FROM messages m WHERE m.space_id =
+                             (SELECT c.space_id FROM conversations c WHERE c.id = deliveries.conversation_id)) END
                  WHERE id = $1 AND state = $2 RETURNING *"
             ),
             params![delivery.id, delivery.state.as_str(), tx.now() + within],
