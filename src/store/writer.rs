@@ -4,6 +4,7 @@ use futures::future::BoxFuture;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::db::Conn;
 use super::lite::Lite;
@@ -71,8 +72,12 @@ pub(super) fn writer(
 ) -> (mpsc::Sender<Box<dyn Job>>, impl Future<Output = ()>) {
     let (sender, jobs) = mpsc::channel(QUEUE);
     let thread = async move {
-        let runtime = Handle::current();
-        let work = tokio::task::spawn_blocking(move || serve(&runtime, conn, &*clock, jobs));
+        let (runtime, stop) = (Handle::current(), CancellationToken::new());
+        // Whoever drops this future ends the thread with it.
+        let _guard = stop.clone().drop_guard();
+        let work = tokio::task::spawn_blocking(move || {
+            runtime.block_on(stop.run_until_cancelled(serve(conn, &*clock, jobs)));
+        });
         if let Err(error) = work.await {
             tracing::error!(%error, "the database's writer ended early; nothing is stored any more");
         }
@@ -80,10 +85,10 @@ pub(super) fn writer(
     (sender, thread)
 }
 
-fn serve(runtime: &Handle, mut conn: Lite, clock: &dyn Clock, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+async fn serve(mut conn: Lite, clock: &dyn Clock, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
     let mut group = Vec::with_capacity(GROUP);
-    while jobs.blocking_recv_many(&mut group, GROUP) > 0 {
-        let outcome = runtime.block_on(commit_group(&mut conn, clock.now(), &mut group));
+    while jobs.recv_many(&mut group, GROUP).await > 0 {
+        let outcome = commit_group(&mut conn, clock.now(), &mut group).await;
         if outcome.is_err() {
             // The transaction may still be open (a full disk, for one): start the next one clean.
             let _ = conn.execute("ROLLBACK", &[]);
