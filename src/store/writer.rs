@@ -76,7 +76,13 @@ pub(super) fn writer(
         // Whoever drops this future ends the thread with it.
         let _guard = stop.clone().drop_guard();
         let work = tokio::task::spawn_blocking(move || {
-            runtime.block_on(stop.run_until_cancelled(serve(conn, &*clock, jobs)));
+            runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => {}
+                    () = serve(conn, &*clock, jobs) => {}
+                }
+            });
         });
         if let Err(error) = work.await {
             tracing::error!(%error, "the database's writer ended early; nothing is stored any more");
