@@ -15,21 +15,18 @@ use super::calls::CommitCalls;
 use super::commit::{CommitAnswer, CommitResult, Finish, Suspend};
 use super::roster::Seat;
 use super::turn::{self, Action, Ending, Runaway};
-use super::{Engine, context, seats};
+use super::{Engine, context, seats, transcripts};
 use crate::agents::{Agent, QueueMode};
 use crate::crash::{self, Side};
 use crate::models::{Completion, ModelError, ModelEvent, Request, ToolCall};
 use crate::phrases;
-use crate::store::conversations::{self, Place};
-use crate::store::entries::{self, CallResult, Entry};
+use crate::store::conversations::Place;
+use crate::store::entries::{CallResult, Entry};
 use crate::store::inbox::ItemKind;
 use crate::store::turns::{self, Ties, Turn, TurnStatus};
 use crate::store::waits::WaitKind;
 use crate::store::{Read, StoreError, Tx};
 use crate::tools::{CallContext, Policy};
-
-/// Entries that are read for a step; what does not fit the model's window is left out later.
-const TRANSCRIPT: i64 = 400;
 
 /// What a turn did, as far as its driver must know.
 enum Progress {
@@ -105,13 +102,18 @@ async fn attempt(
     cancel: &CancellationToken,
     taken_over: bool,
 ) -> Result<Progress, StoreError> {
-    let desk = engine.store.read(Load { engine, turn }).await?;
+    let mut desk = open(engine, turn, engine.transcripts.take(turn)).await?;
     let Some(agent) = engine.team.agents.get(&turn.agent) else {
         let end = End::failed(0, "no_agent", phrases::agent_gone(&turn.agent));
         return finish(engine, turn, &desk, None, end).await;
     };
+    let agent = &match &desk.ties.model {
+        Some(model) => Agent { model: engine.team.agents.model(agent, Some(model)), ..Agent::clone(agent) },
+        None => Agent::clone(agent),
+    };
     let left = u64::try_from(turn.deadline - engine.store.now()).unwrap_or(0);
-    let work = steps(engine, turn, agent, &desk, taken_over);
+    let entries = std::mem::take(&mut desk.entries);
+    let work = steps(engine, turn, agent, &desk, entries, taken_over);
     tokio::select! {
         biased;
         // Whoever cancelled has ended the turn in the database already.
@@ -136,9 +138,9 @@ async fn steps(
     turn: &Turn,
     agent: &Agent,
     desk: &Desk,
+    mut entries: Vec<Entry>,
     taken_over: bool,
 ) -> Result<Progress, StoreError> {
-    let mut entries = desk.entries.clone();
     let mut interrupted = taken_over;
     loop {
         let own: Vec<_> = entries.iter().filter(|entry| entry.turn_id == turn.id).cloned().collect();
@@ -151,7 +153,7 @@ async fn steps(
             }
             // A step that is begun ends with its calls: only a new one is left to the next node.
             Action::CallModel { .. } if engine.drain.is_cancelled() => return Ok(Progress::Paused),
-            Action::CallModel { step } => match ask(agent, &request(engine, agent, desk, &entries)).await {
+            Action::CallModel { step } => match ask(agent, request(engine, agent, desk, &entries)).await {
                 Ok(completion) if completion.answer.calls.is_empty() => Some(ended(agent, step, completion)),
                 Ok(completion) => {
                     engine.store.commit(CommitAnswer { turn: turn.clone(), step, completion }).await?;
@@ -165,10 +167,13 @@ async fn steps(
             Action::Stop(why) => Some(stopped(agent, &why)),
         };
         if let Some(end) = end {
+            engine.transcripts.keep(turn, entries);
             return finish(engine, turn, desk, Some(agent), end).await;
         }
         interrupted = false;
-        entries = engine.store.read(Load { engine, turn }).await?.entries;
+        let after = entries.last().map(|entry| entry.seq);
+        let more = engine.store.read(More { turn, after }).await?;
+        entries = transcripts::join(entries, more, turn);
     }
 }
 
@@ -184,9 +189,9 @@ fn request(engine: &Engine, agent: &Agent, desk: &Desk, entries: &[Entry]) -> Re
 }
 
 /// One call of the model, to its end.
-async fn ask(agent: &Agent, request: &Request) -> Result<Completion, ModelError> {
+async fn ask(agent: &Agent, request: Request) -> Result<Completion, ModelError> {
     crash::point("call", "model", Side::Before);
-    let mut events = agent.model.stream(request.clone());
+    let mut events = agent.model.stream(request);
     while let Some(event) = events.next().await {
         if let ModelEvent::End(completion) = event? {
             crash::point("call", "model", Side::After);
@@ -365,37 +370,50 @@ struct Desk {
     entries: Vec<Entry>,
 }
 
-struct Load<'a> {
+/// Reads where a turn stands, with `known` of its transcript.
+async fn open(engine: &Engine, turn: &Turn, known: Vec<Entry>) -> Result<Desk, StoreError> {
+    let after = known.last().map(|entry| entry.seq);
+    let desk = engine.store.read(Open { engine, turn, after }).await?;
+    Ok(Desk { entries: transcripts::join(known, desk.entries, turn), ..desk })
+}
+
+struct Open<'a> {
     engine: &'a Engine,
     turn: &'a Turn,
+    /// The transcript is known up to this entry.
+    after: Option<i64>,
 }
 
 #[async_trait]
-impl Read for Load<'_> {
+impl Read for Open<'_> {
     type Output = Desk;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Desk, StoreError> {
         // A turn that was stopped before it was registered, or taken over, asks no model in vain.
-        turns::check(tx, self.turn).await?;
-        Ok(Desk {
-            place: conversations::get(tx, self.turn.conversation_id).await?,
-            ties: turns::ties(tx, self.turn.id).await?,
-            policy: Policy::of_turn(tx, self.turn).await?,
-            roster: seats::around(tx, self.turn, &self.engine.team.agents).await?,
-            entries: transcript(tx, self.turn).await?,
-        })
+        let (place, ties) = turns::desk(tx, self.turn).await?;
+        let tied = ties.spawned || self.turn.exchange_id.is_some();
+        let policy = if tied { Policy::of_turn(tx, self.turn).await? } else { Policy::default() };
+        let roster = match ties.alone {
+            true => Vec::new(),
+            false => seats::around(tx, self.turn, &self.engine.team.agents).await?,
+        };
+        let entries = transcripts::read(tx, self.turn, self.after).await?;
+        Ok(Desk { place, ties, policy, roster, entries })
     }
 }
 
-/// The newest entries, and in any case those of the turn itself: its question is among them.
-async fn transcript(tx: &mut Tx<'_>, turn: &Turn) -> Result<Vec<Entry>, StoreError> {
-    let mut limit = TRANSCRIPT;
-    loop {
-        let entries = entries::newest(tx, turn.session_id, turn.generation, limit).await?;
-        let all = i64::try_from(entries.len()).is_ok_and(|count| count < limit);
-        if all || entries.first().is_some_and(|oldest| oldest.turn_id != turn.id) {
-            return Ok(entries);
-        }
-        limit *= 2;
+/// What a step has added to the transcript, if the turn is still the caller's.
+struct More<'a> {
+    turn: &'a Turn,
+    after: Option<i64>,
+}
+
+#[async_trait]
+impl Read for More<'_> {
+    type Output = Vec<Entry>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Entry>, StoreError> {
+        turns::check(tx, self.turn).await?;
+        transcripts::read(tx, self.turn, self.after).await
     }
 }

@@ -21,6 +21,7 @@ mod seats;
 mod stop;
 mod team;
 mod threads;
+mod transcripts;
 mod turn;
 
 use std::collections::HashMap;
@@ -64,6 +65,7 @@ pub struct Engine {
     by: Claimant,
     slots: Arc<Semaphore>,
     running: Mutex<HashMap<i64, CancellationToken>>,
+    transcripts: transcripts::Transcripts,
     tasks: Mutex<JoinSet<()>>,
     work: Arc<Notify>,
     drain: CancellationToken,
@@ -83,6 +85,7 @@ impl Engine {
             team,
             settings,
             running: Mutex::default(),
+            transcripts: transcripts::Transcripts::default(),
             tasks: Mutex::default(),
             work,
             drain: CancellationToken::new(),

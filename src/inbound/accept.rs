@@ -62,7 +62,7 @@ impl Transaction for Accept {
         }
         let known = self.look_up(tx, &place).await?;
         let mut decision = self.edges.decide(message, &known);
-        let piece = self.piece(tx, &place, &mut decision).await?;
+        let piece = self.piece(tx, &place, &known, &mut decision).await?;
         events::take(tx, &message.conversation.account, message.key.as_str(), place.id, &decision.rule)
             .await?;
         self.carry_out(tx, &place, &decision, &known, piece.as_deref()).await
@@ -87,10 +87,14 @@ impl Accept {
         &self,
         tx: &mut Tx<'_>,
         place: &Place,
+        known: &people::Facts,
         decision: &mut Decision,
     ) -> Result<Option<String>, StoreError> {
         if !matches!(decision.outcome, Outcome::Ambient | Outcome::Deliver(_)) {
             return Ok(None);
+        }
+        if !known.merging {
+            return Ok(merge::begins(&self.message));
         }
         let mut open = inbox::open_merges(tx, place.id, self.message.sender.id.as_str()).await?;
         open.retain(|(_, name)| merge::continues(&self.message, name));
@@ -180,9 +184,8 @@ impl Accept {
         }
         let cap = self.edges.team.agents.get(&session.agent).map_or(i64::MAX, |agent| agent.inbox_cap);
         // Without a turn too: a session that waits for a slot fills up like one at work.
-        let waiting = inbox::count_pending(tx, session.id).await?;
-        if waiting >= cap {
-            let text = phrases::inbox_full(&session.agent, usize::try_from(waiting).unwrap_or(0));
+        if session.pending >= cap {
+            let text = phrases::inbox_full(&session.agent, usize::try_from(session.pending).unwrap_or(0));
             return self.say(tx, place, "full", text, accepted).await;
         }
         self.push(tx, place, &session, piece).await?;

@@ -22,11 +22,12 @@ const PATIENCE: i64 = 3_000;
 /// the call of a delivery that was stored as `sending`.
 pub(super) async fn run(outbox: &Arc<Outbox>, conversation_id: i64, news: &Notify) -> Result<(), StoreError> {
     loop {
-        let handed = outbox.asked(conversation_id);
-        let (mut place, mut open) = outbox.store.read(Open { conversation_id }).await?;
-        let Some(desk) = outbox.desk(&place.address.account) else { return Ok(()) };
         // Once its time is over, it is looked for and must not be called for any more.
-        let mut handed = handed.filter(|delivery| delivery.call_until > Some(outbox.store.now()));
+        let in_time = |delivery: &Delivery| delivery.call_until > Some(outbox.store.now());
+        let mut handed = outbox.asked(conversation_id).filter(in_time);
+        let read = Open { conversation_id, handed: handed.is_some() };
+        let (mut place, mut open) = outbox.store.read(read).await?;
+        let Some(desk) = outbox.desk(&place.address.account) else { return Ok(()) };
         loop {
             let now = outbox.store.now();
             open = match (handed.take(), order::next(&open, now)) {

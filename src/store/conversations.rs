@@ -47,7 +47,7 @@ fn kind_word(kind: ChatKind) -> &'static str {
     }
 }
 
-fn read(row: &Row) -> Result<Place, StoreError> {
+pub(super) fn read(row: &Row) -> Result<Place, StoreError> {
     let thread: String = row.get("thread")?;
     let account = AccountId::new(row.get::<String>("channel")?, row.get::<String>("account")?);
     let chat = Conversation::chat(account, row.get::<String>("chat")?);

@@ -66,9 +66,9 @@ pub struct Entry {
 }
 
 fn read(row: &Row) -> Result<Entry, StoreError> {
-    let content = match Role::read(&row.get::<String>("role")?)? {
+    let content = match Role::read(row.text("role")?)? {
         Role::User => Content::Input {
-            kind: ItemKind::read(&row.get::<String>("provenance")?)?,
+            kind: ItemKind::read(row.text("provenance")?)?,
             author: row.get("author_name")?,
             body: row.json("body")?,
         },
@@ -193,11 +193,8 @@ pub async fn append_answer(
     model: &str,
     usage: &Usage,
 ) -> Result<(), StoreError> {
-    let seq = sessions::reserve(tx, turn.session_id, 1).await?;
-    let (input, output) = (stored(usage.input), stored(usage.output));
-    if input + output > 0 {
-        sessions::spend(tx, turn.session_id, input, output, stored(usage.cost_micros.unwrap_or(0))).await?;
-    }
+    let spent = [usage.input, usage.output, usage.cost_micros.unwrap_or(0)].map(stored);
+    let seq = sessions::spend(tx, turn.session_id, 1, spent).await?;
     let new = New {
         seq,
         step,
@@ -256,12 +253,24 @@ pub async fn newest(
     generation: i64,
     limit: i64,
 ) -> Result<Vec<Entry>, StoreError> {
+    up_to(tx, session_id, generation, i64::MAX, limit).await
+}
+
+/// The newest entries of a session's generation with a number of at most `seq`, oldest first.
+pub async fn up_to(
+    tx: &mut Tx<'_>,
+    session_id: i64,
+    generation: i64,
+    seq: i64,
+    limit: i64,
+) -> Result<Vec<Entry>, StoreError> {
     let mut entries = tx
         .all(
             sql!(
-                "SELECT * FROM entries WHERE session_id = $1 AND generation = $2 ORDER BY seq DESC LIMIT $3"
+                "SELECT seq, generation, turn_id, step, call_index, role, provenance, author_name, body, created_at
+                 FROM entries WHERE session_id = $1 AND generation = $2 AND seq <= $4 ORDER BY seq DESC LIMIT $3"
             ),
-            params![session_id, generation, limit],
+            params![session_id, generation, limit, seq],
         )
         .await?
         .iter()
@@ -326,6 +335,26 @@ pub async fn before_step(
         generation: turn.generation,
         seq: seq - 1,
     }))
+}
+
+/// Entries of a session's generation behind `after`, oldest first.
+pub async fn behind(
+    tx: &mut Tx<'_>,
+    session_id: i64,
+    generation: i64,
+    after: i64,
+) -> Result<Vec<Entry>, StoreError> {
+    tx.all(
+        sql!(
+            "SELECT seq, generation, turn_id, step, call_index, role, provenance, author_name, body, created_at
+             FROM entries WHERE session_id = $1 AND generation = $2 AND seq > $3 ORDER BY seq"
+        ),
+        params![session_id, generation, after],
+    )
+    .await?
+    .iter()
+    .map(read)
+    .collect()
 }
 
 /// Entries of the session with this key, whatever the generation, behind `after`, oldest first.

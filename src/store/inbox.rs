@@ -147,7 +147,7 @@ fn json(body: &Body) -> String {
 fn read(row: &Row) -> Result<Item, StoreError> {
     Ok(Item {
         id: row.get("id")?,
-        kind: ItemKind::read(&row.get::<String>("kind")?)?,
+        kind: ItemKind::read(row.text("kind")?)?,
         wake: row.flag("wake")?,
         conversation_id: row.get("conversation_id")?,
         exchange_id: row.get("exchange_id")?,

@@ -61,6 +61,8 @@ pub struct Session {
     pub archived: bool,
     /// Its open turn, if there is one.
     pub open_turn: Option<i64>,
+    /// Its unconsumed items.
+    pub pending: i64,
 }
 
 impl Session {
@@ -78,6 +80,7 @@ impl Session {
             conversation_id: row.get("conversation_id")?,
             archived: row.get::<Option<i64>>("archived_at")?.is_some(),
             open_turn: row.get("open_turn")?,
+            pending: row.get("pending")?,
         })
     }
 
@@ -121,7 +124,8 @@ pub async fn get(tx: &mut Tx<'_>, id: i64) -> Result<Session, StoreError> {
         .one(
             sql!(
                 "SELECT s.*, (SELECT t.id FROM turns t WHERE t.session_id = s.id
-                              AND t.status IN ('running', 'waiting')) AS open_turn
+                              AND t.status IN ('running', 'waiting')) AS open_turn,
+                     (SELECT COUNT(*) FROM inbox i WHERE i.session_id = s.id AND i.turn_id IS NULL) AS pending
                  FROM sessions s WHERE s.id = $1"
             ),
             params![id],
@@ -285,34 +289,26 @@ pub async fn archive(tx: &mut Tx<'_>, id: i64) -> Result<(), StoreError> {
 
 /// Reserves `count` entry numbers and returns the first. Locks the session.
 pub async fn reserve(tx: &mut Tx<'_>, id: i64, count: i64) -> Result<i64, StoreError> {
-    tx.one(
-        sql!(
-            "UPDATE sessions SET next_seq = next_seq + $2, updated_at = $3 WHERE id = $1
-             RETURNING next_seq - $2 AS first"
-        ),
-        params![id, count, tx.now()],
-    )
-    .await?
-    .get("first")
+    spend(tx, id, count, [0; 3]).await
 }
 
-/// Adds what a model call used.
+/// The same for the entry of a model call, whose tokens read and written and cost are added.
 pub async fn spend(
     tx: &mut Tx<'_>,
     id: i64,
-    input: i64,
-    output: i64,
-    cost_micros: i64,
-) -> Result<(), StoreError> {
-    tx.execute(
+    count: i64,
+    [input, output, cost_micros]: [i64; 3],
+) -> Result<i64, StoreError> {
+    tx.one(
         sql!(
-            "UPDATE sessions SET input_tokens = input_tokens + $2, output_tokens = output_tokens + $3,
-                 cost_micros = cost_micros + $4 WHERE id = $1"
+            "UPDATE sessions SET next_seq = next_seq + $2, updated_at = $3, input_tokens = input_tokens + $4,
+                 output_tokens = output_tokens + $5, cost_micros = cost_micros + $6 WHERE id = $1
+             RETURNING next_seq - $2 AS first"
         ),
-        params![id, input, output, cost_micros],
+        params![id, count, tx.now(), input, output, cost_micros],
     )
-    .await?;
-    Ok(())
+    .await?
+    .get("first")
 }
 
 /// What a session has cost so far, in US dollars × 1,000,000.
