@@ -9,11 +9,15 @@ use serde_json::{Value, json};
 
 use super::{
     chat::{Chat, ChatKey, GroupKind, Membership, Message},
-    faults::Faults,
     flood::{Flood, Floods},
     updates::Queue,
 };
-use crate::rng::Rng;
+use crate::{
+    call::{Call, Calls},
+    fake::Scene,
+    faults::Faults,
+    rng::Rng,
+};
 
 /// What the platform, or the owner of a bot in BotFather's menu, can be set to. Change it with `TelegramFake::set`.
 #[derive(Debug, Clone)]
@@ -49,7 +53,7 @@ pub struct World {
     pub(crate) bots: BTreeMap<i64, Bot>,
     pub(crate) users: BTreeMap<i64, User>,
     pub(crate) chats: BTreeMap<ChatKey, Chat>,
-    pub(crate) calls: VecDeque<Call>,
+    pub(crate) calls: Calls,
     pub(crate) violations: Vec<String>,
     pub(crate) faults: Faults,
     pub(crate) floods: Floods,
@@ -97,27 +101,14 @@ pub(crate) struct Callback {
     pub answer: Option<Value>,
 }
 
-/// One request, as it arrived.
-#[derive(Debug, Clone)]
-pub struct Call {
-    /// When its body had been read.
-    pub at: Instant,
-    /// The bot's user name.
-    pub bot: String,
-    /// The method, in lower case.
-    pub method: String,
-    /// The parameters; in forms everything is a string.
-    pub params: Value,
-}
-
-impl World {
-    pub(crate) fn new() -> Self {
+impl Default for World {
+    fn default() -> Self {
         Self {
             settings: Settings::default(),
             bots: BTreeMap::new(),
             users: BTreeMap::new(),
             chats: BTreeMap::new(),
-            calls: VecDeque::new(),
+            calls: Calls::default(),
             violations: Vec::new(),
             faults: Faults::default(),
             floods: Floods::default(),
@@ -130,7 +121,16 @@ impl World {
             ahead: Duration::ZERO,
         }
     }
+}
 
+impl Scene for World {
+    fn transcript(&self) -> String {
+        let chats: Vec<String> = self.chats.keys().map(|key| self.history(*key)).collect();
+        chats.join("\n")
+    }
+}
+
+impl World {
     /// The virtual time in milliseconds since 1970.
     pub(crate) fn now_ms(&self) -> u64 {
         let real = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
