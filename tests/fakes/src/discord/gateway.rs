@@ -75,7 +75,7 @@ async fn converse(fake: &Fake<World>, id: u64, mut socket: WebSocket, line: &Lin
         tokio::select! {
             out = fake.claim(|world| world.next_out(id)) => match out {
                 Out::Text(text) | Out::Event { text, .. } => socket.send(Message::Text(text.into())).await.ok()?,
-                Out::Close(code) => return close(&mut socket, code).await,
+                Out::Close(code) => return close(fake, id, &mut socket, code).await,
                 Out::Cut => {
                     line.cut();
                     return None;
@@ -95,15 +95,16 @@ async fn converse(fake: &Fake<World>, id: u64, mut socket: WebSocket, line: &Lin
                 Message::Close(frame) => return frame.map(|frame| frame.code),
                 Message::Ping(_) | Message::Pong(_) => {}
             },
-            () = sleep_until(late) => return close(&mut socket, 4000).await,
+            () = sleep_until(late) => return close(fake, id, &mut socket, 4000).await,
         }
     }
 }
 
-/// Sends the close frame and waits for the client's.
-async fn close(socket: &mut WebSocket, code: u16) -> Option<u16> {
+/// Sends the close frame and waits for the client's. The session is without a connection from now on.
+async fn close(fake: &Fake<World>, id: u64, socket: &mut WebSocket, code: u16) -> Option<u16> {
     let frame = CloseFrame { code, reason: "".into() };
     socket.send(Message::Close(Some(frame))).await.ok()?;
+    fake.change(|world| world.disconnect(id, None));
     while let Some(Ok(_)) = socket.recv().await {}
     None
 }

@@ -194,7 +194,7 @@ impl World {
         if !message.edits.is_empty() {
             line += &format!(" (before: {:?})", message.edits);
         }
-        for (emoji, _) in &message.reactions {
+        for emoji in message.reactions.keys() {
             line += &format!(" {emoji}");
         }
         if message.deleted {

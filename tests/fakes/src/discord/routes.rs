@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 
 use super::{
     channel::Kind,
-    messages::*,
+    messages::{
+        create_message, create_reaction, delete_message, edit_message, get_message, get_messages, typing,
+    },
     request::{Answer, Failure, Request},
-    threads::*,
+    threads::{active_threads, archived_threads, create_thread, create_thread_from_message, edit_channel},
     world::World,
 };
 
