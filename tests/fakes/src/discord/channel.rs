@@ -130,7 +130,7 @@ impl Channel {
     }
 }
 
-/// Whom a message calls with a sound.
+/// Whom a message has called with a sound, now or before an edit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pings {
     /// People and bots.
@@ -145,6 +145,13 @@ impl Pings {
     /// Nobody hears it.
     pub fn is_empty(&self) -> bool {
         self.users.is_empty() && self.roles.is_empty() && !self.everyone
+    }
+
+    /// Calls these too.
+    pub(crate) fn add(&mut self, more: Self) {
+        self.users.extend(more.users);
+        self.roles.extend(more.roles);
+        self.everyone |= more.everyone;
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn edit_message(world: &mut World, request: &Request) -> Answer {
     }
     let (allowed, now) = (Allowed::read(&request.body)?, world.now_ms());
     if let Some(message) = world.channel(channel).messages.get_mut(&id) {
-        message.pings = allowed.pings(&text, None);
+        message.pings.add(allowed.pings(&text, None));
         message.edits.push(std::mem::replace(&mut message.text, text));
         message.edited = Some(now);
     }
@@ -216,6 +216,7 @@ impl World {
         let author = answered.map(|id| self.channels[&channel].messages[&id].from);
         let mut message = Message::new(request.bot, &text);
         message.pings = allowed.pings(&text, author);
+        message.flags = request.body.get("flags").and_then(Value::as_u64).unwrap_or(0);
         message.reply_to = answered;
         message.kind = if answered.is_some() { 19 } else { 0 };
         Ok(message)

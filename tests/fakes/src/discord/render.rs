@@ -191,6 +191,7 @@ impl World {
             json!({
                 "id": id.to_string(), "name": name, "color": 0, "hoist": false, "position": 0, "permissions": permissions,
                 "managed": false, "mentionable": false, "flags": 0, "icon": null, "unicode_emoji": null,
+                    "colors": {"primary_color": 0, "secondary_color": null, "tertiary_color": null},
             })
         }).collect();
         let members: Vec<Value> = found
