@@ -6,12 +6,15 @@
 //! verbs of people (`telegram.user("ann").says("hi")`) and wait for facts, never for time.
 
 mod call;
+mod clock;
 pub mod discord;
 mod fake;
 mod faults;
 mod hold;
 mod model;
+mod names;
 mod rng;
+mod sending;
 mod server;
 mod telegram;
 

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     fake::Fake,
     faults::{Fault, Obstacle, Scope, meet},
+    sending::InFlight,
     server::Line,
 };
 
@@ -54,7 +55,7 @@ async fn serve(
         Err(failure) => return fake.answer(Err(failure), 200, None),
     };
     let arrival = fake.change(|world| world.arrive(&request));
-    let _on_its_way = arrival.in_flight.map(|key| InFlight { fake: Arc::clone(&fake), key });
+    let _on_its_way = arrival.in_flight.map(|key| InFlight::new(&fake, key));
     let Arrival { key, slot, obstacle, .. } = arrival;
     let slot = match slot {
         Ok(slot) => slot,
@@ -148,9 +149,7 @@ impl World {
     }
 
     fn begin_send(&mut self, key: (u64, u64)) {
-        let on_their_way = self.in_flight.entry(key).or_default();
-        *on_their_way += 1;
-        let on_their_way = *on_their_way;
+        let on_their_way = self.sending.begin(key);
         if on_their_way > 1 {
             let what = format!("{on_their_way} sends at once to {}", self.title_of(key.1));
             self.violation(what);
@@ -241,20 +240,4 @@ fn code(status: u16) -> StatusCode {
 fn banned() -> Response {
     let page = "<html><head><title>Error 1015</title></head><body>You are being rate limited</body></html>";
     (StatusCode::TOO_MANY_REQUESTS, [(header::CONTENT_TYPE, "text/html")], page).into_response()
-}
-
-/// A send on its way, until it is answered or its client gives up.
-struct InFlight {
-    fake: Arc<Fake<World>>,
-    key: (u64, u64),
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.fake.change(|world| {
-            if let Some(on_their_way) = world.in_flight.get_mut(&self.key) {
-                *on_their_way = on_their_way.saturating_sub(1);
-            }
-        });
-    }
 }

@@ -7,6 +7,7 @@ use super::{
     mentions::mentioned,
     world::World,
 };
+use crate::names::first_name;
 
 /// Who looks: what is shown of a message depends on it.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +29,7 @@ impl World {
         if bot {
             user["bot"] = json!(true);
         } else {
-            user["global_name"] = json!(capital(name));
+            user["global_name"] = json!(first_name(name));
         }
         user
     }
@@ -256,11 +257,6 @@ pub(super) fn thread_member(thread: &Channel, bot: u64) -> Value {
     json!({
         "id": thread.id.to_string(), "user_id": bot.to_string(), "join_timestamp": stamp(thread.created_at), "flags": 0,
     })
-}
-
-fn capital(name: &str) -> String {
-    let mut letters = name.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn stamp_of(id: u64) -> String {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -12,8 +12,10 @@ use super::{
 };
 use crate::{
     call::{Call, Calls},
+    clock::Clock,
     faults::Faults,
     rng::Rng,
+    sending::{Sending, Sends},
 };
 
 /// Milliseconds from 1970 to the first snowflake.
@@ -110,7 +112,7 @@ pub struct World {
     /// The path of each RESUME.
     pub(crate) resumes: Vec<String>,
     /// Sends on their way, by bot and channel.
-    pub(crate) in_flight: HashMap<(u64, u64), u32>,
+    pub(crate) sending: Sending<(u64, u64)>,
     /// Messages of people handed out and not yet answered, by channel.
     pub(crate) unanswered: HashMap<u64, VecDeque<(u64, Instant)>>,
     pub(crate) latencies: Vec<Duration>,
@@ -118,8 +120,7 @@ pub struct World {
     /// Where the server listens, as `host:port`.
     pub(crate) host: String,
     last_id: u64,
-    /// How far the virtual clock runs ahead of the real one.
-    ahead: Duration,
+    clock: Clock,
 }
 
 /// A bot's account; it is also a [`User`].
@@ -171,27 +172,34 @@ impl Default for World {
             invalid: 0,
             identifies: 0,
             resumes: Vec::new(),
-            in_flight: HashMap::new(),
+            sending: Sending::default(),
             unanswered: HashMap::new(),
             latencies: Vec::new(),
             rng: Rng::any(),
             host: String::new(),
             last_id: 0,
-            ahead: Duration::ZERO,
+            clock: Clock::default(),
         }
+    }
+}
+
+impl Sends for World {
+    type Key = (u64, u64);
+
+    fn sending(&mut self) -> &mut Sending<Self::Key> {
+        &mut self.sending
     }
 }
 
 impl World {
     /// The virtual time in milliseconds since 1970.
     pub(crate) fn now_ms(&self) -> u64 {
-        let real = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        u64::try_from((real + self.ahead).as_millis()).unwrap_or(u64::MAX)
+        self.clock.now_ms()
     }
 
     /// Moves the virtual clock.
     pub(crate) fn advance(&mut self, by: Duration) {
-        self.ahead += by;
+        self.clock.advance(by);
     }
 
     /// A snowflake that was not given out before; later ones are greater.
@@ -204,19 +212,15 @@ impl World {
         self.violations.push(what.into());
     }
 
-    fn secret(&mut self, letters: usize) -> String {
-        (0..letters).map(|_| char::from(b'a' + u8::try_from(self.rng.below(26)).unwrap_or(0))).collect()
-    }
-
     /// A new session's id.
     pub(crate) fn session_id(&mut self) -> String {
-        self.secret(32)
+        self.rng.letters(32)
     }
 
     /// A new bot, a member of every guild.
     pub(crate) fn add_bot(&mut self, name: &str) -> u64 {
         let (id, application) = (self.fresh(), self.fresh());
-        let token = format!("{}.{}.{}", self.secret(26), self.secret(6), self.secret(38));
+        let token = format!("{}.{}.{}", self.rng.letters(26), self.rng.letters(6), self.rng.letters(38));
         let bot = Bot {
             application,
             token,

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     fake::Fake,
     faults::{Fault, Obstacle, meet},
+    sending::InFlight,
     server::Line,
 };
 
@@ -43,7 +44,7 @@ async fn serve(
         Err(failure) => return fake.answer(Err(failure)),
     };
     let arrival = fake.change(|world| world.arrive(&request));
-    let _on_its_way = arrival.in_flight.map(|key| InFlight { fake: Arc::clone(&fake), key });
+    let _on_its_way = arrival.in_flight.map(|key| InFlight::new(&fake, key));
     if let Some(failure) = arrival.refused {
         return fake.answer(Err(failure));
     }
@@ -164,9 +165,8 @@ impl World {
 
     fn begin_send(&mut self, key: (i64, i64, i64)) {
         let (bot, chat, thread) = key;
-        let on_their_way = self.in_flight.entry(key).or_default();
-        *on_their_way += 1;
-        if *on_their_way > 1 {
+        let on_their_way = self.sending.begin(key);
+        if on_their_way > 1 {
             self.violations.push(format!("{on_their_way} sends at once to chat {chat}, topic {thread}"));
         }
         let answered =
@@ -186,22 +186,6 @@ impl World {
                 Some(Failure::flood(again))
             }
         }
-    }
-}
-
-/// A send on its way, until it is answered or its client gives up.
-struct InFlight {
-    fake: Arc<Fake<World>>,
-    key: (i64, i64, i64),
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.fake.change(|world| {
-            if let Some(on_their_way) = world.in_flight.get_mut(&self.key) {
-                *on_their_way = on_their_way.saturating_sub(1);
-            }
-        });
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -14,9 +14,11 @@ use super::{
 };
 use crate::{
     call::{Call, Calls},
+    clock::Clock,
     fake::Scene,
     faults::Faults,
     rng::Rng,
+    sending::{Sending, Sends},
 };
 
 /// What the platform, or the owner of a bot in BotFather's menu, can be set to. Change it with `TelegramFake::set`.
@@ -58,15 +60,14 @@ pub struct World {
     pub(crate) faults: Faults,
     pub(crate) floods: Floods,
     /// Sends on their way, by bot, chat and topic.
-    pub(crate) in_flight: HashMap<(i64, i64, i64), u32>,
+    pub(crate) sending: Sending<(i64, i64, i64)>,
     /// Updates handed out and not yet answered by a send, by chat.
     pub(crate) unanswered: HashMap<ChatKey, VecDeque<Instant>>,
     pub(crate) latencies: Vec<Duration>,
     pub(crate) callbacks: BTreeMap<i64, Callback>,
     pub(crate) rng: Rng,
     pub(crate) next_id: i64,
-    /// How far the virtual clock runs ahead of the real one.
-    pub(crate) ahead: Duration,
+    pub(crate) clock: Clock,
 }
 
 /// A bot account.
@@ -112,14 +113,22 @@ impl Default for World {
             violations: Vec::new(),
             faults: Faults::default(),
             floods: Floods::default(),
-            in_flight: HashMap::new(),
+            sending: Sending::default(),
             unanswered: HashMap::new(),
             latencies: Vec::new(),
             callbacks: BTreeMap::new(),
             rng: Rng::any(),
             next_id: 1,
-            ahead: Duration::ZERO,
+            clock: Clock::default(),
         }
+    }
+}
+
+impl Sends for World {
+    type Key = (i64, i64, i64);
+
+    fn sending(&mut self) -> &mut Sending<Self::Key> {
+        &mut self.sending
     }
 }
 
@@ -133,8 +142,7 @@ impl Scene for World {
 impl World {
     /// The virtual time in milliseconds since 1970.
     pub(crate) fn now_ms(&self) -> u64 {
-        let real = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        u64::try_from((real + self.ahead).as_millis()).unwrap_or(u64::MAX)
+        self.clock.now_ms()
     }
 
     /// The virtual time in seconds since 1970.
@@ -154,8 +162,7 @@ impl World {
 
     pub(crate) fn add_bot(&mut self, username: &str) -> i64 {
         let id = 8_000_000_000 + self.fresh();
-        let secret: String =
-            (0..35).map(|_| char::from(b'a' + u8::try_from(self.rng.below(26)).unwrap_or(0))).collect();
+        let secret = self.rng.letters(35);
         let queue = Queue::new(1 + self.rng.below(500_000_000).cast_signed());
         let next_message = 100 + self.rng.below(10_000).cast_signed();
         let bot = Bot {
@@ -251,7 +258,7 @@ impl World {
 
     /// Moves the virtual clock.
     pub(crate) fn advance(&mut self, by: Duration) {
-        self.ahead += by;
+        self.clock.advance(by);
     }
 
     /// What was called so far, oldest first (the last 100,000).
