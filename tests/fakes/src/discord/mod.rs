@@ -4,6 +4,7 @@ mod channel;
 mod dispatch;
 mod events;
 mod gateway;
+mod identify;
 mod limits;
 mod mentions;
 mod messages;
@@ -13,9 +14,11 @@ mod render;
 mod request;
 mod routes;
 mod session;
+mod settings;
 mod threads;
 mod verbs;
 mod world;
+mod writing;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -34,8 +37,9 @@ use crate::{
 pub use channel::{Kind, Message, Pings, rights};
 pub use limits::Limit;
 pub use place::Place;
+pub use settings::{Hello, Settings};
 pub use verbs::Seat;
-pub use world::{Hello, Settings, World};
+pub use world::World;
 
 /// The guild that everybody is in.
 const GUILD: &str = "guild";
