@@ -151,6 +151,11 @@ impl DiscordFake {
         Seat::new(&self.fake, self.bot, self.guild, name)
     }
 
+    /// A text channel of the guild, new on first use.
+    pub fn channel(&self, name: &str) -> Place {
+        self.place(self.fake.change(|world| world.channel_named(self.guild, name, Kind::Text)))
+    }
+
     /// The channel or thread of an id that a bot or a person has made.
     pub fn place(&self, channel: u64) -> Place {
         Place::new(&self.fake, channel)

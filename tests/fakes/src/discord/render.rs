@@ -59,13 +59,9 @@ impl World {
         let roles = self.guilds.get(&guild).and_then(|guild| guild.members.get(&user));
         let roles: Vec<String> = roles.into_iter().flatten().map(u64::to_string).collect();
         json!({
-            "roles": roles, "joined_at": stamp(self.channels_epoch()), "deaf": false, "mute": false, "nick": null,
+            "roles": roles, "joined_at": stamp_of(user), "deaf": false, "mute": false, "nick": null,
             "avatar": null, "premium_since": null, "pending": false, "communication_disabled_until": null, "flags": 0,
         })
-    }
-
-    fn channels_epoch(&self) -> u64 {
-        self.channels.values().map(|channel| channel.created_at).min().unwrap_or_else(|| self.now_ms())
     }
 
     /// A channel or thread. `newly` is for the event of its creation.
@@ -218,7 +214,7 @@ impl World {
             "features": [], "mfa_level": 0, "application_id": null, "system_channel_id": null,
             "system_channel_flags": 0, "rules_channel_id": null, "vanity_url_code": null, "description": null,
             "banner": null, "premium_tier": 0, "preferred_locale": "en-US", "public_updates_channel_id": null,
-            "nsfw_level": 0, "premium_progress_bar_enabled": false, "joined_at": stamp(self.channels_epoch()),
+            "nsfw_level": 0, "premium_progress_bar_enabled": false, "joined_at": stamp_of(bot.max(guild)),
             "large": false, "unavailable": false, "member_count": members.len(), "voice_states": [],
             "members": members, "channels": seen(false), "threads": seen(true), "presences": [],
             "stage_instances": [], "guild_scheduled_events": [], "stickers": [],

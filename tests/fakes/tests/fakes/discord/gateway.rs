@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::SinkExt as _;
+use reqwest::Method;
 use roundtable_fakes::{DiscordFake, discord::Hello};
 use serde_json::{Map, Value, json};
 use tokio_tungstenite::tungstenite::Message;
@@ -138,6 +139,43 @@ async fn connections_can_begin_badly() {
     early.identify(&discord, INTENTS).await;
     early.event("READY").await;
     discord.finish().unwrap();
+}
+
+#[tokio::test]
+async fn each_bot_has_its_own_dms_and_the_world_outlives_the_server() {
+    let mut discord = DiscordFake::start().await.unwrap();
+    let other = Rest::with(&discord, &discord.add_bot("other_bot"));
+    let (ann, bot) = (discord.user("ann"), Rest::of(&discord));
+    let (mut socket, _) = Socket::ready(&discord, INTENTS).await;
+    let with_other = ann.with_bot("other_bot").unwrap();
+    with_other.says("not for you");
+    let asked = ann.says("for you");
+    assert_eq!(socket.event("MESSAGE_CREATE").await["content"], "for you");
+    let path = format!("/channels/{}", asked.channel);
+    assert_eq!(other.refused(Method::GET, &path, Value::Null).await, (404, 10003));
+    discord.stop().await;
+    assert!(socket.frame().await.is_none());
+    assert!(bot.send(Method::GET, "/users/@me", Value::Null).await.is_err());
+    ann.says("are you there?");
+    discord.restart().await.unwrap();
+    let missed = bot.get(&format!("{path}/messages?after={}", asked.id)).await;
+    assert_eq!(missed[0]["content"], "are you there?");
+    discord.finish().unwrap();
+}
+
+#[tokio::test]
+async fn the_days_identifies_are_counted() {
+    let discord = DiscordFake::start().await.unwrap();
+    discord.set(|settings| settings.identify_budget = 1);
+    let rest = Rest::of(&discord);
+    let left = rest.get("/gateway/bot").await;
+    assert_eq!(left["session_start_limit"]["remaining"], 1);
+    Socket::ready(&discord, INTENTS).await;
+    let mut again = Socket::open(&discord).await;
+    again.identify(&discord, INTENTS).await;
+    assert_eq!(again.next().await["op"], 9);
+    assert_eq!(rest.refused(Method::GET, "/users/@me", Value::Null).await, (401, 0));
+    assert_eq!(discord.violations().len(), 1);
 }
 
 #[tokio::test]
