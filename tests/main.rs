@@ -14,4 +14,5 @@ mod invariants;
 mod kills;
 mod outbox;
 mod store;
+mod team;
 mod telegram;
