@@ -1,7 +1,9 @@
 //! What agents can call. A tool returns a result; the engine commits it.
 
 mod agents_list;
+pub mod arguments;
 mod registry;
+pub mod sessions;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
