@@ -10,6 +10,7 @@ mod context;
 mod driver;
 mod outlet;
 mod recover;
+pub mod roster;
 mod scheduler;
 mod turn;
 
