@@ -1,3 +1,5 @@
+mod story;
+
 use futures::StreamExt;
 use serde_json::json;
 
