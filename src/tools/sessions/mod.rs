@@ -13,6 +13,7 @@ pub mod yielding;
 
 use super::Refusal;
 use super::arguments::INVALID;
+use crate::models::ToolSpec;
 
 /// Whom a call is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,4 +41,17 @@ fn one<'a, const N: usize>(given: [(&str, Option<Target<'a>>); N]) -> Result<Tar
 /// What is taken for absent numbers of rows.
 fn page() -> i64 {
     50
+}
+
+/// As models are told of them.
+pub fn specs() -> [ToolSpec; 7] {
+    [
+        list::spec(),
+        history::spec(),
+        send::spec(),
+        spawn::spec(),
+        yielding::spec(),
+        subagents::spec(),
+        status::spec(),
+    ]
 }

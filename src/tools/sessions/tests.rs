@@ -1,20 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::models::ToolSpec;
 use crate::tools::arguments::read;
-
-fn specs() -> [ToolSpec; 7] {
-    [
-        list::spec(),
-        history::spec(),
-        send::spec(),
-        spawn::spec(),
-        yielding::spec(),
-        subagents::spec(),
-        status::spec(),
-    ]
-}
 
 /// A tool as one reads it: its sentence, and a line for each argument.
 fn told(spec: &ToolSpec) -> String {
