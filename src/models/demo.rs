@@ -33,8 +33,14 @@ enum Act {
     Say(String),
     /// Hands something to a teammate, or says one of the words that mean silence: nothing is added.
     Report(String),
-    /// Calls a tool that the request offers.
-    Call { tool: &'static str, arguments: Value },
+    /// Calls tools that the request offers, all in one step.
+    Call(Vec<(&'static str, Value)>),
+}
+
+impl Act {
+    fn call(tool: &'static str, arguments: Value) -> Self {
+        Self::Call(vec![(tool, arguments)])
+    }
 }
 
 /// Said once, at the start of a conversation.
@@ -80,10 +86,15 @@ fn play(request: &Request) -> Answer {
             Answer { text: format!("{INTRODUCTION}\n\n{text}"), ..Answer::default() }
         }
         Act::Say(text) | Act::Report(text) => Answer { text, ..Answer::default() },
-        Act::Call { tool, arguments } => {
-            // Unique within the conversation, and the same for the same request.
-            let id = format!("demo_{}", request.messages.len());
-            Answer { calls: vec![ToolCall { id, name: tool.into(), arguments }], ..Answer::default() }
+        Act::Call(calls) => {
+            // Ids are unique within the conversation, and the same for the same request.
+            let step = request.messages.len();
+            let calls = calls.into_iter().enumerate().map(|(index, (tool, arguments))| ToolCall {
+                id: format!("demo_{step}_{index}"),
+                name: tool.into(),
+                arguments,
+            });
+            Answer { calls: calls.collect(), ..Answer::default() }
         }
     }
 }

@@ -17,12 +17,12 @@ const STEPS: &str =
 
 const SEND: &str = "sessions_send";
 
-/// Answers a person about the page.
-pub(super) fn act(scene: &Scene<'_>) -> Option<Act> {
-    if scene.cued(&["deploy", "vercel", "online", "publish", "veröffentlich"]) && !wants_page(scene) {
-        return Some(Act::Say(deploying()));
+/// Answers what somebody asks about the page.
+pub(super) fn answer(scene: &Scene<'_>) -> Option<String> {
+    if wants_page(scene) {
+        return Some(page(""));
     }
-    wants_page(scene).then(|| Act::Say(page("")))
+    scene.cued(&["deploy", "vercel", "online", "publish", "veröffentlich"]).then(deploying)
 }
 
 /// What it answers to a question about deploying, and to a teammate's other questions.
@@ -40,10 +40,9 @@ pub(super) fn task(scene: &Scene<'_>) -> Act {
     let researcher = Part::Researcher.id();
     let asked = scene.results(SEND);
     match asked.last() {
-        None if scene.offers(SEND) && scene.lower.contains(researcher) => Act::Call {
-            tool: SEND,
-            arguments: json!({"label": researcher, "message": QUESTION, "timeoutSeconds": 60}),
-        },
+        None if scene.offers(SEND) && scene.lower.contains(researcher) => {
+            Act::call(SEND, json!({"label": researcher, "message": QUESTION, "timeoutSeconds": 60}))
+        }
         None => Act::Report(page("")),
         Some(result) => Act::Report(page(source(result))),
     }

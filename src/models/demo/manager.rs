@@ -47,7 +47,7 @@ pub(super) fn is_build(scene: &Scene<'_>) -> bool {
 fn build(scene: &Scene<'_>) -> Result<Act, String> {
     let spawned = scene.results(SPAWN);
     let Some(first) = spawned.first() else {
-        return Ok(spawn(Part::Researcher, research(&scene.said)));
+        return Ok(delegate(scene, Part::Researcher, research(&scene.said)));
     };
     started(first, Part::Researcher)?;
     let waits = scene.results(YIELD);
@@ -56,14 +56,21 @@ fn build(scene: &Scene<'_>) -> Result<Act, String> {
     if let Some(look) = look(scene) {
         return Ok(look);
     }
-    let Some(second) = spawned.get(1) else { return Ok(spawn(Part::Coder, coding(&scene.said, findings))) };
+    let Some(second) = spawned.get(1) else {
+        return Ok(delegate(scene, Part::Coder, coding(&scene.said, findings)));
+    };
     started(second, Part::Coder)?;
     let Some(code) = outcome(&waits, Part::Coder) else { return wait(scene, &waits) };
     Err(summary(scene, findings, code?))
 }
 
-fn spawn(part: Part, task: String) -> Act {
-    Act::Call { tool: SPAWN, arguments: json!({"task": task, "label": part.id(), "agentId": part.id()}) }
+/// Spawns and waits in one step, so that no result can come in between.
+fn delegate(scene: &Scene<'_>, part: Part, task: String) -> Act {
+    let mut calls = vec![(SPAWN, json!({"task": task, "label": part.id(), "agentId": part.id()}))];
+    if scene.offers(YIELD) {
+        calls.push((YIELD, json!({"until": "all"})));
+    }
+    Act::Call(calls)
 }
 
 fn started(result: &Value, part: Part) -> Result<(), String> {
@@ -93,11 +100,10 @@ fn wait(scene: &Scene<'_>, waits: &[Value]) -> Result<Act, String> {
         return Err("Nobody is at work any more, and there is no result. Ask me again.".into());
     }
     Ok(match waited["question"]["sessionKey"].as_str() {
-        Some(key) if scene.offers(SEND) => Act::Call {
-            tool: SEND,
-            arguments: json!({"sessionKey": key, "message": DECISION, "timeoutSeconds": 0}),
-        },
-        _ => Act::Call { tool: YIELD, arguments: json!({"until": "all"}) },
+        Some(key) if scene.offers(SEND) => {
+            Act::call(SEND, json!({"sessionKey": key, "message": DECISION, "timeoutSeconds": 0}))
+        }
+        _ => Act::call(YIELD, json!({"until": "all"})),
     })
 }
 
@@ -120,7 +126,8 @@ fn look(scene: &Scene<'_>) -> Option<Act> {
     let calls =
         [(LIST, json!({"limit": 20})), (HISTORY, json!({"label": Part::Researcher.id(), "limit": 10}))];
     let undone = |tool| scene.offers(tool) && scene.result(tool).is_none();
-    calls.into_iter().find(|(tool, _)| undone(tool)).map(|(tool, arguments)| Act::Call { tool, arguments })
+    let calls: Vec<_> = calls.into_iter().filter(|(tool, _)| undone(tool)).collect();
+    (!calls.is_empty()).then_some(Act::Call(calls))
 }
 
 fn wish(said: &str) -> &str {
@@ -178,7 +185,7 @@ fn overview(scene: &Scene<'_>) -> Option<Act> {
         return None;
     }
     let Some(result) = scene.results(LIST).pop() else {
-        return scene.offers(LIST).then(|| Act::Call { tool: LIST, arguments: json!({"limit": 20}) });
+        return scene.offers(LIST).then(|| Act::call(LIST, json!({"limit": 20})));
     };
     let row = |row: &Value| {
         let name = row["label"].as_str().or(row["agentId"].as_str())?;

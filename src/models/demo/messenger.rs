@@ -6,6 +6,9 @@ use super::Act;
 use super::roles::shortened;
 use super::scene::{Part, Scene};
 
+/// What a carried question begins with.
+pub(super) const RELAYED: &str = "A person told me: ";
+
 const SEND: &str = "sessions_send";
 
 /// "Ask the coder …".
@@ -14,14 +17,9 @@ pub(super) fn act(scene: &Scene<'_>) -> Option<Act> {
     let Some(result) = scene.results(SEND).pop() else {
         let message = shortened(&scene.said).unwrap_or(&scene.said);
         let question = if message.contains('?') { "" } else { " What do you say?" };
-        return scene.offers(SEND).then(|| Act::Call {
-            tool: SEND,
-            arguments: json!({
-                "agentId": agent,
-                "message": format!("A person told me: {message}{question}"),
-                "timeoutSeconds": 60,
-            }),
-        });
+        let message = format!("{RELAYED}{message}{question}");
+        let arguments = json!({"agentId": agent, "message": message, "timeoutSeconds": 60});
+        return scene.offers(SEND).then(|| Act::call(SEND, arguments));
     };
     Some(Act::Say(match (result["status"].as_str(), result["reply"].as_str(), result["code"].as_str()) {
         (Some("ok"), Some(reply), _) => format!("The {agent} says:\n\n{reply}"),

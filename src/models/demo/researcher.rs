@@ -1,6 +1,5 @@
 //! The researcher: knows where the price of Bitcoin can be asked for, and that it has not looked.
 
-use super::Act;
 use super::scene::Scene;
 
 /// What it hands back for a task. The facts were written down from the services' public documentation.
@@ -22,11 +21,11 @@ pub(super) const ADVICE: &str = "Every 30 seconds, and only while the page is vi
 keep the last price, show that it is old, and try again at the next interval. (Demonstration: from what I had \
 written down; nothing was looked up.)";
 
-/// Answers a person about its findings.
-pub(super) fn act(scene: &Scene<'_>) -> Option<Act> {
+/// Answers what somebody asks about its findings.
+pub(super) fn answer(scene: &Scene<'_>) -> Option<String> {
     if scene.cued(&["how often", "refresh", "fails", "cache", "wie oft"]) {
-        return Some(Act::Say(ADVICE.into()));
+        return Some(ADVICE.into());
     }
     let cues = ["bitcoin", "btc", "price", "source", "ticker", "found", "findings", "api", "quelle", "kurs"];
-    scene.cued(&cues).then(|| Act::Say(FINDINGS.into()))
+    scene.cued(&cues).then(|| FINDINGS.into())
 }

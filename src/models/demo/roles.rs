@@ -26,21 +26,28 @@ pub(super) fn act(scene: &Scene<'_>) -> Act {
 fn own(scene: &Scene<'_>) -> Option<Act> {
     match scene.part {
         Part::Manager => manager::act(scene),
-        Part::Researcher => researcher::act(scene),
-        Part::Coder => coder::act(scene),
+        Part::Researcher => researcher::answer(scene).map(Act::Say),
+        Part::Coder => coder::answer(scene).map(Act::Say),
     }
 }
 
 /// Works on a teammate's task, or answers its question. What is neither needs no answer.
 fn colleague(scene: &Scene<'_>, task: bool) -> Act {
-    match scene.part {
-        Part::Researcher if task => Act::Report(researcher::FINDINGS.into()),
-        Part::Coder if task => coder::task(scene),
-        _ if !task && !scene.said.contains('?') => Act::Report(SILENCE.into()),
-        Part::Researcher => Act::Report(researcher::ADVICE.into()),
-        Part::Coder => Act::Report(coder::deploying()),
-        Part::Manager => Act::Report(manager::DECISION.into()),
+    if task && !scene.said.starts_with(messenger::RELAYED) {
+        match scene.part {
+            Part::Researcher => return Act::Report(researcher::FINDINGS.into()),
+            Part::Coder => return coder::task(scene),
+            Part::Manager => {}
+        }
+    } else if !scene.said.contains('?') {
+        return Act::Report(SILENCE.into());
     }
+    let answer = match scene.part {
+        Part::Researcher => researcher::answer(scene).unwrap_or(researcher::ADVICE.into()),
+        Part::Coder => coder::answer(scene).unwrap_or_else(coder::deploying),
+        Part::Manager => manager::DECISION.into(),
+    };
+    Act::Report(answer)
 }
 
 /// Knows who is at the table, by asking the tool.
@@ -51,7 +58,7 @@ fn host(scene: &Scene<'_>) -> Option<Act> {
     }
     Some(match scene.result(TOOL) {
         Some(result) => Act::Say(introduce(result)),
-        None if scene.offers(TOOL) => Act::Call { tool: TOOL, arguments: json!({}) },
+        None if scene.offers(TOOL) => Act::call(TOOL, json!({})),
         None => Act::Say("Only me, as far as I can see: I was given no way to look around.".into()),
     })
 }

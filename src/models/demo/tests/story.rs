@@ -23,18 +23,33 @@ fn task(from: &str, text: &str) -> String {
     format!("[task from {from}] {}", json!({"from": from, "text": text}))
 }
 
-/// Plays a turn to its end: the calls that were made, and the last words.
-fn turn(mut request: Request, answer: impl Fn(usize, &ToolCall) -> Value) -> (Vec<ToolCall>, String) {
-    let mut calls = Vec::new();
+/// Plays a turn to its end: the calls that were made, step by step, and the last words.
+fn turn(mut request: Request, mut answer: impl FnMut(&ToolCall) -> Value) -> (Vec<ToolCall>, String) {
+    let mut made = Vec::new();
     loop {
         let said = play(&request);
         assert_eq!(said, play(&request), "the same request, the same answer");
-        let Some(call) = said.calls.first().cloned() else { return (calls, said.text) };
-        assert!(calls.len() < 20, "no end: {calls:?}");
-        let content = answer(calls.len(), &call).to_string();
+        if said.calls.is_empty() {
+            return (made, said.text);
+        }
+        assert!(made.len() < 20, "no end: {made:?}");
+        let calls = said.calls.clone();
         request.messages.push(ModelMessage::Assistant(said));
-        request.messages.push(ModelMessage::Tool { call_id: call.id.clone(), content });
-        calls.push(call);
+        for call in calls {
+            let content = answer(&call).to_string();
+            request.messages.push(ModelMessage::Tool { call_id: call.id.clone(), content });
+            made.push(call);
+        }
+    }
+}
+
+/// Answers of these kinds, by the tool that is called; those of `sessions_yield` one after the other.
+fn engine(mut yields: impl Iterator<Item = Value>) -> impl FnMut(&ToolCall) -> Value {
+    move |call| match call.name.as_str() {
+        "sessions_spawn" => accepted(call.arguments["label"].as_str().unwrap()),
+        "sessions_yield" => yields.next().unwrap(),
+        "sessions_send" => json!({"status": "accepted"}),
+        other => panic!("{other}"),
     }
 }
 
@@ -50,10 +65,10 @@ fn names(calls: &[ToolCall]) -> Vec<&str> {
     calls.iter().map(|call| call.name.as_str()).collect()
 }
 
-/// The researcher's and the coder's turns for the tasks they are given.
+/// The researcher's or the coder's turn for the task it is given.
 fn child(call: &ToolCall) -> Value {
     let (label, text) = (call.arguments["label"].as_str().unwrap(), call.arguments["task"].as_str().unwrap());
-    let (_, result) = turn(cast(label, &task("manager", text)), |_, asked| {
+    let (_, result) = turn(cast(label, &task("manager", text)), |asked| {
         assert_eq!((asked.name.as_str(), &asked.arguments["label"]), ("sessions_send", &json!("researcher")));
         let mut asked_later = cast("researcher", &task("manager", "…"));
         asked_later
@@ -61,7 +76,7 @@ fn child(call: &ToolCall) -> Value {
             .push(ModelMessage::Assistant(Answer { text: "…".into(), ..Answer::default() }));
         let framed = json!({"from": "coder", "text": asked.arguments["message"]});
         asked_later.messages.push(user(&format!("[agent, data only] {framed}")));
-        json!({"status": "ok", "reply": turn(asked_later, |_, _| unreachable!()).1})
+        json!({"status": "ok", "reply": turn(asked_later, |_| unreachable!()).1})
     });
     done(label, &result)
 }
@@ -69,27 +84,18 @@ fn child(call: &ToolCall) -> Value {
 #[test]
 fn the_three_build_a_page_together() {
     let mut tasks: Vec<ToolCall> = Vec::new();
-    let mut request = cast("manager", WISH);
-    let mut calls = Vec::new();
-    let summary = loop {
-        let said = play(&request);
-        let Some(call) = said.calls.first().cloned() else { break said.text };
-        let result = match call.name.as_str() {
-            "sessions_spawn" => {
-                tasks.push(call.clone());
-                accepted(call.arguments["label"].as_str().unwrap())
-            }
-            "sessions_yield" => child(tasks.last().unwrap()),
-            "sessions_list" => {
-                json!({"status": "ok", "sessions": [{"label": "researcher", "status": "idle"}, {}]})
-            }
-            "sessions_history" => json!({"status": "ok", "entries": [{}, {}, {}]}),
-            other => panic!("{other}"),
-        };
-        request.messages.push(ModelMessage::Assistant(said));
-        request.messages.push(ModelMessage::Tool { call_id: call.id.clone(), content: result.to_string() });
-        calls.push(call);
-    };
+    let (calls, summary) = turn(cast("manager", WISH), |call| match call.name.as_str() {
+        "sessions_spawn" => {
+            tasks.push(call.clone());
+            accepted(call.arguments["label"].as_str().unwrap())
+        }
+        "sessions_yield" => child(tasks.last().unwrap()),
+        "sessions_list" => {
+            json!({"status": "ok", "sessions": [{"label": "researcher", "status": "idle"}, {}]})
+        }
+        "sessions_history" => json!({"status": "ok", "entries": [{}, {}, {}]}),
+        other => panic!("{other}"),
+    });
     let script = [
         "sessions_spawn",
         "sessions_yield",
@@ -150,14 +156,13 @@ fn a_wish_is_recognised_in_many_words() {
 #[test]
 fn a_refusal_or_a_failure_ends_it_plainly() {
     let refused = json!({"status": "error", "code": "label_taken", "message": "canary"});
-    let (calls, said) = turn(cast("manager", WISH), |_, _| refused.clone());
-    assert_eq!(names(&calls), ["sessions_spawn"]);
+    let (calls, said) = turn(cast("manager", WISH), |_| refused.clone());
+    assert_eq!(names(&calls), ["sessions_spawn", "sessions_yield"]);
     assert!(said.contains("(`label_taken`)") && !said.contains("canary"), "{said}");
 
-    let failed =
-        json!({"status": "ok", "outcomes": [{"label": "researcher", "status": "timed_out", "result": ""}]});
-    let (calls, said) =
-        turn(cast("manager", WISH), |n, _| if n == 0 { accepted("researcher") } else { failed.clone() });
+    let failed = json!({"label": "researcher", "status": "timed_out", "result": ""});
+    let failed = json!({"status": "ok", "outcomes": [failed], "running": 0});
+    let (calls, said) = turn(cast("manager", WISH), engine([failed].into_iter()));
     assert_eq!(names(&calls), ["sessions_spawn", "sessions_yield"]);
     assert!(said.contains("The researcher has not finished (timed_out)."), "{said}");
 }
@@ -165,21 +170,18 @@ fn a_refusal_or_a_failure_ends_it_plainly() {
 #[test]
 fn nobody_waits_for_who_is_not_there() {
     let nobody = json!({"status": "ok", "outcomes": [], "running": 0});
-    let (calls, said) =
-        turn(cast("manager", WISH), |n, _| if n == 0 { accepted("researcher") } else { nobody.clone() });
+    let (calls, said) = turn(cast("manager", WISH), engine([nobody].into_iter()));
     assert_eq!(names(&calls), ["sessions_spawn", "sessions_yield"]);
     assert!(said.contains("Nobody is at work any more"), "{said}");
 }
 
 #[test]
 fn a_question_is_answered_and_the_wait_goes_on() {
-    let question = json!({"status": "question", "outcomes": [], "question": {"from": "researcher", "sessionKey": "k", "message": "?"}});
-    let (calls, said) = turn(cast("manager", WISH), |n, _| match n {
-        0 => accepted("researcher"),
-        1 => question.clone(),
-        2 => json!({"status": "accepted"}),
-        _ => json!({"status": "interrupted", "outcomes": []}),
-    });
+    let question = json!({"from": "researcher", "sessionKey": "k", "message": "?"});
+    let question = json!({"status": "question", "outcomes": [], "running": 1, "question": question});
+    let interrupted = json!({"status": "interrupted", "outcomes": [], "running": 1});
+    let yields = std::iter::once(question).chain(std::iter::repeat(interrupted));
+    let (calls, said) = turn(cast("manager", WISH), engine(yields));
     assert_eq!(names(&calls)[..4], ["sessions_spawn", "sessions_yield", "sessions_send", "sessions_yield"]);
     assert_eq!(calls[2].arguments["sessionKey"], "k");
     assert!(said.ends_with("The team is at work; its results appear here."), "{said}");
@@ -187,14 +189,17 @@ fn a_question_is_answered_and_the_wait_goes_on() {
 
 #[test]
 fn results_that_people_have_seen_are_met_with_silence() {
-    let seen = format!("[announce, data only] {}", json!({"from": "coder", "text": "Build a website"}));
+    let seen = format!("[a result, data only] {}", json!({"label": "coder", "result": "Build a website"}));
     assert_eq!(play(&cast("manager", &seen)).text, "NO_REPLY");
     // In the middle of a turn it does not take the place of what is being done.
     let mut request = cast("manager", WISH);
     let said = play(&request);
-    let call_id = said.calls[0].id.clone();
-    request.messages.push(ModelMessage::Assistant(said));
-    request.messages.push(ModelMessage::Tool { call_id, content: accepted("researcher").to_string() });
+    let results = [accepted("researcher"), json!({"status": "interrupted", "outcomes": [], "running": 1})];
+    let results = said.calls.iter().zip(results);
+    let results = results
+        .map(|(call, result)| ModelMessage::Tool { call_id: call.id.clone(), content: result.to_string() });
+    request.messages.extend(results.collect::<Vec<_>>());
+    request.messages.insert(1, ModelMessage::Assistant(said));
     request.messages.push(user(&seen));
     assert_eq!(play(&request).calls[0].name, "sessions_yield");
 }
@@ -226,11 +231,14 @@ fn each_answers_people_in_its_role() {
 #[test]
 fn questions_are_carried_to_a_teammate() {
     let ask = || cast("manager", "Ask the coder how to deploy it");
-    let (calls, said) = turn(ask(), |_, _| json!({"status": "ok", "reply": "With care."}));
+    let (calls, said) = turn(ask(), |_| json!({"status": "ok", "reply": "With care."}));
     assert_eq!(names(&calls), ["sessions_send"]);
     assert_eq!(calls[0].arguments["agentId"], "coder");
     assert!(said.ends_with("The coder says:\n\nWith care."), "{said}");
-    let (_, said) = turn(ask(), |_, _| json!({"status": "error", "code": "forbidden", "message": "no"}));
+    // Who has not worked on anything yet takes it for what it is: a question and no task.
+    let framed = json!({"from": "manager", "text": calls[0].arguments["message"]});
+    assert_eq!(play(&cast("coder", &format!("[agent, data only] {framed}"))).text, coder::deploying());
+    let (_, said) = turn(ask(), |_| json!({"status": "error", "code": "forbidden", "message": "no"}));
     assert!(said.ends_with("I could not ask the coder (`forbidden`)."), "{said}");
 }
 
@@ -240,7 +248,7 @@ fn the_manager_says_who_is_doing_what() {
         {"label": "coder", "agentId": "coder", "status": "running"},
         {"label": null, "agentId": "manager", "status": "idle"},
     ]});
-    let (calls, said) = turn(cast("manager", "How is it going?"), |_, _| sessions.clone());
+    let (calls, said) = turn(cast("manager", "How is it going?"), |_| sessions.clone());
     assert_eq!(names(&calls), ["sessions_list"]);
     assert!(said.ends_with("At the table:\n- coder: running\n- manager: idle"), "{said}");
 }
@@ -253,7 +261,7 @@ fn nobody_calls_what_is_not_offered() {
         ("manager", "Ask the coder".into()),
     ] {
         let request = Request { tools: vec![], ..cast(id, &said) };
-        let (calls, said) = turn(request, |_, _| unreachable!());
+        let (calls, said) = turn(request, |_| unreachable!());
         assert!(calls.is_empty() && !said.is_empty());
     }
 }
