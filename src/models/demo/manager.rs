@@ -109,8 +109,8 @@ fn wait(scene: &Scene<'_>, waits: &[Value]) -> Result<Act, String> {
 
 /// The result of a child, once a wait has returned it. `Err` says that it has none.
 fn outcome(waits: &[Value], part: Part) -> Option<Result<&str, String>> {
-    let outcomes = waits.iter().filter_map(|wait| wait["outcomes"].as_array()).flatten();
-    let outcome = outcomes.filter(|outcome| outcome["label"] == part.id()).next_back()?;
+    let mut outcomes = waits.iter().filter_map(|wait| wait["outcomes"].as_array()).flatten();
+    let outcome = outcomes.rfind(|outcome| outcome["label"] == part.id())?;
     Some(match (outcome["status"].as_str(), outcome["result"].as_str()) {
         (Some("done"), Some(result)) => Ok(result),
         (status, _) => Err(format!(
