@@ -2,9 +2,13 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
-use super::Target;
+use super::caller::{Caller, Failure};
+use super::{Target, find, transcript};
 use crate::models::ToolSpec;
+use crate::store::Tx;
+use crate::store::entries::{self, Page};
 use crate::tools::Refusal;
 use crate::tools::arguments::{self, INVALID};
 
@@ -77,4 +81,30 @@ pub fn spec() -> ToolSpec {
             .into(),
         schema: arguments::schema::<Args>(),
     }
+}
+
+/// Reads a page.
+pub async fn run(tx: &mut Tx<'_>, caller: &Caller<'_>, args: &Args) -> Result<Value, Failure> {
+    let start = args.start()?;
+    let session = find::session(tx, caller, args.target()?).await?;
+    let (before, offset) = match start {
+        Start::Before(seq) => (Some(seq), 0),
+        Start::Offset(offset) => (None, offset),
+    };
+    let page = Page { session_id: session.id, before, offset, limit: args.limit, tools: args.include_tools };
+    let found = entries::page(tx, &page).await?;
+    let (lines, left) = transcript::lines(&found, args.include_tools);
+    let shown = i64::try_from(lines.len()).unwrap_or(i64::MAX);
+    let more = left > 0 || i64::try_from(found.len()).is_ok_and(|count| count == args.limit);
+    let oldest = lines.first().map(|line| line["seq"].clone());
+    let mut result =
+        json!({"status": "ok", "sessionKey": session.key, "label": session.name(), "entries": lines});
+    if let (true, Some(oldest)) = (more, oldest) {
+        result["nextOffset"] = json!(offset + shown);
+        result["nextBefore"] = oldest;
+    }
+    if left > 0 {
+        result["truncated"] = json!(true);
+    }
+    Ok(result)
 }

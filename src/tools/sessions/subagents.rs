@@ -2,8 +2,15 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
+use super::caller::{Caller, Effect, Failure};
+use super::{Target, find, list, transcript};
 use crate::models::ToolSpec;
+use crate::store::inbox::{self, Body, ItemKind, NewItem};
+use crate::store::session_lists::{self, Filter};
+use crate::store::sessions::{self, Session};
+use crate::store::{StoreError, Tx, runs, trees};
 use crate::tools::Refusal;
 use crate::tools::arguments::{self, INVALID};
 
@@ -83,4 +90,101 @@ pub fn spec() -> ToolSpec {
             .into(),
         schema: arguments::schema::<Args>(),
     }
+}
+
+/// Entries of a child's log.
+const LOG: i64 = 20;
+
+/// Looks after the caller's children.
+pub async fn run(
+    tx: &mut Tx<'_>,
+    caller: &Caller<'_>,
+    args: &Args,
+    effects: &mut Vec<Effect>,
+) -> Result<Value, Failure> {
+    match args.action()? {
+        Action::List => {
+            let mut children = Vec::new();
+            for id in trees::descendants(tx, caller.session.id).await? {
+                children.push(row(tx, caller, id).await?);
+            }
+            Ok(json!({"status": "ok", "children": children}))
+        }
+        Action::Info(name) => {
+            let child = child(tx, caller, name).await?;
+            Ok(json!({"status": "ok", "child": row(tx, caller, child.id).await?}))
+        }
+        Action::Log(name) => {
+            let child = child(tx, caller, name).await?;
+            let entries = transcript::newest(tx, child.id, LOG).await?;
+            Ok(json!({"status": "ok", "sessionKey": child.key, "label": child.name(), "entries": entries}))
+        }
+        Action::Steer(name, message) => {
+            let child = child(tx, caller, name).await?;
+            if child.archived {
+                return Err(find::archived(&child).into());
+            }
+            steer(tx, caller, &child, message).await?;
+            effects.push(Effect::Work);
+            Ok(json!({"status": "accepted", "sessionKey": child.key, "label": child.name()}))
+        }
+        Action::Kill(name) => {
+            let child = child(tx, caller, name).await?;
+            effects.push(Effect::Stop { session_id: child.id });
+            Ok(json!({"status": "ok", "stopped": child.name(), "sessionKey": child.key}))
+        }
+    }
+}
+
+async fn row(tx: &mut Tx<'_>, caller: &Caller<'_>, id: i64) -> Result<Value, StoreError> {
+    let filter = Filter { id: Some(id), archived: true, ..Filter::default() };
+    match session_lists::list(tx, &filter, 1).await?.first() {
+        Some(summary) => list::row(tx, caller, summary, 0).await,
+        None => Ok(Value::Null),
+    }
+}
+
+/// A session below the caller's, by label, key or run.
+async fn child(tx: &mut Tx<'_>, caller: &Caller<'_>, name: &str) -> Result<Session, Failure> {
+    let below = trees::descendants(tx, caller.session.id).await?;
+    for id in &below {
+        let session = sessions::get(tx, *id).await?;
+        let run = runs::of_session(tx, *id).await?;
+        let called = session
+            .label
+            .as_deref()
+            .is_some_and(|label| label.eq_ignore_ascii_case(name.trim_start_matches('@')));
+        if called || session.key == name || run.is_some_and(|run| run.id.to_string() == name) {
+            return Ok(session);
+        }
+    }
+    let target = if name.starts_with("agent:") { Target::Key(name) } else { Target::Label(name) };
+    let other = find::session(tx, caller, target).await?;
+    let message = format!("{} is no child of yours: write to it with sessions_send.", other.name());
+    Err(Refusal::new("forbidden", message).into())
+}
+
+async fn steer(
+    tx: &mut Tx<'_>,
+    caller: &Caller<'_>,
+    child: &Session,
+    message: &str,
+) -> Result<(), StoreError> {
+    let item = NewItem {
+        session_id: child.id,
+        tree_id: child.tree_id,
+        kind: ItemKind::Agent,
+        wake: true,
+        // A turn reads what belongs to its own conversation, which for a child is where it was asked for or its thread.
+        conversation_id: child.conversation_id.unwrap_or(caller.turn.conversation_id),
+        exchange_id: None,
+        run_id: None,
+        sender: &caller.session.key,
+        sender_name: caller.session.name(),
+        message_id: None,
+        body: &Body { text: message.to_owned(), ..Body::default() },
+        merge_key: None,
+        not_before: 0,
+    };
+    inbox::push(tx, &item).await.map(drop)
 }

@@ -1,7 +1,20 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::models::ToolSpec;
 use crate::tools::arguments::read;
+
+fn specs() -> [ToolSpec; 7] {
+    [
+        list::spec(),
+        history::spec(),
+        send::spec(),
+        spawn::spec(),
+        yielding::spec(),
+        subagents::spec(),
+        status::spec(),
+    ]
+}
 
 /// A tool as one reads it: its sentence, and a line for each argument.
 fn told(spec: &ToolSpec) -> String {
@@ -111,7 +124,8 @@ fn limits_are_kept() {
 
 #[test]
 fn a_spawn_is_read_with_its_defaults() {
-    use spawn::{Announce, Args, Cleanup, Context, Mode};
+    use crate::store::runs::{Announce, Cleanup, Mode};
+    use spawn::{Args, Context};
     let spawn = |given: Value| read::<Args>(&given).unwrap().value;
     let plain = spawn(json!({"task": "look"}));
     assert_eq!(

@@ -1,11 +1,11 @@
 //! The world behind a lock that tells whoever waits of every change.
 
-use std::fmt;
+use std::{fmt, pin::pin, sync::Arc};
 
 use anyhow::Context as _;
 use tokio::{sync::watch, time::timeout};
 
-use super::world::World;
+use super::{chat::ChatKey, world::World};
 use crate::PATIENCE;
 
 /// The shared world.
@@ -69,7 +69,36 @@ impl Fake {
                 changes.changed().await.expect("this very object keeps the sender alive");
             }
         });
-        let context = || format!("waited {PATIENCE:?} for {what}\n{}", self.look(World::transcript));
-        taken.await.with_context(context)
+        taken.await.with_context(|| self.in_vain(what))
+    }
+
+    /// The same for what only changes of one chat can bring about.
+    pub async fn take_in<R>(
+        &self,
+        key: ChatKey,
+        what: &str,
+        mut take: impl FnMut(&mut World) -> Option<R>,
+    ) -> anyhow::Result<R> {
+        let news = self.change(|world| Arc::clone(world.news.entry(key).or_default()));
+        let taken = timeout(PATIENCE, async {
+            loop {
+                let mut changed = pin!(news.notified());
+                changed.as_mut().enable();
+                let mut found = None;
+                self.0.send_if_modified(|world| {
+                    found = take(world);
+                    found.is_some()
+                });
+                if let Some(found) = found {
+                    return found;
+                }
+                changed.await;
+            }
+        });
+        taken.await.with_context(|| self.in_vain(what))
+    }
+
+    fn in_vain(&self, what: &str) -> String {
+        format!("waited {PATIENCE:?} for {what}\n{}", self.look(World::transcript))
     }
 }
