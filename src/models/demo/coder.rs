@@ -19,20 +19,18 @@ const SEND: &str = "sessions_send";
 
 /// Answers what somebody asks about the page.
 pub(super) fn answer(scene: &Scene<'_>) -> Option<String> {
-    if wants_page(scene) {
+    if super::manager::is_build(scene) {
         return Some(page(""));
     }
-    scene.cued(&["deploy", "vercel", "online", "publish", "veröffentlich"]).then(deploying)
+    if scene.cued(&["deploy", "vercel", "online", "publish", "veröffentlich"]) {
+        return Some(deploying());
+    }
+    scene.word(&["page", "code", "html", "website", "file", "seite", "datei"]).then(|| page(""))
 }
 
 /// What it answers to a question about deploying, and to a teammate's other questions.
 pub(super) fn deploying() -> String {
     format!("{STEPS}\n\nI have not done it: in this demonstration I have no tools to run anything.")
-}
-
-fn wants_page(scene: &Scene<'_>) -> bool {
-    super::manager::is_build(scene)
-        || scene.word(&["page", "code", "html", "website", "file", "seite", "datei"])
 }
 
 /// Works on a task: asks the researcher, if there is one, and hands the page back.

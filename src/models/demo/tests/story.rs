@@ -214,7 +214,7 @@ fn each_answers_people_in_its_role() {
     };
     assert_eq!(said("researcher", "@researcher which API is it?"), researcher::FINDINGS);
     assert_eq!(said("researcher", "how often may one ask?"), researcher::ADVICE);
-    assert_eq!(said("coder", "@coder how do I deploy it?"), coder::deploying());
+    assert_eq!(said("coder", "@coder how do I deploy the page?"), coder::deploying());
     assert!(said("coder", "@coder show me the page").contains(coder::PAGE));
     assert!(said("coder", WISH).contains(coder::PAGE), "it needs nobody for that");
     assert_eq!(
