@@ -123,7 +123,7 @@ impl Poller<'_> {
                 cursor.move_to(last, Instant::now());
             }
             // What was refused may be the last thing for a while.
-            if let Some(last) = cursor.to_store(idle || stored.is_err(), Instant::now())
+            if let Some(last) = cursor.due_position(idle || stored.is_err(), Instant::now())
                 && let Err(error) = self.edge.advance(&us.account, SCOPE, last.into()).await
             {
                 // the updates are stored, so at worst they are offered again after a restart
@@ -214,7 +214,7 @@ impl Cursor {
 
     /// The position, if it is to be stored now: it is news, and either nothing else is to be done or the last time
     /// was long ago.
-    fn to_store(&mut self, idle: bool, now: Instant) -> Option<i32> {
+    fn due_position(&mut self, idle: bool, now: Instant) -> Option<i32> {
         let last = self.last?;
         let wanted = match self.kept {
             None => self.age == Duration::ZERO,

@@ -146,15 +146,15 @@ fn the_position_is_stored_at_once_then_once_a_second_and_when_there_is_nothing_e
     let now = Instant::now();
     let later = |millis| now + Duration::from_millis(millis);
     let mut cursor = Cursor::new(Some((7, Duration::from_secs(60))), now);
-    assert_eq!(cursor.to_store(true, now), None, "what was read is stored");
+    assert_eq!(cursor.due_position(true, now), None, "what was read is stored");
     cursor.move_to(8, now);
-    assert_eq!(cursor.to_store(false, now), Some(8));
+    assert_eq!(cursor.due_position(false, now), Some(8));
     cursor.move_to(9, later(10));
-    assert_eq!(cursor.to_store(false, later(10)), None);
-    assert_eq!(cursor.to_store(true, later(20)), Some(9));
-    assert_eq!(cursor.to_store(true, later(30)), None);
+    assert_eq!(cursor.due_position(false, later(10)), None);
+    assert_eq!(cursor.due_position(true, later(20)), Some(9));
+    assert_eq!(cursor.due_position(true, later(30)), None);
     cursor.move_to(10, later(900));
-    assert_eq!(cursor.to_store(false, later(1020)), Some(10));
+    assert_eq!(cursor.due_position(false, later(1020)), Some(10));
 }
 
 #[test]
