@@ -1,23 +1,31 @@
-//! A Telegram Bot API server and a model server over real sockets, for tests and for trying the program without an account.
+//! A Telegram Bot API server, a Discord server (REST and gateway) and a model server over real sockets, for tests and for trying the program without an account.
 //!
-//! Both keep state, are as strict as the real ones and write down every call. What a correct client never does (an unknown
+//! All keep state, are as strict as the real ones and write down every call. What a correct client never does (an unknown
 //! method or field, an entity that cuts a character, a call inside a penalty window, a tool call without its result) is recorded as
-//! a *violation*; [`TelegramFake::finish`] and [`ModelFake::finish`] fail on those and on output that nobody read. Tests act in the
+//! a *violation*; [`TelegramFake::finish`], [`DiscordFake::finish`] and [`ModelFake::finish`] fail on those and on output that nobody read. Tests act in the
 //! verbs of people (`telegram.user("ann").says("hi")`) and wait for facts, never for time.
 
+mod call;
+mod clock;
+pub mod discord;
+mod fake;
+mod faults;
 mod hold;
 mod model;
+mod names;
 mod rng;
+mod sending;
 mod server;
 mod telegram;
 
+pub use call::Call;
+pub use discord::DiscordFake;
+pub use faults::{Chaos, Fault, Scope};
 pub use hold::Hold;
 pub use model::{Api, ChatMessage, ModelFake, ModelRequest, Reply, Role, ToolDef, ToolUse};
 pub use rng::Rng;
 
-pub use telegram::{
-    Call, Chaos, Fault, Flood, GroupKind, Message, Place, Seat, Settings, TelegramFake, Update, World,
-};
+pub use telegram::{Flood, GroupKind, Message, Place, Seat, Settings, TelegramFake, Update, World};
 
 use std::time::Duration;
 

@@ -26,6 +26,11 @@ impl Rng {
         (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16) % bound
     }
 
+    /// So many small letters.
+    pub fn letters(&mut self, count: usize) -> String {
+        (0..count).map(|_| char::from(b'a' + u8::try_from(self.below(26)).unwrap_or(0))).collect()
+    }
+
     /// True in `share` (0 to 1) of the cases.
     pub fn chance(&mut self, share: f64) -> bool {
         #[expect(clippy::cast_precision_loss, reason = "a million fits")]

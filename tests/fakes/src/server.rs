@@ -75,6 +75,11 @@ impl Line {
     pub fn cut(&self) {
         self.0.cancel();
     }
+
+    /// Waits until it is cut.
+    pub async fn closed(&self) {
+        self.0.cancelled().await;
+    }
 }
 
 impl Connected<IncomingStream<'_, CutListener>> for Line {

@@ -1,42 +1,39 @@
 //! From an HTTP request to an answer: token, method, parameters, flood limits, faults, the method itself.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use axum::{
     Router,
     body::Bytes,
     extract::{ConnectInfo, DefaultBodyLimit, State},
-    http::{HeaderMap, StatusCode, Uri, header},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, Uri},
+    response::Response,
 };
 use serde_json::Value;
-use tokio::time::sleep;
 
 use super::{
-    fake::Fake,
-    faults::{Fault, Obstacle},
     flood::Verdict,
     methods::{self, Method},
     polling::get_updates,
     request::{Answer, Failure, Params, response},
-    world::{Call, World},
+    world::World,
 };
 use crate::{
-    hold::{Gate, Order},
+    fake::Fake,
+    faults::{Fault, Obstacle, meet},
+    sending::InFlight,
     server::Line,
 };
 
-/// How many calls are remembered.
-const LOG: usize = 100_000;
 const LARGEST_BODY: usize = 64 * 1024 * 1024;
 
 /// The server's only route: everything is told apart here, because paths hold a token and any case of a method's name.
-pub(super) fn router(fake: Arc<Fake>) -> Router {
+pub(super) fn router(fake: Arc<Fake<World>>) -> Router {
     Router::new().fallback(serve).layer(DefaultBodyLimit::max(LARGEST_BODY)).with_state(fake)
 }
 
 async fn serve(
-    State(fake): State<Arc<Fake>>,
+    State(fake): State<Arc<Fake<World>>>,
     ConnectInfo(line): ConnectInfo<Line>,
     uri: Uri,
     headers: HeaderMap,
@@ -47,12 +44,17 @@ async fn serve(
         Err(failure) => return fake.answer(Err(failure)),
     };
     let arrival = fake.change(|world| world.arrive(&request));
-    let _on_its_way = arrival.in_flight.map(|key| InFlight { fake: Arc::clone(&fake), key });
-    match (arrival.refused, arrival.obstacle) {
-        (Some(failure), _) => fake.answer(Err(failure)),
-        (None, None) => fake.answer(request.process(&fake).await),
-        (None, Some(Obstacle::Gate(gate))) => request.held(&fake, &line, &gate).await,
-        (None, Some(Obstacle::Fault(fault))) => request.failed(&fake, &line, fault).await,
+    let _on_its_way = arrival.in_flight.map(|key| InFlight::new(&fake, key));
+    if let Some(failure) = arrival.refused {
+        return fake.answer(Err(failure));
+    }
+    let process = async { fake.answer(request.process(&fake).await) };
+    match arrival.obstacle {
+        None => process.await,
+        Some(obstacle) => {
+            let met = meet(obstacle, &line, process).await;
+            met.unwrap_or_else(|fault| fake.answer(Err(request.failure(&fake, fault))))
+        }
     }
 }
 
@@ -71,7 +73,7 @@ struct Arrival {
 }
 
 impl Request {
-    async fn read(fake: &Fake, uri: &Uri, headers: &HeaderMap, body: Bytes) -> Result<Self, Failure> {
+    async fn read(fake: &Fake<World>, uri: &Uri, headers: &HeaderMap, body: Bytes) -> Result<Self, Failure> {
         let not_found = || Failure::new(404, "Not Found");
         let (token, method) =
             uri.path().strip_prefix("/bot").and_then(|path| path.split_once('/')).ok_or_else(|| {
@@ -92,62 +94,37 @@ impl Request {
         Ok(Self { bot, method, params })
     }
 
-    async fn process(&self, fake: &Arc<Fake>) -> Answer {
+    async fn process(&self, fake: &Arc<Fake<World>>) -> Answer {
         match self.method.run {
             Some(run) => fake.change(|world| run(world, self.bot, &self.params)),
             None => get_updates(fake, self.bot, &self.params).await,
         }
     }
 
-    async fn held(&self, fake: &Arc<Fake>, line: &Line, gate: &Gate) -> Response {
-        let order = gate.arrive().await;
-        if order == Order::Cut {
-            return cut(line);
+    /// The error answer of a fault.
+    fn failure(&self, fake: &Fake<World>, fault: Fault) -> Failure {
+        match fault {
+            Fault::RateLimit { retry_after } => self.limited(fake, retry_after),
+            Fault::Limited { retry_after_ms, .. } => self.limited(fake, retry_after_ms.div_ceil(1000)),
+            Fault::Error { code, description } => Failure::new(code, description),
+            _ => Failure::conflict(
+                "terminated by other getUpdates request; make sure that only one bot instance is running",
+            ),
         }
-        let answer = self.process(fake).await;
-        let order = if order == Order::Process { gate.processed().await } else { order };
-        if order == Order::Cut { cut(line) } else { fake.answer(answer) }
     }
 
-    async fn failed(&self, fake: &Arc<Fake>, line: &Line, fault: Fault) -> Response {
-        match fault {
-            Fault::DropBefore => cut(line),
-            Fault::DropAfter => {
-                let _lost = fake.answer(self.process(fake).await);
-                cut(line)
+    fn limited(&self, fake: &Fake<World>, retry_after: u64) -> Failure {
+        fake.change(|world| {
+            if let Ok(Some(chat)) = self.params.int("chat_id") {
+                let now = world.now_ms();
+                world.floods.penalise(self.bot, chat, retry_after, now);
             }
-            Fault::Html502Before => bad_gateway(),
-            Fault::Html502After => {
-                let _lost = fake.answer(self.process(fake).await);
-                bad_gateway()
-            }
-            Fault::DelayBefore(time) => {
-                sleep(time).await;
-                fake.answer(self.process(fake).await)
-            }
-            Fault::DelayAfter(time) => {
-                let answer = self.process(fake).await;
-                sleep(time).await;
-                fake.answer(answer)
-            }
-            Fault::TruncatedJson => truncated(fake.answer(self.process(fake).await)),
-            Fault::RateLimit { retry_after } => fake.answer(Err(fake.change(|world| {
-                if let Ok(Some(chat)) = self.params.int("chat_id") {
-                    let now = world.now_ms();
-                    world.floods.penalise(self.bot, chat, retry_after, now);
-                }
-                Failure::flood(retry_after)
-            }))),
-            Fault::Error { code, description } => fake.answer(Err(Failure::new(code, description))),
-            Fault::Hang => std::future::pending().await,
-            Fault::Conflict => fake.answer(Err(Failure::conflict(
-                "terminated by other getUpdates request; make sure that only one bot instance is running",
-            ))),
-        }
+        });
+        Failure::flood(retry_after)
     }
 }
 
-impl Fake {
+impl Fake<World> {
     /// Writes the answer, and down what no correct client would have caused.
     fn answer(&self, answer: Answer) -> Response {
         if let Err(failure) = &answer
@@ -182,23 +159,14 @@ impl World {
     }
 
     fn log(&mut self, request: &Request) {
-        let call = Call {
-            at: Instant::now(),
-            bot: self.bots[&request.bot].username.clone(),
-            method: request.method.name.to_owned(),
-            params: Value::Object(request.params.0.clone()),
-        };
-        if self.calls.len() == LOG {
-            self.calls.pop_front();
-        }
-        self.calls.push_back(call);
+        let bot = &self.bots[&request.bot].username;
+        self.calls.add(bot, request.method.name, Value::Object(request.params.0.clone()));
     }
 
     fn begin_send(&mut self, key: (i64, i64, i64)) {
         let (bot, chat, thread) = key;
-        let on_their_way = self.in_flight.entry(key).or_default();
-        *on_their_way += 1;
-        if *on_their_way > 1 {
+        let on_their_way = self.sending.begin(key);
+        if on_their_way > 1 {
             self.violations.push(format!("{on_their_way} sends at once to chat {chat}, topic {thread}"));
         }
         let answered =
@@ -221,22 +189,6 @@ impl World {
     }
 }
 
-/// A send on its way, until it is answered or its client gives up.
-struct InFlight {
-    fake: Arc<Fake>,
-    key: (i64, i64, i64),
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.fake.change(|world| {
-            if let Some(on_their_way) = world.in_flight.get_mut(&self.key) {
-                *on_their_way = on_their_way.saturating_sub(1);
-            }
-        });
-    }
-}
-
 /// `<digits>:<35 characters>`.
 fn well_formed(token: &str) -> bool {
     let secret = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
@@ -246,21 +198,4 @@ fn well_formed(token: &str) -> bool {
             && rest.len() == 35
             && rest.chars().all(secret)
     })
-}
-
-fn cut(line: &Line) -> Response {
-    line.cut();
-    StatusCode::NO_CONTENT.into_response()
-}
-
-fn bad_gateway() -> Response {
-    let page =
-        "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>";
-    (StatusCode::BAD_GATEWAY, [(header::CONTENT_TYPE, "text/html")], page).into_response()
-}
-
-/// A well-formed HTTP answer whose JSON ends in the middle.
-fn truncated(response: Response) -> Response {
-    let (status, kind) = (response.status(), [(header::CONTENT_TYPE, "application/json")]);
-    (status, kind, r#"{"ok":true,"result":{"message_id":1"#).into_response()
 }

@@ -2,8 +2,6 @@
 
 mod chat;
 mod dispatch;
-mod fake;
-mod faults;
 mod flood;
 mod members;
 mod methods;
@@ -27,25 +25,24 @@ use std::{
 use serde_json::Value;
 
 use crate::{
+    call::Call,
+    fake::{Fake, Scene},
+    faults::{Chaos, Fault, Obstacle},
     hold::{Hold, gate},
     server::Server,
 };
 
 pub use chat::{GroupKind, Message};
-pub use faults::{Chaos, Fault};
 pub use flood::Flood;
 pub use place::Place;
 pub use updates::Update;
 pub use verbs::Seat;
-pub use world::{Call, Settings, World};
-
-use fake::Fake;
-use faults::Obstacle;
+pub use world::{Settings, World};
 
 /// A Telegram of its own: one world behind one address. Dropping it cuts every connection.
 #[derive(Debug)]
 pub struct TelegramFake {
-    fake: Arc<Fake>,
+    fake: Arc<Fake<World>>,
     server: Option<Server>,
     address: SocketAddr,
     bot: i64,
@@ -59,7 +56,7 @@ impl TelegramFake {
 
     /// Starts one on a given address.
     pub async fn start_on(address: SocketAddr) -> anyhow::Result<Self> {
-        let fake = Arc::new(Fake::default());
+        let fake = Arc::new(Fake::<World>::default());
         let bot = fake.change(|world| world.add_bot("roundtable_bot"));
         let server = Server::start(address, dispatch::router(Arc::clone(&fake))).await?;
         Ok(Self { address: server.address(), server: Some(server), fake, bot })
@@ -249,7 +246,7 @@ impl TelegramFake {
 
     /// All chats with their messages, for people.
     pub fn transcript(&self) -> String {
-        self.fake.look(World::transcript)
+        self.fake.look(Scene::transcript)
     }
 
     /// Violations so far.

@@ -6,21 +6,21 @@ use anyhow::Context as _;
 
 use super::{
     chat::{ChatKey, Draft, Membership, Message},
-    fake::Fake,
     world::World,
 };
+use crate::fake::Fake;
 
 /// A chat, or one topic of it. Without a topic it is the plain chat: in a forum its General topic.
 #[derive(Debug, Clone)]
 pub struct Place {
-    fake: Arc<Fake>,
+    fake: Arc<Fake<World>>,
     bot: i64,
     key: ChatKey,
     thread: Option<i64>,
 }
 
 impl Place {
-    pub(super) fn new(fake: &Arc<Fake>, bot: i64, key: ChatKey, thread: Option<i64>) -> Self {
+    pub(super) fn new(fake: &Arc<Fake<World>>, bot: i64, key: ChatKey, thread: Option<i64>) -> Self {
         Self { fake: Arc::clone(fake), bot, key, thread }
     }
 
@@ -176,12 +176,6 @@ impl Place {
 }
 
 impl World {
-    /// All chats as lines for people.
-    pub(super) fn transcript(&self) -> String {
-        let chats: Vec<String> = self.chats.keys().map(|key| self.history(*key)).collect();
-        chats.join("\n")
-    }
-
     /// Bot messages that no test has read.
     pub(super) fn unread(&self) -> Vec<String> {
         let unread = self.bot_messages().filter(|message| !message.read);

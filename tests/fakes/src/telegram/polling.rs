@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use super::{
-    fake::Fake,
     request::{Answer, Failure, Params},
     world::World,
 };
+use crate::fake::Fake;
 
 /// Updates die this many seconds after their event.
 const RETENTION: i64 = 24 * 3600;
@@ -82,7 +82,7 @@ impl World {
 }
 
 /// `getUpdates`: answers at once when there is something, else waits as long as it was asked to.
-pub(super) async fn get_updates(fake: &Arc<Fake>, bot: i64, params: &Params) -> Answer {
+pub(super) async fn get_updates(fake: &Arc<Fake<World>>, bot: i64, params: &Params) -> Answer {
     let poll = fake.change(|world| world.begin_poll(bot, params))?;
     let ready = fake.change(|world| world.hand_out(bot, poll.limit));
     if !ready.is_empty() || poll.wait.is_zero() {
@@ -110,13 +110,13 @@ pub(super) async fn get_updates(fake: &Arc<Fake>, bot: i64, params: &Params) -> 
 
 /// The place of the one call that waits; given back when the call ends or its client goes away.
 struct Waiting<'a> {
-    fake: &'a Arc<Fake>,
+    fake: &'a Arc<Fake<World>>,
     bot: i64,
     ticket: i64,
 }
 
 impl<'a> Waiting<'a> {
-    fn take(fake: &'a Arc<Fake>, bot: i64) -> Self {
+    fn take(fake: &'a Arc<Fake<World>>, bot: i64) -> Self {
         let ticket = fake.change(|world| {
             let ticket = world.fresh();
             let queue = &mut world.bots.get_mut(&bot).expect("the dispatcher found it by its token").queue;

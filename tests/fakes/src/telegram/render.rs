@@ -6,6 +6,7 @@ use super::{
     chat::{Chat, ChatKey, GroupKind, Message},
     world::World,
 };
+use crate::names::first_name;
 
 /// The account that anonymous administrators write from.
 const ANONYMOUS: i64 = 1_087_968_824;
@@ -142,9 +143,4 @@ fn replied_to<'a>(chat: &'a Chat, message: &Message) -> Option<&'a Message> {
 
 fn anonymous_json() -> Value {
     json!({"id": ANONYMOUS, "is_bot": true, "first_name": "Group", "username": "GroupAnonymousBot"})
-}
-
-fn first_name(name: &str) -> String {
-    let mut letters = name.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 
 use super::{
     chat::{ChatKey, GroupKind, Membership, Message},
-    fake::Fake,
     place::Place,
     world::{Callback, World},
 };
+use crate::fake::Fake;
 
 /// A person in a place: what they do happens there.
 #[derive(Debug, Clone)]
 pub struct Seat {
-    fake: Arc<Fake>,
+    fake: Arc<Fake<World>>,
     bot: i64,
     user: i64,
     key: ChatKey,
@@ -24,7 +24,7 @@ pub struct Seat {
 }
 
 impl Seat {
-    pub(super) fn private(fake: &Arc<Fake>, bot: i64, name: &str) -> Self {
+    pub(super) fn private(fake: &Arc<Fake<World>>, bot: i64, name: &str) -> Self {
         let user = fake.change(|world| world.user(name));
         let key = World::key(bot, user);
         Self { fake: Arc::clone(fake), bot, user, key, thread: None, anonymous: false }

@@ -2,18 +2,24 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 
 use super::{
     chat::{Chat, ChatKey, GroupKind, Membership, Message},
-    faults::Faults,
     flood::{Flood, Floods},
     updates::Queue,
 };
-use crate::rng::Rng;
+use crate::{
+    call::{Call, Calls},
+    clock::Clock,
+    fake::Scene,
+    faults::Faults,
+    rng::Rng,
+    sending::{Sending, Sends},
+};
 
 /// What the platform, or the owner of a bot in BotFather's menu, can be set to. Change it with `TelegramFake::set`.
 #[derive(Debug, Clone)]
@@ -49,20 +55,19 @@ pub struct World {
     pub(crate) bots: BTreeMap<i64, Bot>,
     pub(crate) users: BTreeMap<i64, User>,
     pub(crate) chats: BTreeMap<ChatKey, Chat>,
-    pub(crate) calls: VecDeque<Call>,
+    pub(crate) calls: Calls,
     pub(crate) violations: Vec<String>,
     pub(crate) faults: Faults,
     pub(crate) floods: Floods,
     /// Sends on their way, by bot, chat and topic.
-    pub(crate) in_flight: HashMap<(i64, i64, i64), u32>,
+    pub(crate) sending: Sending<(i64, i64, i64)>,
     /// Updates handed out and not yet answered by a send, by chat.
     pub(crate) unanswered: HashMap<ChatKey, VecDeque<Instant>>,
     pub(crate) latencies: Vec<Duration>,
     pub(crate) callbacks: BTreeMap<i64, Callback>,
     pub(crate) rng: Rng,
     pub(crate) next_id: i64,
-    /// How far the virtual clock runs ahead of the real one.
-    pub(crate) ahead: Duration,
+    pub(crate) clock: Clock,
 }
 
 /// A bot account.
@@ -97,44 +102,47 @@ pub(crate) struct Callback {
     pub answer: Option<Value>,
 }
 
-/// One request, as it arrived.
-#[derive(Debug, Clone)]
-pub struct Call {
-    /// When its body had been read.
-    pub at: Instant,
-    /// The bot's user name.
-    pub bot: String,
-    /// The method, in lower case.
-    pub method: String,
-    /// The parameters; in forms everything is a string.
-    pub params: Value,
-}
-
-impl World {
-    pub(crate) fn new() -> Self {
+impl Default for World {
+    fn default() -> Self {
         Self {
             settings: Settings::default(),
             bots: BTreeMap::new(),
             users: BTreeMap::new(),
             chats: BTreeMap::new(),
-            calls: VecDeque::new(),
+            calls: Calls::default(),
             violations: Vec::new(),
             faults: Faults::default(),
             floods: Floods::default(),
-            in_flight: HashMap::new(),
+            sending: Sending::default(),
             unanswered: HashMap::new(),
             latencies: Vec::new(),
             callbacks: BTreeMap::new(),
             rng: Rng::any(),
             next_id: 1,
-            ahead: Duration::ZERO,
+            clock: Clock::default(),
         }
     }
+}
 
+impl Sends for World {
+    type Key = (i64, i64, i64);
+
+    fn sending(&mut self) -> &mut Sending<Self::Key> {
+        &mut self.sending
+    }
+}
+
+impl Scene for World {
+    fn transcript(&self) -> String {
+        let chats: Vec<String> = self.chats.keys().map(|key| self.history(*key)).collect();
+        chats.join("\n")
+    }
+}
+
+impl World {
     /// The virtual time in milliseconds since 1970.
     pub(crate) fn now_ms(&self) -> u64 {
-        let real = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        u64::try_from((real + self.ahead).as_millis()).unwrap_or(u64::MAX)
+        self.clock.now_ms()
     }
 
     /// The virtual time in seconds since 1970.
@@ -154,8 +162,7 @@ impl World {
 
     pub(crate) fn add_bot(&mut self, username: &str) -> i64 {
         let id = 8_000_000_000 + self.fresh();
-        let secret: String =
-            (0..35).map(|_| char::from(b'a' + u8::try_from(self.rng.below(26)).unwrap_or(0))).collect();
+        let secret = self.rng.letters(35);
         let queue = Queue::new(1 + self.rng.below(500_000_000).cast_signed());
         let next_message = 100 + self.rng.below(10_000).cast_signed();
         let bot = Bot {
@@ -251,7 +258,7 @@ impl World {
 
     /// Moves the virtual clock.
     pub(crate) fn advance(&mut self, by: Duration) {
-        self.ahead += by;
+        self.clock.advance(by);
     }
 
     /// What was called so far, oldest first (the last 100,000).

@@ -1,5 +1,6 @@
 //! The fakes under test: a plain HTTP client plays the bot.
 
+mod discord;
 mod model;
 mod polling;
 mod sending;
