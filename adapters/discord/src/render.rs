@@ -12,6 +12,8 @@ use crate::markup::markup;
 pub(crate) const LIMIT: usize = 2000;
 /// The longest address that is put behind a text; a longer one is written out, so that it can be cut.
 const LONGEST_ADDRESS: usize = 500;
+/// Lengths that are tried for the parts of one answer.
+const TRIES: usize = 4;
 
 /// What a part's body holds, as JSON: all of a message but its address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +30,7 @@ pub(crate) fn render(outgoing: &Outgoing) -> Vec<Part> {
         styled = styled.with_prefix(name);
     }
     let mut parts = Vec::new();
-    fit(&styled.write_out_links(is_followed), LIMIT, &mut parts);
+    fit(&styled.write_out_links(is_followed), &mut parts);
     let part = |(index, (text, content)): (usize, (String, String))| {
         let body = Body { content, reply_to: outgoing.reply_to.filter(|_| index == 0) };
         let body = serde_json::to_string(&body).expect("texts and numbers always have a JSON form");
@@ -37,17 +39,43 @@ pub(crate) fn render(outgoing: &Outgoing) -> Vec<Part> {
     parts.into_iter().enumerate().map(part).collect()
 }
 
-/// Cuts until every part fits with its markup, and gives each as it is seen and as it is written.
-fn fit(styled: &Styled, limit: usize, parts: &mut Vec<(String, String)>) {
-    for part in split(styled, limit, utf16_len) {
-        let content = markup(&part);
+/// The parts, each as it is seen and as it is written. A few tries find a length at which all fit with their
+/// markup; what is all markup is cut further by itself.
+fn fit(styled: &Styled, parts: &mut Vec<(String, String)>) {
+    let mut limit = LIMIT;
+    for _ in 0..TRIES {
+        let cut = written(styled, limit);
+        let over = cut.iter().map(|(part, content)| (utf16_len(&part.text), utf16_len(content)));
+        let over = over.filter(|(_, written)| *written > LIMIT).map(|(seen, written)| seen * LIMIT / written);
+        let Some(smaller) = over.min() else {
+            return parts.extend(cut.into_iter().map(|(part, content)| (part.text, content)));
+        };
+        limit = smaller.clamp(LIMIT / 2, limit - 1);
+        if limit == LIMIT / 2 {
+            break;
+        }
+    }
+    halve(styled, limit, parts);
+}
+
+/// Cuts where it must, and what does not fit then in halves.
+fn halve(styled: &Styled, limit: usize, parts: &mut Vec<(String, String)>) {
+    for (part, content) in written(styled, limit) {
         let (seen, written) = (utf16_len(&part.text), utf16_len(&content));
         if written > LIMIT && seen > 1 {
-            fit(&part, (seen * LIMIT / written).clamp(1, seen - 1), parts);
+            halve(&part, seen.div_ceil(2), parts);
         } else {
             parts.push((part.text, content));
         }
     }
+}
+
+fn written(styled: &Styled, limit: usize) -> Vec<(Styled, String)> {
+    let with_markup = |part: Styled| {
+        let content = markup(&part);
+        (part, content)
+    };
+    split(styled, limit, utf16_len).into_iter().map(with_markup).collect()
 }
 
 /// Whether Discord makes a link of the address.

@@ -1,0 +1,153 @@
+//! Discord: within the time in which it knows nonces, and after it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use roundtable_contract::{AccountId, Channel, Conversation, MessageId};
+use roundtable_fakes::discord::{Place, Seat};
+use roundtable_fakes::{DiscordFake, Fault};
+
+use super::edge::Edge;
+use super::subject::{HasNowhere, Heard, Loses, Loss, Seen, Subject};
+use crate::support::discord;
+
+mod nonce {
+    use super::*;
+    suite!(Discord::start(Duration::from_secs(60)); rendering sending nowhere editing losing listening);
+}
+
+mod history {
+    use super::*;
+    suite!(Discord::start(Duration::ZERO); finding losing losing_and_finding);
+}
+
+/// A world with two private chats, a channel and a thread.
+struct Discord {
+    fake: DiscordFake,
+    nonce_window: Duration,
+    seats: Vec<Seat>,
+    nowhere: Vec<Conversation>,
+}
+
+impl Discord {
+    async fn start(nonce_window: Duration) -> Self {
+        let fake = DiscordFake::start().await.unwrap();
+        let (ann, bob) = (fake.user("ann"), fake.user("bob"));
+        let channel = ann.in_channel("general");
+        let thread = ann.in_thread("general", "plans");
+        let gone = ann.in_channel("gone").place();
+        gone.delete();
+        let hidden = ann.in_channel("hidden").place();
+        hidden.deny(roundtable_fakes::discord::rights::VIEW_CHANNEL);
+        let account = AccountId::new("discord", "main");
+        let nowhere = vec![
+            address(&gone),
+            address(&hidden),
+            Conversation::chat(account.clone(), "12345"),
+            Conversation::chat(account.clone(), "0"),
+            Conversation::chat(account, "general"),
+        ];
+        Self { fake, nonce_window, seats: vec![ann, bob, channel, thread], nowhere }
+    }
+
+    fn seat(&self, at: &Conversation) -> &Seat {
+        self.seats.iter().find(|seat| address(&seat.place()) == *at).expect("a place of this world")
+    }
+}
+
+fn address(place: &Place) -> Conversation {
+    Conversation::chat(AccountId::new("discord", "main"), place.channel_id().to_string())
+}
+
+#[async_trait(?Send)]
+impl Subject for Discord {
+    fn channel(&self) -> Arc<dyn Channel> {
+        Arc::new(discord::channel(&self.fake, self.nonce_window))
+    }
+
+    fn capabilities(&self) -> [bool; 3] {
+        [true, true, true]
+    }
+
+    fn places(&self) -> Vec<Conversation> {
+        self.seats.iter().map(|seat| address(&seat.place())).collect()
+    }
+
+    fn shares_counters(&self) -> bool {
+        false
+    }
+
+    async fn says(&self, at: &Conversation, text: &str) -> MessageId {
+        MessageId(self.seat(at).says(text).id.cast_signed())
+    }
+
+    async fn visible(&self, at: &Conversation) -> Vec<Seen> {
+        let place = self.seat(at).place();
+        let mut messages = place.messages();
+        messages.retain(|message| message.from == self.fake.bot_id());
+        place.read_everything();
+        let seen = |message: roundtable_fakes::discord::Message| Seen {
+            id: MessageId(message.id.cast_signed()),
+            name: None,
+            text: discord::shown(&message.text),
+        };
+        messages.into_iter().map(seen).collect()
+    }
+
+    fn longest(&self) -> Option<usize> {
+        Some(2000)
+    }
+
+    async fn cut_off(&mut self) {
+        self.fake.stop().await;
+    }
+
+    async fn restore(&mut self) {
+        self.fake.restart().await.unwrap();
+    }
+
+    async fn end(self) {
+        self.fake.assert_no_pings().unwrap();
+        self.fake.finish().unwrap();
+    }
+}
+
+impl HasNowhere for Discord {
+    fn nowhere(&self) -> Vec<Conversation> {
+        self.nowhere.clone()
+    }
+}
+
+impl Loses for Discord {
+    fn losses(&self) -> Vec<Loss> {
+        let loss = |landed| move |fault| Loss { landed, fault };
+        let landed = [Fault::DropAfter, Fault::Html502After, Fault::TruncatedJson].map(loss(true));
+        let never = [Fault::DropBefore, Fault::Html502Before].map(loss(false));
+        landed.into_iter().chain(never).collect()
+    }
+
+    fn lose_send(&self, loss: &Loss) {
+        self.fake.fail_next("create_message", loss.fault.clone());
+    }
+
+    fn lose_answer_to_edit(&self) {
+        self.fake.fail_next("edit_message", Fault::DropAfter);
+    }
+}
+
+impl Heard for Discord {
+    fn ruin(&self) {
+        self.fake.revoke_token();
+    }
+
+    /// Everything here has been read before anything is said: a channel is older than its messages.
+    fn edge(&self) -> Edge {
+        let read = |seat: &Seat| {
+            let channel = seat.place().channel_id();
+            (channel.to_string(), channel.cast_signed())
+        };
+        Edge::knowing(self.seats.iter().map(read).collect::<HashMap<_, _>>())
+    }
+}
