@@ -9,7 +9,7 @@ use roundtable_contract::{AccountId, Channel, Conversation, MessageId};
 use roundtable_fakes::discord::{Place, Seat};
 use roundtable_fakes::{DiscordFake, Fault};
 
-use super::edge::Edge;
+use super::edge::{Edge, Told, listen};
 use super::subject::{HasNowhere, Heard, Loses, Loss, Seen, Subject};
 use crate::support::discord;
 
@@ -150,4 +150,48 @@ impl Heard for Discord {
         };
         Edge::knowing(self.seats.iter().map(read).collect::<HashMap<_, _>>())
     }
+}
+
+/// What is said in a channel that was never read before is heard if the account was there before, and a new
+/// account begins with what is said next.
+#[tokio::test]
+async fn channels_never_read_before_begin_where_the_account_was_last_online() {
+    let world = Discord::start(Duration::ZERO).await;
+    let fresh = world.fake.user("ann").in_channel("fresh");
+    let texts = |told: &Told| told.texts_of(&fresh.place().channel_id().to_string()).join(" ");
+    fresh.says("before everything");
+    let listener = listen(world.channel(), Edge::knowing(HashMap::new()));
+    listener.edge.until("it is kept that we were there", |told| told.positions.contains_key("@online")).await;
+    let (_, edge) = listener.stop().await;
+    assert_eq!(texts(&edge.seen()), "");
+    fresh.says("meanwhile");
+    let listener = listen(world.channel(), edge.after());
+    listener.edge.until("it is fetched", |told| texts(told).ends_with("meanwhile")).await;
+    fresh.says("now");
+    listener.edge.until("it is heard", |told| texts(told).ends_with("meanwhile now")).await;
+    listener.stop().await;
+    world.end().await;
+}
+
+/// Messages of a channel that were missed come before those that are said now, page by page.
+#[tokio::test]
+async fn what_was_missed_comes_first_and_in_order() {
+    let world = Discord::start(Duration::ZERO).await;
+    let (at, seat) = (&world.places()[2], &world.seats[2]);
+    for number in 0..250 {
+        seat.says(&number.to_string());
+    }
+    let hold = world.fake.hold("get_messages");
+    let listener = listen(world.channel(), world.edge());
+    hold.arrived().await.unwrap();
+    seat.says("250");
+    hold.release();
+    listener.edge.until("all is heard", |told| told.accepted.len() == 251).await;
+    let (_, edge) = listener.stop().await;
+    let told = edge.seen();
+    let numbers: Vec<usize> =
+        told.texts_of(at.chat.as_str()).iter().map(|text| text.parse().unwrap()).collect();
+    assert!(numbers.into_iter().eq(0..251));
+    assert_eq!(told.offered.len(), 251, "something came twice");
+    world.end().await;
 }

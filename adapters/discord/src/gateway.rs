@@ -149,7 +149,13 @@ impl Gateway<'_> {
                 }
             };
             match frame.op {
-                op::DISPATCH => self.dispatch(frame),
+                op::DISPATCH => {
+                    // whatever is sent again proves that the session goes on
+                    if self.session.is_some() && !std::mem::replace(&mut pulse.found, true) {
+                        self.found();
+                    }
+                    self.dispatch(frame);
+                }
                 op::HEARTBEAT => self.beat(&mut socket).await?,
                 op::ACK => {
                     pulse.answered = true;
@@ -243,16 +249,19 @@ impl Gateway<'_> {
             session.seq = session.seq.max(seq);
         }
         match frame.event.as_str() {
-            "READY" | "RESUMED" => {
-                self.pause.reset();
-                self.failed_resumes = 0;
-                if frame.event == "READY" {
-                    self.listener.ready(&frame.data);
-                }
-                self.listener.found();
+            "READY" => {
+                self.listener.ready(&frame.data);
+                self.found();
             }
             event => self.listener.dispatch(event, frame.data),
         }
+    }
+
+    /// The session is there.
+    fn found(&mut self) {
+        self.pause.reset();
+        self.failed_resumes = 0;
+        self.listener.found();
     }
 
     /// Says what is wrong and waits, at least for `pause`.
@@ -274,13 +283,15 @@ struct Pulse {
     answered: bool,
     /// Nothing was read for a while, an answer neither.
     starved: bool,
+    /// The session that the connection goes on with has been heard.
+    found: bool,
 }
 
 impl Pulse {
     /// The first beat comes early, at a time of its own for every client.
     fn new(interval: Duration) -> Self {
         let next = Instant::now() + interval.mul_f64(jitter());
-        Self { interval, next, answered: true, starved: false }
+        Self { interval, next, answered: true, starved: false, found: false }
     }
 
     /// A beat is due; `false` when the last one was not answered.

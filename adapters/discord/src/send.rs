@@ -94,7 +94,7 @@ impl Discord {
 impl Edits for Discord {
     async fn edit(&self, at: &Conversation, id: MessageId, part: &Part) -> Result<(), SendError> {
         let (channel, body) = (channel(at)?, body(&part.body)?);
-        let no_number = || SendError::Rejected { reason: format!("{id} is no number of a Discord message.") };
+        let no_number = || SendError::Rejected { reason: format!("No Discord message has the number {id}.") };
         let message = message_id(id).ok_or_else(no_number)?;
         let change = json!({"content": body.content, "allowed_mentions": {"parse": []}});
         let mut may_open = true;

@@ -160,3 +160,6 @@ impl Names for In<'_> {
         self.context.places.get(id)?.name.clone()
     }
 }
+
+#[cfg(test)]
+mod tests;
