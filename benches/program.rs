@@ -1,6 +1,6 @@
 //! Measures the whole program: the release binary, over real sockets, against the fakes of the tests.
 //!
-//! `cargo xtask bench` runs it. The model is the built-in one, which answers at once, and nothing is paced,
+//! `cargo xtask bench` runs it, `cargo xtask bench sqlite` or `postgres` for one database. The model is the built-in one, which answers at once, and nothing is paced,
 //! so that what is measured is the program, with full durability on. The disk's own speed stands beside.
 
 use std::collections::BTreeMap;
@@ -33,8 +33,14 @@ async fn main() -> Result<()> {
     let dir = tempfile::tempdir()?;
     println!("disk: {:.0} fsyncs a second", fsyncs(dir.path())?);
     println!("loopback: {:.0} µs for a round trip", loopback()?.as_secs_f64() * 1e6);
-    measure("SQLite", dir.path(), None).await?;
+    // Cargo itself passes `--bench`.
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let wanted = |name| only.as_deref().is_none_or(|only| only == name);
+    if wanted("sqlite") {
+        measure("SQLite", dir.path(), None).await?;
+    }
     match postgres::postgres() {
+        _ if !wanted("postgres") => {}
         Some(server) => {
             measure("PostgreSQL", dir.path(), Some(server.fresh_durable_database().await)).await?
         }

@@ -10,6 +10,7 @@ use roundtable_contract::{Conversation, Sender};
 use crate::models::ModelError;
 use crate::routing::commands::COMMANDS;
 use crate::routing::{KnownAgent, Notice, Standing};
+use crate::store::runs::RunStatus;
 
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -210,6 +211,53 @@ pub fn target_stopped(name: &str) -> String {
     format!(
         "{name} was stopped before it could read your message. Please send it again to someone else here."
     )
+}
+
+/// A run ended whose requester waits for it and will speak of the result: one line.
+pub fn run_ended(
+    name: &str,
+    status: RunStatus,
+    reason: Option<&str>,
+    seconds: i64,
+    cost_micros: i64,
+) -> String {
+    let time = period(Duration::from_secs(seconds.unsigned_abs()));
+    let cost = match cost_micros {
+        0 => String::new(),
+        micros => format!(" · ${}.{:02}", micros / 1_000_000, micros / 10_000 % 100),
+    };
+    let end = match status {
+        RunStatus::Done => "finished",
+        RunStatus::Cancelled => "was stopped",
+        RunStatus::TimedOut => "ran out of time",
+        RunStatus::Failed | RunStatus::Opening | RunStatus::Running => "failed",
+    };
+    let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("{name} {end} · {time}{cost}{reason}")
+}
+
+/// A run took longer than it may; `allowed` in milliseconds.
+pub fn run_timed_out(allowed: i64) -> String {
+    format!("it took longer than {}", period(Duration::from_millis(allowed.unsigned_abs())))
+}
+
+/// The message out of which a thread for a run grows.
+pub fn thread_opening(task: &str) -> String {
+    let mut first: String = task.chars().take(500).collect();
+    if first.len() < task.len() {
+        first.push('…');
+    }
+    first
+}
+
+/// The end of a result that is too long for the conversation.
+pub fn cut_short(name: &str) -> String {
+    format!("(cut here; `/history {name}` shows more)")
+}
+
+/// A thread for a run could not be opened, for the one who asked for it.
+pub fn no_thread(error: &str) -> String {
+    format!("its thread could not be opened: {error}")
 }
 
 /// The model ended its turn without a word.

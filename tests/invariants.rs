@@ -89,7 +89,7 @@ fn a_platform_s_library_stays_in_its_adapter() {
 
 #[test]
 fn sql_is_written_in_the_store_only() {
-    only_in(&["sql!(", "sqlx::"], &["src/store/", "tests/"]);
+    only_in(&["sql!(", "sqlx::", "rusqlite::"], &["src/store/", "tests/"]);
 }
 
 #[test]

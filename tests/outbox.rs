@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use roundtable::engine::Outlet;
 use roundtable::outbox::{Outbox, Way};
 use roundtable::routing::Rules;
-use roundtable::store::conversations;
+use roundtable::store::conversations::{self, About};
 use roundtable::store::deliveries::{self, Delivery, NewAnswer};
 use roundtable::store::{Store, StoreError, Transaction, Tx};
 use roundtable::time::SystemClock;
@@ -91,11 +91,12 @@ impl Transaction for Born {
     const NAME: &'static str = "born";
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Delivery, StoreError> {
-        let place = conversations::find_or_create(tx, &self.address, ChatKind::Direct, None, "all").await?;
+        let about = About { kind: ChatKind::Direct, title: None, guild: None, parent: None, space: "all" };
+        let place = conversations::find_or_create(tx, &self.address, &about).await?;
         let part = Part { body: String::new(), text: "hi".into(), stub: None };
         let new = NewAnswer {
             conversation_id: place.id,
-            turn: None,
+            author: None,
             kind: "answer",
             name: "turn:1",
             parts: &[part],
@@ -119,7 +120,7 @@ impl Bench {
         let account = AccountId::new("recorder", "main");
         let channel = Arc::new(Recorder { account: account.clone(), calls: Mutex::default() });
         let rules = Arc::new(Rules { bindings: vec![], default_agent: "a".into(), agents: vec![] });
-        let outbox = Outbox::new(store.clone(), rules, [channel.clone() as Arc<dyn Channel>]);
+        let outbox = Outbox::new(store.clone(), rules, [channel.clone() as Arc<dyn Channel>], Arc::default());
         outbox.hold(&account, store.now() + 60_000);
         Self { channel, store, outbox, _database: database }
     }

@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use roundtable_contract::AccountId;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Secret};
 use crate::control::admin;
-use crate::engine::{Engine, Outlet, Settings};
+use crate::engine::{Engine, Outlet, Settings, Team};
 use crate::http::{self, Api};
 use crate::inbound::{Account, Edges, Front, States};
 use crate::local::Local;
@@ -61,16 +62,16 @@ impl App {
         let channels = accounts::channels(&config, &local)?;
         let rules = Arc::new(team::rules(&config));
         let agents = Arc::new(team::agents(&config)?);
-        let outbox = Outbox::new(store.clone(), rules.clone(), channels.clone());
+        let work = Arc::new(Notify::new());
+        let outbox = Outbox::new(store.clone(), rules.clone(), channels.clone(), work.clone());
         let outlet: Arc<dyn Outlet> = Arc::new(Way(outbox.clone()));
         let settings = settings(&config);
-        let engine =
-            Engine::new(store.clone(), agents.clone(), Tools::built_in(), outlet.clone(), settings.clone());
+        let team = Team { agents, tools: Tools::built_in(), outlet: outlet.clone() };
+        let engine = Engine::new(store.clone(), team.clone(), settings.clone(), work);
         let edges = Arc::new(Edges {
             rules,
             policies: accounts::policies(&config),
-            agents,
-            outlet: outlet.clone(),
+            team,
             channels: channels.iter().map(|channel| (channel.account().clone(), channel.clone())).collect(),
         });
         let states = Arc::new(States::default());

@@ -3,7 +3,9 @@
 use anyhow::Context as _;
 use secrecy::SecretString;
 
-use crate::agents::{Agent, Agents, QueueMode};
+use std::time::Duration;
+
+use crate::agents::{Agent, Agents, QueueMode, Subagents, Visibility};
 use crate::config::{self, Config};
 use crate::models::{ModelSpec, Models, Prices, Provider, RetryPolicy, http_client, system_jitter};
 use crate::routing::{KnownAgent, Rules};
@@ -34,7 +36,6 @@ pub(super) fn agents(config: &Config) -> anyhow::Result<Agents> {
             let model = models
                 .get(&agent.model)
                 .with_context(|| format!("agents.{id}.model names `{}`, which is no model", agent.model))?;
-            let millis = agent.turn_timeout.as_millis();
             Ok(Agent {
                 id: id.clone(),
                 name: agent.name.clone(),
@@ -47,12 +48,33 @@ pub(super) fn agents(config: &Config) -> anyhow::Result<Agents> {
                     config::Queue::Followup => QueueMode::Followup,
                 },
                 max_turns: i64::from(agent.max_turns),
-                turn_timeout: i64::try_from(millis).unwrap_or(i64::MAX / 4),
+                turn_timeout: period(agent.turn_timeout),
                 inbox_cap: i64::from(agent.inbox_cap),
+                grants: agent.grants.clone(),
+                visibility: match agent.visibility {
+                    config::Visibility::Own => Visibility::Own,
+                    config::Visibility::Tree => Visibility::Tree,
+                    config::Visibility::Agent => Visibility::Agent,
+                    config::Visibility::All => Visibility::All,
+                },
+                max_reply_turns: i64::from(agent.max_reply_turns),
+                subagents: Subagents {
+                    allow: agent.subagents.allow.clone(),
+                    max_depth: i64::from(agent.subagents.max_depth),
+                    max_children: i64::from(agent.subagents.max_children),
+                    max_sessions: i64::from(agent.subagents.max_sessions),
+                    run_timeout: period(agent.subagents.run_timeout),
+                },
             })
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(Agents::new(team))
+    let models = models.all().map(|(id, model)| (id.to_owned(), model.clone())).collect();
+    Ok(Agents::new(team).thinking_with(models))
+}
+
+/// Milliseconds.
+fn period(period: Duration) -> i64 {
+    i64::try_from(period.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
 fn models(config: &Config) -> anyhow::Result<Models> {

@@ -158,6 +158,9 @@ impl Read for Look<'_> {
             kind: ChatKind::Group,
             address: self.conversation.clone(),
             title: None,
+            guild: None,
+            parent: None,
+            run_id: None,
         };
         let place = found.unwrap_or_else(unseen);
         let facts = people::facts(tx, &place, &writer(self.conversation, self.user), None).await?;

@@ -6,7 +6,7 @@ use super::api::Node;
 use super::{Context, offline, out};
 use crate::control::admin::{Sessions, Transcript, TranscriptLine};
 use crate::store::entries::Role;
-use crate::store::sessions::Summary;
+use crate::store::session_lists::Summary;
 use crate::time::{Clock as _, SystemClock};
 
 #[derive(Debug, Subcommand)]

@@ -33,6 +33,13 @@ pub struct Agent {
     pub turn_timeout: Duration,
     /// Items that may wait for one of its sessions; a sender past it is told.
     pub inbox_cap: u32,
+    /// Tools and tool groups it may hand on to those it asks; `auto` stands for those of the
+    /// agents it may spawn and its own.
+    pub grants: Vec<String>,
+    /// Which sessions its tools see.
+    pub visibility: Visibility,
+    /// Answers that two agents may give each other in one exchange, 0 to 20.
+    pub max_reply_turns: u32,
     /// What it may delegate.
     pub subagents: Subagents,
 }
@@ -51,6 +58,9 @@ impl Default for Agent {
             max_turns: 0,
             turn_timeout: Duration::from_secs(30 * 60),
             inbox_cap: 200,
+            grants: vec!["auto".into()],
+            visibility: Visibility::Tree,
+            max_reply_turns: 5,
             subagents: Subagents::default(),
         }
     }
@@ -66,11 +76,37 @@ pub struct Subagents {
     pub max_depth: u32,
     /// Live children of one session.
     pub max_children: u32,
+    /// Live sessions of one tree.
+    pub max_sessions: u32,
+    /// How long a run may take.
+    #[serde(deserialize_with = "period::read")]
+    pub run_timeout: Duration,
+}
+
+/// Which sessions an agent's tools see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Visibility {
+    /// Its own and those it spawned.
+    #[serde(rename = "self")]
+    Own,
+    /// Those of its tree.
+    Tree,
+    /// Those of its tree and of its agent.
+    Agent,
+    /// All.
+    All,
 }
 
 impl Default for Subagents {
     fn default() -> Self {
-        Self { allow: Vec::new(), max_depth: 2, max_children: 8 }
+        Self {
+            allow: Vec::new(),
+            max_depth: 2,
+            max_children: 8,
+            max_sessions: 32,
+            run_timeout: Duration::from_secs(30 * 60),
+        }
     }
 }
 

@@ -39,7 +39,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-pub use agents::{Agent, Queue, Subagents};
+pub use agents::{Agent, Queue, Subagents, Visibility};
 pub use bindings::{Binding, Mention};
 pub use channels::{
     Bots, Channels, DirectMessages, Discord, DiscordGroup, DiscordRates, DiscordSenders, ExactlyOnce, Group,

@@ -16,6 +16,6 @@ pub struct Store {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { url: Secret::from("sqlite:data/roundtable.db".to_owned()), max_connections: 8 }
+        Self { url: Secret::from("sqlite:data/roundtable.db".to_owned()), max_connections: 32 }
     }
 }

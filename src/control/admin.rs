@@ -8,8 +8,8 @@ use crate::models::ToolCall;
 use crate::routing::pairing;
 use crate::store::deliveries::{self, Listed, State};
 use crate::store::entries::{self, Content, Entry, Role};
-use crate::store::sessions::{self, Summary};
-use crate::store::{Read, Store, StoreError, Transaction, Tx, people};
+use crate::store::session_lists::{self, Filter, Summary};
+use crate::store::{Read, Store, StoreError, Transaction, Tx, people, sessions};
 
 /// How long an owner's code can be used, in milliseconds.
 const CODE_LIFE: i64 = 60 * 60 * 1000;
@@ -27,7 +27,8 @@ impl Read for Sessions {
     type Output = Vec<Summary>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Summary>, StoreError> {
-        sessions::list(tx, self.key.as_deref(), self.limit).await
+        let filter = Filter { key: self.key.as_deref(), archived: true, ..Filter::default() };
+        session_lists::list(tx, &filter, self.limit).await
     }
 }
 
@@ -46,7 +47,7 @@ impl Read for Transcript {
     type Output = Option<Vec<TranscriptLine>>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
-        if sessions::list(tx, Some(&self.key), 1).await?.is_empty() {
+        if sessions::find_key(tx, &self.key).await?.is_none() {
             return Ok(None);
         }
         let entries = entries::of_key(tx, &self.key, self.after, self.limit).await?;

@@ -53,6 +53,7 @@ mod tests {
             wake,
             conversation_id,
             exchange_id: None,
+            run_id: None,
             sender: String::new(),
             sender_name: String::new(),
             message_id: None,

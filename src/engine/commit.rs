@@ -1,19 +1,19 @@
 //! The commits of a turn at work: T3, T4, T5, suspending, and giving back. Every one carries the fencing
 //! token of its claim; with a stale one it changes nothing.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use roundtable_contract::Part;
 
 use super::claim::claim_next;
-use crate::agents::Agents;
+use super::close::{Said, close};
+use super::effects::Effects;
+use super::team::Team;
 use crate::models::Completion;
 use crate::store::deliveries::{self, Delivery, NewAnswer};
 use crate::store::entries::{self, CallResult};
-use crate::store::turns::{self, Claimant, Turn, TurnStatus};
-use crate::store::waits::{self, WaitKind};
-use crate::store::{StoreError, Transaction, Tx, inbox, sessions};
+use crate::store::turns::{self, Claimant, Ties, Turn, TurnStatus};
+use crate::store::waits::{self, NewWait, WaitKind};
+use crate::store::{StoreError, Transaction, Tx, inbox, sessions, trees};
 
 /// T3: the model's answer with its calls, before any of them is made.
 pub struct CommitAnswer {
@@ -59,21 +59,28 @@ impl Transaction for CommitResult {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         entries::append_result(tx, &self.turn, self.step, self.call_index, &self.result).await?;
         turns::progress(tx, &self.turn, self.step).await?;
-        // After `/new keep` the session's input belongs to its next generation, not to this turn.
-        if self.absorb && sessions::lock(tx, self.turn.session_id).await?.generation == self.turn.generation {
-            let mut items = inbox::pending(tx, self.turn.session_id).await?;
-            items.retain(|item| {
-                item.conversation_id == self.turn.conversation_id
-                    && item.exchange_id.is_none()
-                    && item.not_before <= tx.now()
-            });
-            inbox::consume(tx, &items, self.turn.id).await?;
-            if !items.is_empty() {
-                entries::append_input(tx, &self.turn, self.step, &items).await?;
-            }
-        }
-        Ok(())
+        if self.absorb { absorb(tx, &self.turn, self.step).await } else { Ok(()) }
     }
+}
+
+/// Takes what was said meanwhile in the turn's conversation into the turn. What is a message of an exchange is not:
+/// its answer is owed to somebody.
+pub(super) async fn absorb(tx: &mut Tx<'_>, turn: &Turn, step: i64) -> Result<(), StoreError> {
+    // After `/new keep` the session's input belongs to its next generation, not to this turn.
+    if sessions::lock(tx, turn.session_id).await?.generation != turn.generation {
+        return Ok(());
+    }
+    let mut items = inbox::pending(tx, turn.session_id).await?;
+    items.retain(|item| {
+        item.conversation_id == turn.conversation_id
+            && item.exchange_id.is_none()
+            && item.not_before <= tx.now()
+    });
+    if items.is_empty() {
+        return Ok(());
+    }
+    inbox::consume(tx, &items, turn.id).await?;
+    entries::append_input(tx, turn, step, &items).await
 }
 
 /// T5: the end of a turn, with all that follows from it.
@@ -90,12 +97,16 @@ pub struct Finish {
     pub reason: Option<String>,
     /// What becomes visible.
     pub parts: Vec<Part>,
+    /// What is said, for the other side of an exchange or the requester of a run.
+    pub text: String,
+    /// Whom the turn's end concerns beside its conversation; `None`: nobody.
+    pub ties: Option<Ties>,
     /// `answer` or `notice`.
     pub kind: &'static str,
     /// This process sends the first part at once if the conversation is clear, within so many milliseconds.
     pub send_within: Option<i64>,
-    /// The team, for the session's next turn.
-    pub agents: Arc<Agents>,
+    /// The team.
+    pub team: Team,
     /// Who goes on with the session's next turn; `None`: nobody here.
     pub by: Option<Claimant>,
 }
@@ -106,6 +117,8 @@ pub struct Finished {
     pub delivery: Option<Delivery>,
     /// The session's next turn, claimed.
     pub next: Option<Turn>,
+    /// Who else has to be told.
+    pub after: Effects,
 }
 
 #[async_trait]
@@ -114,6 +127,9 @@ impl Transaction for Finish {
     const NAME: &'static str = "finish";
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Finished, StoreError> {
+        if self.ties.is_some() {
+            trees::lock(tx, self.turn.tree_id).await?;
+        }
         match &self.completion {
             Some(Completion { answer, usage, model }) => {
                 entries::append_answer(tx, &self.turn, self.step, answer, model, usage).await?;
@@ -122,14 +138,19 @@ impl Transaction for Finish {
             None => drop(sessions::lock(tx, self.turn.session_id).await?),
         }
         turns::leave(tx, &self.turn, self.status, self.reason.as_deref()).await?;
+        let mut after = Effects::default();
+        let shown = match &self.ties {
+            Some(ties) => close(tx, &self.team, &self.turn, ties, &self.said(), &mut after).await?,
+            None => true,
+        };
         let delivery = deliveries::insert(
             tx,
             &NewAnswer {
                 conversation_id: self.turn.conversation_id,
-                turn: Some(&self.turn),
+                author: Some((&self.turn).into()),
                 kind: self.kind,
                 name: &format!("turn:{}", self.turn.id),
-                parts: &self.parts,
+                parts: if shown { &self.parts } else { &[] },
                 send_within: self.send_within,
             },
         )
@@ -137,11 +158,21 @@ impl Transaction for Finish {
         let next = match &self.by {
             Some(by) if inbox::count_pending(tx, self.turn.session_id).await? > 0 => {
                 let session = sessions::lock(tx, self.turn.session_id).await?;
-                claim_next(tx, &session, &self.agents, by).await?
+                claim_next(tx, &session, &self.team.agents, by).await?
             }
             _ => None,
         };
-        Ok(Finished { delivery, next })
+        Ok(Finished { delivery, next, after })
+    }
+}
+
+impl Finish {
+    fn said(&self) -> Said<'_> {
+        let (text, failure) = match self.status {
+            TurnStatus::Done => (self.text.as_str(), None),
+            _ => ("", Some(self.text.as_str())),
+        };
+        Said { status: self.status, text, failure }
     }
 }
 
@@ -165,6 +196,16 @@ impl Transaction for Suspend {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         sessions::lock(tx, self.turn.session_id).await?;
         turns::leave(tx, &self.turn, TurnStatus::Waiting, Some(self.kind.as_str())).await?;
-        waits::add(tx, &self.turn, self.kind, self.step, self.due_at).await
+        let new = NewWait {
+            turn: &self.turn,
+            kind: self.kind,
+            step: self.step,
+            call_index: None,
+            exchange_id: None,
+            target_id: None,
+            coverage: None,
+            due_at: Some(self.due_at),
+        };
+        waits::add(tx, &new).await.map(drop)
     }
 }

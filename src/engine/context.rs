@@ -6,37 +6,47 @@
 use roundtable_contract::ChatKind;
 use serde_json::json;
 
+use super::roster::{self, Seat};
 use crate::agents::{Agent, Agents};
 use crate::models::{Answer, ModelMessage, Request, ToolSpec, tokens};
 use crate::store::conversations::Place;
 use crate::store::entries::{Content, Entry};
 use crate::store::inbox::{Body, ItemKind};
+use crate::store::turns::Ties;
 
 /// The share of a model's window, in percent, that a request may fill: the rest is for the answer.
 const FILL: u64 = 70;
 
+/// What is around an agent in a turn.
+#[derive(Clone, Copy)]
+pub struct Around<'a> {
+    /// The team.
+    pub agents: &'a Agents,
+    /// The conversation.
+    pub place: &'a Place,
+    /// Its session, and what started the turn.
+    pub ties: &'a Ties,
+    /// Who else is at the table.
+    pub roster: &'a [Seat],
+}
+
 /// Builds the request for the next step.
-pub fn request(
-    agent: &Agent,
-    agents: &Agents,
-    place: &Place,
-    session_key: &str,
-    entries: &[Entry],
-    tools: Vec<ToolSpec>,
-) -> Request {
+pub fn request(agent: &Agent, around: &Around<'_>, entries: &[Entry], tools: Vec<ToolSpec>) -> Request {
+    let place = around.place;
     let mut request = Request {
-        system: system(agent, agents, place),
+        system: system(agent, around),
         messages: Vec::new(),
         tools,
-        cache_key: session_key.to_owned(),
+        cache_key: around.ties.key.clone(),
     };
     let budget = (u64::from(agent.model.window()) * FILL / 100).saturating_sub(tokens::of_request(&request));
     request.messages = fit(messages(entries, place.kind), budget);
     request
 }
 
-/// The stable head: the same for all steps of a conversation, so that providers can cache it.
-fn system(agent: &Agent, agents: &Agents, place: &Place) -> String {
+/// The stable head: the same for all steps of a turn, so that providers can cache it; what changes comes last.
+fn system(agent: &Agent, around: &Around<'_>) -> String {
+    let Around { agents, place, ties, roster } = around;
     let others: Vec<_> = agents
         .iter()
         .filter(|other| other.id != agent.id)
@@ -47,13 +57,17 @@ fn system(agent: &Agent, agents: &Agents, place: &Place) -> String {
         ChatKind::Group => "a place that several people read; each message starts with its author's name",
     };
     let facts = json!({
-        "you": {"id": agent.id, "name": agent.name},
+        "you": {"id": agent.id, "name": agent.name, "label": ties.label, "sessionKey": ties.key},
         "team": others,
         "conversation": place.address.to_string(),
         "title": place.title,
         "kind": kind,
     });
-    format!("{}\n\n# Where you are\n{facts}\n", agent.soul.trim_end())
+    let mut system = format!("{}\n\n# Where you are\n{facts}\n", agent.soul.trim_end());
+    if let Some(table) = roster::render(roster) {
+        system.push_str(&format!("\n# Who is at the table\n{table}\n"));
+    }
+    system
 }
 
 /// The transcript as a conversation: starts with a user's message, every call has its result.
@@ -135,6 +149,7 @@ fn input(from: ItemKind, author: &str, body: &Body, kind: ChatKind) -> String {
         match (from, kind) {
             (ItemKind::User, ChatKind::Direct) => body.text.clone(),
             (ItemKind::User, ChatKind::Group) => format!("{}: {}", one_line(author), body.text),
+            (ItemKind::Announce, _) => format!("[a result, data only] {}", body.text),
             _ => format!("[{}, data only] {}", from.as_str(), json!({"from": author, "text": body.text})),
         }
     };

@@ -1,6 +1,7 @@
 //! Driving a turn: read what is committed, do what follows from it, commit, again.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,22 +11,22 @@ use roundtable_contract::{Outgoing, Part, Speaker};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::calls::CommitCalls;
 use super::commit::{CommitAnswer, CommitResult, Finish, Suspend};
+use super::roster::Seat;
 use super::turn::{self, Action, Ending, Runaway};
-use super::{Engine, context};
+use super::{Engine, context, seats, transcripts};
 use crate::agents::{Agent, QueueMode};
 use crate::crash::{self, Side};
 use crate::models::{Completion, ModelError, ModelEvent, Request, ToolCall};
 use crate::phrases;
-use crate::store::conversations::{self, Place};
-use crate::store::entries::{self, CallResult, Entry};
-use crate::store::turns::{self, Turn, TurnStatus};
+use crate::store::conversations::Place;
+use crate::store::entries::{CallResult, Entry};
+use crate::store::inbox::ItemKind;
+use crate::store::turns::{self, Ties, Turn, TurnStatus};
 use crate::store::waits::WaitKind;
-use crate::store::{Read, StoreError, Tx, sessions};
-use crate::tools::CallContext;
-
-/// Entries that are read for a step; what does not fit the model's window is left out later.
-const TRANSCRIPT: i64 = 400;
+use crate::store::{Read, StoreError, Tx};
+use crate::tools::{CallContext, Policy};
 
 /// What a turn did, as far as its driver must know.
 enum Progress {
@@ -58,7 +59,7 @@ impl End {
 
 /// Drives a turn to its end, and the turns of the session that follow from it. A panic in a tool or client
 /// costs the claim of the turn it happened in and nothing else.
-pub(super) async fn drive(engine: &Engine, first: Turn) {
+pub(super) async fn drive(engine: &Arc<Engine>, first: Turn) {
     let mut turn = Some(first);
     while let Some(current) = turn {
         let cancel = engine.register(current.id);
@@ -76,7 +77,7 @@ pub(super) async fn drive(engine: &Engine, first: Turn) {
 }
 
 /// Goes on from what is committed until the turn is left, however often the database fails meanwhile.
-async fn persist(engine: &Engine, turn: &Turn, cancel: &CancellationToken) -> Option<Turn> {
+async fn persist(engine: &Arc<Engine>, turn: &Turn, cancel: &CancellationToken) -> Option<Turn> {
     let mut pause = Duration::from_millis(100);
     let mut taken_over = turn.token > 1;
     loop {
@@ -96,18 +97,23 @@ async fn persist(engine: &Engine, turn: &Turn, cancel: &CancellationToken) -> Op
 }
 
 async fn attempt(
-    engine: &Engine,
+    engine: &Arc<Engine>,
     turn: &Turn,
     cancel: &CancellationToken,
     taken_over: bool,
 ) -> Result<Progress, StoreError> {
-    let desk = engine.store.read(Load { turn }).await?;
-    let Some(agent) = engine.agents.get(&turn.agent) else {
+    let mut desk = open(engine, turn, engine.transcripts.take(turn)).await?;
+    let Some(agent) = engine.team.agents.get(&turn.agent) else {
         let end = End::failed(0, "no_agent", phrases::agent_gone(&turn.agent));
-        return finish(engine, turn, &desk.place, None, end).await;
+        return finish(engine, turn, &desk, None, end).await;
+    };
+    let agent = &match &desk.ties.model {
+        Some(model) => Agent { model: engine.team.agents.model(agent, Some(model)), ..Agent::clone(agent) },
+        None => Agent::clone(agent),
     };
     let left = u64::try_from(turn.deadline - engine.store.now()).unwrap_or(0);
-    let work = steps(engine, turn, agent, &desk, taken_over);
+    let entries = std::mem::take(&mut desk.entries);
+    let work = steps(engine, turn, agent, &desk, entries, taken_over);
     tokio::select! {
         biased;
         // Whoever cancelled has ended the turn in the database already.
@@ -121,31 +127,33 @@ async fn attempt(
                 reason: Some("deadline".into()),
                 text: Some(phrases::timed_out(&agent.name, Duration::from_millis(agent.turn_timeout.unsigned_abs()))),
             };
-            finish(engine, turn, &desk.place, Some(agent), end).await
+            finish(engine, turn, &desk, Some(agent), end).await
         }
-        () = engine.outlet.typing(&desk.place) => unreachable!("typing goes on until it is dropped"),
+        () = engine.team.outlet.typing(&desk.place) => unreachable!("typing goes on until it is dropped"),
     }
 }
 
 async fn steps(
-    engine: &Engine,
+    engine: &Arc<Engine>,
     turn: &Turn,
     agent: &Agent,
     desk: &Desk,
+    mut entries: Vec<Entry>,
     taken_over: bool,
 ) -> Result<Progress, StoreError> {
-    let mut entries = desk.entries.clone();
     let mut interrupted = taken_over;
     loop {
         let own: Vec<_> = entries.iter().filter(|entry| entry.turn_id == turn.id).cloned().collect();
         let end = match turn::next(&own) {
             Action::RunCalls { step, calls } => {
-                run_calls(engine, turn, agent, step, calls, interrupted).await?;
+                if run_calls(engine, turn, agent, desk, step, calls, interrupted).await? {
+                    return Ok(Progress::Left(None));
+                }
                 None
             }
             // A step that is begun ends with its calls: only a new one is left to the next node.
             Action::CallModel { .. } if engine.drain.is_cancelled() => return Ok(Progress::Paused),
-            Action::CallModel { step } => match ask(agent, &request(engine, agent, desk, &entries)).await {
+            Action::CallModel { step } => match ask(agent, request(engine, agent, desk, &entries)).await {
                 Ok(completion) if completion.answer.calls.is_empty() => Some(ended(agent, step, completion)),
                 Ok(completion) => {
                     engine.store.commit(CommitAnswer { turn: turn.clone(), step, completion }).await?;
@@ -159,22 +167,31 @@ async fn steps(
             Action::Stop(why) => Some(stopped(agent, &why)),
         };
         if let Some(end) = end {
-            return finish(engine, turn, &desk.place, Some(agent), end).await;
+            engine.transcripts.keep(turn, entries);
+            return finish(engine, turn, desk, Some(agent), end).await;
         }
         interrupted = false;
-        entries = engine.store.read(Load { turn }).await?.entries;
+        let after = entries.last().map(|entry| entry.seq);
+        let more = engine.store.read(More { turn, after }).await?;
+        entries = transcripts::join(entries, more, turn);
     }
 }
 
 fn request(engine: &Engine, agent: &Agent, desk: &Desk, entries: &[Entry]) -> Request {
-    let tools = engine.tools.specs(agent);
-    context::request(agent, &engine.agents, &desk.place, &desk.session_key, entries, tools)
+    let tools = engine.team.tools.specs(agent, &desk.policy);
+    let around = context::Around {
+        agents: &engine.team.agents,
+        place: &desk.place,
+        ties: &desk.ties,
+        roster: &desk.roster,
+    };
+    context::request(agent, &around, entries, tools)
 }
 
 /// One call of the model, to its end.
-async fn ask(agent: &Agent, request: &Request) -> Result<Completion, ModelError> {
+async fn ask(agent: &Agent, request: Request) -> Result<Completion, ModelError> {
     crash::point("call", "model", Side::Before);
-    let mut events = agent.model.stream(request.clone());
+    let mut events = agent.model.stream(request);
     while let Some(event) = events.next().await {
         if let ModelEvent::End(completion) = event? {
             crash::point("call", "model", Side::After);
@@ -205,25 +222,29 @@ fn stopped(agent: &Agent, why: &Runaway) -> End {
     }
 }
 
-/// Makes the calls of a step at the same time and commits each result as it comes.
+/// Makes the calls of a step: those that work outside the database at the same time, each result committed as it
+/// comes; then those on sessions, in one transaction. `true`: the turn waits now.
 async fn run_calls(
-    engine: &Engine,
+    engine: &Arc<Engine>,
     turn: &Turn,
     agent: &Agent,
+    desk: &Desk,
     step: i64,
     calls: Vec<(i64, ToolCall)>,
     interrupted: bool,
-) -> Result<(), StoreError> {
-    let context = CallContext { agent, agents: &engine.agents };
+) -> Result<bool, StoreError> {
+    let (sessions, calls): (Vec<_>, Vec<_>) =
+        calls.into_iter().partition(|(_, call)| engine.team.tools.is_of_sessions(&call.name));
+    let context = CallContext { agent, agents: &engine.team.agents, policy: &desk.policy };
     let mut left = calls.len();
     let mut results: FuturesUnordered<_> = calls
         .iter()
         .map(|(index, call)| async move {
-            let content = if interrupted && !engine.tools.repeatable(&call.name) {
+            let content = if interrupted && !engine.team.tools.repeatable(&call.name) {
                 interrupted_result()
             } else {
                 crash::point("call", "tool", Side::Before);
-                let content = engine.tools.call(&context, call).await.to_string();
+                let content = engine.team.tools.call(&context, call).await.to_string();
                 crash::point("call", "tool", Side::After);
                 content
             };
@@ -232,11 +253,18 @@ async fn run_calls(
         .collect();
     while let Some((call_index, result)) = results.next().await {
         left -= 1;
-        let absorb = left == 0 && agent.queue == QueueMode::Steer;
+        let absorb = left == 0 && sessions.is_empty() && agent.queue == QueueMode::Steer;
         let commit = CommitResult { turn: turn.clone(), step, call_index, result, absorb };
         engine.store.commit(commit).await?;
     }
-    Ok(())
+    if sessions.is_empty() {
+        return Ok(false);
+    }
+    let (policy, team) = (desk.policy.clone(), engine.team.clone());
+    let made =
+        engine.store.commit(CommitCalls { turn: turn.clone(), step, calls: sessions, policy, team }).await?;
+    engine.follow(&made.after);
+    Ok(made.suspended)
 }
 
 fn interrupted_result() -> String {
@@ -256,15 +284,18 @@ async fn suspend(engine: &Engine, turn: &Turn, step: i64, pause: Duration) -> Re
 }
 
 async fn finish(
-    engine: &Engine,
+    engine: &Arc<Engine>,
     turn: &Turn,
-    place: &Place,
+    desk: &Desk,
     agent: Option<&Agent>,
     end: End,
 ) -> Result<Progress, StoreError> {
-    let Ready { end, parts } = ready(engine, place, agent, end);
+    let Ready { end, parts, text } = ready(engine, turn, desk, agent, end);
     let said = end.status == TurnStatus::Done;
-    let send_within = if parts.is_empty() { None } else { engine.outlet.send_now(place) };
+    let ties = desk.ties.bind(turn).then(|| desk.ties.clone());
+    // What may not be shown at all takes no place in the chat's pace.
+    let sure = turn.exchange_id.is_none() && (!desk.ties.spawned || desk.ties.trigger == ItemKind::User);
+    let send_within = if parts.is_empty() || !sure { None } else { engine.team.outlet.send_now(&desk.place) };
     let visible = !parts.is_empty();
     let finished = engine
         .store
@@ -275,15 +306,18 @@ async fn finish(
             status: end.status,
             reason: end.reason,
             parts,
+            text,
+            ties,
             kind: if said { "answer" } else { "notice" },
             send_within,
-            agents: engine.agents.clone(),
+            team: engine.team.clone(),
             by: (!engine.drain.is_cancelled()).then(|| engine.by.clone()),
         })
         .await?;
+    engine.follow(&finished.after);
     match finished.delivery {
-        Some(delivery) => engine.outlet.dispatch(delivery),
-        None if visible => engine.outlet.hint(turn.conversation_id),
+        Some(delivery) => engine.team.outlet.dispatch(delivery),
+        None if visible => engine.team.outlet.hint(turn.conversation_id),
         None => {}
     }
     Ok(Progress::Left(finished.next))
@@ -293,72 +327,93 @@ async fn finish(
 struct Ready {
     end: End,
     parts: Vec<Part>,
+    /// The words themselves.
+    text: String,
 }
 
 /// Renders how a turn ends. An answer in which there is nothing to see is an empty one, which only the
 /// channel can know.
-fn ready(engine: &Engine, place: &Place, agent: Option<&Agent>, mut end: End) -> Ready {
-    let Some(text) = end.text.take() else { return Ready { end, parts: Vec::new() } };
-    let show = |text, agent| {
-        let speaker = speaker(engine, place, agent);
-        engine.outlet.render(place, &Outgoing { text, speaker, reply_to: None })
+fn ready(engine: &Engine, turn: &Turn, desk: &Desk, agent: Option<&Agent>, mut end: End) -> Ready {
+    let Some(text) = end.text.take() else { return Ready { end, parts: Vec::new(), text: String::new() } };
+    let show = |text: &str, speaker| {
+        let outgoing = Outgoing { text: text.to_owned(), speaker, reply_to: None };
+        engine.team.outlet.render(&desk.place, &outgoing)
     };
     if end.status != TurnStatus::Done {
-        return Ready { end, parts: show(text, None) };
+        return Ready { parts: show(&text, Speaker::Program), end, text };
     }
-    let mut parts = show(text, agent);
+    let parts = show(&text, speaker(engine, turn, desk, agent));
     if let (true, Some(agent)) = (parts.is_empty(), agent) {
         (end.status, end.reason) = (TurnStatus::Failed, Some("empty_answer".into()));
-        parts = show(phrases::empty_answer(&agent.name), None);
+        let text = phrases::empty_answer(&agent.name);
+        return Ready { parts: show(&text, Speaker::Program), end, text };
     }
-    Ready { end, parts }
+    Ready { end, parts, text }
 }
 
-fn speaker(engine: &Engine, place: &Place, agent: Option<&Agent>) -> Speaker {
+fn speaker(engine: &Engine, turn: &Turn, desk: &Desk, agent: Option<&Agent>) -> Speaker {
+    let name = engine.team.persona(desk.ties.label.as_deref(), &turn.agent);
+    let bound = || engine.team.outlet.bound_agent(&desk.place).as_deref() == Some(turn.agent.as_str());
     match agent {
         None => Speaker::Program,
-        Some(agent) if engine.outlet.bound_agent(place).as_deref() == Some(&agent.id) => {
-            Speaker::Bound(agent.name.clone())
-        }
-        Some(agent) => Speaker::Persona(agent.name.clone()),
+        Some(_) if !desk.ties.spawned && bound() => Speaker::Bound(name),
+        Some(_) => Speaker::Persona(name),
     }
 }
 
 /// Everything a turn looks at.
 struct Desk {
     place: Place,
-    session_key: String,
+    ties: Ties,
+    policy: Policy,
+    roster: Vec<Seat>,
     entries: Vec<Entry>,
 }
 
-struct Load<'a> {
+/// Reads where a turn stands, with `known` of its transcript.
+async fn open(engine: &Engine, turn: &Turn, known: Vec<Entry>) -> Result<Desk, StoreError> {
+    let after = known.last().map(|entry| entry.seq);
+    let desk = engine.store.read(Open { engine, turn, after }).await?;
+    Ok(Desk { entries: transcripts::join(known, desk.entries, turn), ..desk })
+}
+
+struct Open<'a> {
+    engine: &'a Engine,
     turn: &'a Turn,
+    /// The transcript is known up to this entry.
+    after: Option<i64>,
 }
 
 #[async_trait]
-impl Read for Load<'_> {
+impl Read for Open<'_> {
     type Output = Desk;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Desk, StoreError> {
         // A turn that was stopped before it was registered, or taken over, asks no model in vain.
-        turns::check(tx, self.turn).await?;
-        Ok(Desk {
-            place: conversations::get(tx, self.turn.conversation_id).await?,
-            session_key: sessions::key(tx, self.turn.session_id).await?,
-            entries: transcript(tx, self.turn).await?,
-        })
+        let (place, ties) = turns::desk(tx, self.turn).await?;
+        let tied = ties.spawned || self.turn.exchange_id.is_some();
+        let policy = if tied { Policy::of_turn(tx, self.turn).await? } else { Policy::default() };
+        let roster = match ties.alone {
+            true => Vec::new(),
+            false => seats::around(tx, self.turn, &self.engine.team.agents).await?,
+        };
+        let entries = transcripts::read(tx, self.turn, self.after).await?;
+        Ok(Desk { place, ties, policy, roster, entries })
     }
 }
 
-/// The newest entries, and in any case those of the turn itself: its question is among them.
-async fn transcript(tx: &mut Tx<'_>, turn: &Turn) -> Result<Vec<Entry>, StoreError> {
-    let mut limit = TRANSCRIPT;
-    loop {
-        let entries = entries::newest(tx, turn.session_id, turn.generation, limit).await?;
-        let all = i64::try_from(entries.len()).is_ok_and(|count| count < limit);
-        if all || entries.first().is_some_and(|oldest| oldest.turn_id != turn.id) {
-            return Ok(entries);
-        }
-        limit *= 2;
+/// What a step has added to the transcript, if the turn is still the caller's.
+struct More<'a> {
+    turn: &'a Turn,
+    after: Option<i64>,
+}
+
+#[async_trait]
+impl Read for More<'_> {
+    type Output = Vec<Entry>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Entry>, StoreError> {
+        turns::check(tx, self.turn).await?;
+        transcripts::read(tx, self.turn, self.after).await
     }
 }

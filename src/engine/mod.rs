@@ -4,13 +4,24 @@
 //! waits, no task exists. Whatever a task knows it has read from committed rows, so that any node can go
 //! on where another stopped.
 
+mod calls;
 mod claim;
+mod close;
 mod commit;
 mod context;
 mod driver;
+mod effects;
+mod outcomes;
 mod outlet;
 mod recover;
+mod replies;
+mod roster;
 mod scheduler;
+mod seats;
+mod stop;
+mod team;
+mod threads;
+mod transcripts;
 mod turn;
 
 use std::collections::HashMap;
@@ -21,13 +32,14 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::agents::Agents;
 use crate::store::Store;
 use crate::store::turns::{Claimant, Turn};
-use crate::tools::Tools;
 
 pub use claim::claim_next;
+pub use effects::Effects;
 pub use outlet::Outlet;
+pub use stop::{Stop, Whose, interrupt, stop};
+pub use team::Team;
 pub use turn::MAX_STEPS;
 
 /// How the engine of a node works.
@@ -48,15 +60,14 @@ pub struct Settings {
 /// The engine of one node.
 pub struct Engine {
     store: Store,
-    agents: Arc<Agents>,
-    tools: Tools,
-    outlet: Arc<dyn Outlet>,
+    team: Team,
     settings: Settings,
     by: Claimant,
     slots: Arc<Semaphore>,
     running: Mutex<HashMap<i64, CancellationToken>>,
+    transcripts: transcripts::Transcripts,
     tasks: Mutex<JoinSet<()>>,
-    work: Notify,
+    work: Arc<Notify>,
     drain: CancellationToken,
 }
 
@@ -64,33 +75,26 @@ pub struct Engine {
 pub struct Slot(OwnedSemaphorePermit);
 
 impl Engine {
-    /// An engine at rest; [`Engine::run`] sets it going.
-    pub fn new(
-        store: Store,
-        agents: Arc<Agents>,
-        tools: Tools,
-        outlet: Arc<dyn Outlet>,
-        settings: Settings,
-    ) -> Arc<Self> {
+    /// An engine at rest; [`Engine::run`] sets it going. `work` is told by others when there may be something to do.
+    pub fn new(store: Store, team: Team, settings: Settings, work: Arc<Notify>) -> Arc<Self> {
         let lease = i64::try_from(settings.lease.as_millis()).unwrap_or(i64::MAX / 4);
         Arc::new(Self {
             by: Claimant { node: settings.node.clone(), lease },
             slots: Arc::new(Semaphore::new(settings.max_turns)),
             store,
-            agents,
-            tools,
-            outlet,
+            team,
             settings,
             running: Mutex::default(),
+            transcripts: transcripts::Transcripts::default(),
             tasks: Mutex::default(),
-            work: Notify::new(),
+            work,
             drain: CancellationToken::new(),
         })
     }
 
     /// The team.
-    pub fn agents(&self) -> &Arc<Agents> {
-        &self.agents
+    pub fn team(&self) -> &Team {
+        &self.team
     }
 
     /// Who claims on this node.

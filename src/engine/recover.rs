@@ -5,14 +5,20 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use roundtable_contract::Outgoing;
 
+use super::calls::append_waited;
 use super::claim::claim_next;
-use super::outlet::Outlet;
+use super::close::{Said, close};
+use super::effects::Effects;
+use super::outcomes::{self, Show};
+use super::stop::{Whose, stop};
+use super::team::Team;
 use crate::agents::Agents;
 use crate::phrases;
 use crate::store::deliveries::{self, NewAnswer};
+use crate::store::runs::{self, Opening, Outcome, Run, RunStatus};
 use crate::store::turns::{self, Claimant, Turn, TurnStatus};
 use crate::store::waits::{self, Due};
-use crate::store::{Read, StoreError, Transaction, Tx, conversations, inbox, leases, sessions};
+use crate::store::{Read, StoreError, Transaction, Tx, conversations, inbox, leases, sessions, trees};
 
 /// Claims in a row in which a turn committed nothing and its process died, before it is given up.
 const CLAIMS: i64 = 3;
@@ -23,6 +29,12 @@ pub struct Waiting {
     pub abandoned: Vec<(i64, i64)>,
     /// Waits whose time has come.
     pub due: Vec<Due>,
+    /// Turns that wait for nothing any more, with their sessions.
+    pub over: Vec<(i64, i64)>,
+    /// Runs whose time is over.
+    pub expired: Vec<Run>,
+    /// Runs that wait for their threads no longer.
+    pub openings: Vec<Opening>,
     /// Sessions with something to do and no turn.
     pub queued: Vec<i64>,
     /// When the next held item or wait is due.
@@ -42,11 +54,15 @@ impl Read for FindWork {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Waiting, StoreError> {
         let held = inbox::next_due(tx).await?;
         let waited = waits::next_due(tx).await?;
+        let runs = runs::next_due(tx).await?;
         Ok(Waiting {
             abandoned: turns::abandoned(tx, self.limit).await?,
             due: waits::due(tx, self.limit).await?,
+            over: waits::over(tx, self.limit).await?,
+            expired: runs::due(tx, self.limit).await?,
+            openings: runs::openings(tx, self.limit).await?,
             queued: inbox::claimable(tx, self.limit).await?,
-            next_due: [held, waited].into_iter().flatten().min(),
+            next_due: [held, waited, runs].into_iter().flatten().min(),
         })
     }
 }
@@ -59,19 +75,16 @@ pub struct TakeOver {
     pub session_id: i64,
     /// Who takes over.
     pub by: Claimant,
-    /// For the words that tell people of a turn that is given up.
-    pub outlet: Arc<dyn Outlet>,
+    /// The team.
+    pub team: Team,
 }
 
 /// What became of an abandoned turn.
 pub enum TakenOver {
     /// It goes on here.
     Turn(Turn),
-    /// It is a dead letter; its conversation has something to deliver.
-    Dead {
-        /// The conversation.
-        conversation_id: i64,
-    },
+    /// It is a dead letter; these have to be told.
+    Dead(Effects),
     /// Somebody else was faster.
     Gone,
 }
@@ -82,6 +95,9 @@ impl Transaction for TakeOver {
     const NAME: &'static str = "take_over";
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<TakenOver, StoreError> {
+        let ties = turns::ties(tx, self.turn_id).await?;
+        let tree_id = sessions::get(tx, self.session_id).await?.tree_id;
+        trees::lock(tx, tree_id).await?;
         sessions::lock(tx, self.session_id).await?;
         let Some(turn) = turns::take(tx, self.turn_id, TurnStatus::Running, &self.by).await? else {
             return Ok(TakenOver::Gone);
@@ -89,28 +105,40 @@ impl Transaction for TakeOver {
         if turn.claims <= CLAIMS {
             return Ok(TakenOver::Turn(turn));
         }
+        let mut after = Effects::default();
         turns::leave(tx, &turn, TurnStatus::Failed, Some("dead_letter")).await?;
+        let text = phrases::dead_letter(&turn.agent);
+        let said = Said { status: TurnStatus::Failed, text: "", failure: Some(&text) };
+        if ties.bind(&turn) && !close(tx, &self.team, &turn, &ties, &said, &mut after).await? {
+            return Ok(TakenOver::Dead(after));
+        }
         let place = conversations::get(tx, turn.conversation_id).await?;
-        let notice = Outgoing::of_program(phrases::dead_letter(&turn.agent));
-        let parts = self.outlet.render(&place, &notice);
+        let parts = self.team.outlet.render(&place, &Outgoing::of_program(text));
         let name = format!("turn:{}", turn.id);
         let notice = NewAnswer {
             conversation_id: turn.conversation_id,
-            turn: Some(&turn),
+            author: Some((&turn).into()),
             kind: "notice",
             name: &name,
             parts: &parts,
             send_within: None,
         };
         deliveries::insert(tx, &notice).await?;
-        Ok(TakenOver::Dead { conversation_id: turn.conversation_id })
+        after.said.push(turn.conversation_id);
+        Ok(TakenOver::Dead(after))
     }
 }
 
-/// Resumes a turn whose wait is over.
+/// Resumes a turn that waits for nothing any more.
 pub struct Resume {
-    /// The wait.
-    pub due: Due,
+    /// The turn.
+    pub turn_id: i64,
+    /// Its session.
+    pub session_id: i64,
+    /// A wait of it whose time has come.
+    pub due: Option<i64>,
+    /// The team.
+    pub team: Team,
     /// Who goes on with the turn.
     pub by: Claimant,
 }
@@ -121,11 +149,47 @@ impl Transaction for Resume {
     const NAME: &'static str = "resume";
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Turn>, StoreError> {
-        sessions::lock(tx, self.due.session_id).await?;
-        if !waits::resolve(tx, self.due.id, "due").await? {
+        let session = sessions::lock(tx, self.session_id).await?;
+        if let Some(wait) = self.due
+            && !waits::resolve(tx, wait, "due").await?
+        {
             return Ok(None);
         }
-        turns::take(tx, self.due.turn_id, TurnStatus::Waiting, &self.by).await
+        if !waits::open_of_session(tx, self.session_id).await?.is_empty() {
+            return Ok(None);
+        }
+        let Some(turn) = turns::take(tx, self.turn_id, TurnStatus::Waiting, &self.by).await? else {
+            return Ok(None);
+        };
+        append_waited(tx, &self.team, &turn, &session).await?;
+        Ok(Some(turn))
+    }
+}
+
+/// Ends a run whose time is over, with all that it started.
+pub struct Expire {
+    /// The run.
+    pub run: Run,
+    /// The team.
+    pub team: Team,
+}
+
+#[async_trait]
+impl Transaction for Expire {
+    type Output = Effects;
+    const NAME: &'static str = "expire";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Effects, StoreError> {
+        let mut after = Effects::default();
+        trees::lock(tx, self.run.tree_id).await?;
+        let allowed = self.run.due_at - self.run.created_at;
+        let reason = phrases::run_timed_out(allowed);
+        let outcome =
+            Outcome { status: RunStatus::TimedOut, text: String::new(), reason: Some(reason.clone()) };
+        if outcomes::end_run(tx, &self.team, &self.run, outcome, Show::AsAsked, &mut after).await? {
+            stop(tx, &self.team, self.run.session_id, Whose::Everybodys, &reason, &mut after).await?;
+        }
+        Ok(after)
     }
 }
 

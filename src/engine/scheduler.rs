@@ -6,8 +6,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::recover::{
-    Abandon, ClaimQueued, FindWork, Release, Renew, Resume, TakeOver, TakenOver, VoidLeases, Waiting,
+    Abandon, ClaimQueued, Expire, FindWork, Release, Renew, Resume, TakeOver, TakenOver, VoidLeases, Waiting,
 };
+use super::threads::Opened;
 use super::{Engine, lock};
 use crate::store::StoreError;
 
@@ -77,38 +78,50 @@ impl Engine {
     /// Sets everything going that there are slots for; returns when the next thing is due. Without a slot
     /// nothing is: the turn that ends first wakes the scheduler.
     async fn round(self: &Arc<Self>) -> Result<Option<i64>, StoreError> {
-        let Waiting { abandoned, due, queued, next_due } = self.store.read(FindWork { limit: ROUND }).await?;
+        let Waiting { abandoned, due, over, expired, openings, queued, next_due } =
+            self.store.read(FindWork { limit: ROUND }).await?;
         for (turn_id, session_id) in abandoned {
             // On a machine so busy that the renewal is late, this node's own turns look like that.
             if self.drives(turn_id) {
                 continue;
             }
             let Some(slot) = self.slot() else { return Ok(None) };
-            let (by, outlet) = (self.by.clone(), self.outlet.clone());
-            match self.store.commit(TakeOver { turn_id, session_id, by, outlet }).await? {
+            let (by, team) = (self.by.clone(), self.team.clone());
+            match self.store.commit(TakeOver { turn_id, session_id, by, team }).await? {
                 TakenOver::Turn(turn) => {
                     tracing::info!(turn.id, turn.claims, "a turn is taken up again");
                     self.start(turn, slot);
                 }
-                TakenOver::Dead { conversation_id } => {
+                TakenOver::Dead(after) => {
                     tracing::error!(
                         turn.id = turn_id,
                         "a turn is given up: the process died in it again and again"
                     );
-                    self.outlet.hint(conversation_id);
+                    self.follow(&after);
                 }
                 TakenOver::Gone => {}
             }
         }
-        for due in due {
+        for run in expired {
+            let after = self.store.commit(Expire { run, team: self.team.clone() }).await?;
+            self.follow(&after);
+        }
+        for opening in openings {
+            let after = self.store.commit(Opened { opening, team: self.team.clone() }).await?;
+            self.follow(&after);
+        }
+        let due = due.into_iter().map(|due| (due.turn_id, due.session_id, Some(due.id)));
+        let over = over.into_iter().map(|(turn_id, session_id)| (turn_id, session_id, None));
+        for (turn_id, session_id, due) in due.chain(over) {
             let Some(slot) = self.slot() else { return Ok(None) };
-            if let Some(turn) = self.store.commit(Resume { due, by: self.by.clone() }).await? {
+            let (by, team) = (self.by.clone(), self.team.clone());
+            if let Some(turn) = self.store.commit(Resume { turn_id, session_id, due, team, by }).await? {
                 self.start(turn, slot);
             }
         }
         for session_id in queued {
             let Some(slot) = self.slot() else { return Ok(None) };
-            let claim = ClaimQueued { session_id, agents: self.agents.clone(), by: self.by.clone() };
+            let claim = ClaimQueued { session_id, agents: self.team.agents.clone(), by: self.by.clone() };
             if let Some(turn) = self.store.commit(claim).await? {
                 self.start(turn, slot);
             }

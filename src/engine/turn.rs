@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::agents::is_silent;
 use crate::models::{Answer, ModelError, ToolCall};
 use crate::store::entries::{Content, Entry};
 
@@ -16,9 +17,6 @@ const LOOP: usize = 3;
 
 /// A model's wish to wait up to this long suspends the turn; a longer one ends it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
-
-/// Answers that mean silence, when they are the whole answer.
-const SILENT: [&str; 3] = ["NO_REPLY", "ANNOUNCE_SKIP", "REPLY_SKIP"];
 
 /// What to do next.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,10 +108,9 @@ pub enum Ending {
 
 /// Reads an answer without calls.
 pub fn ending(answer: &Answer) -> Ending {
-    let text = answer.text.trim();
-    if SILENT.iter().any(|word| text.eq_ignore_ascii_case(word)) {
+    if is_silent(&answer.text) {
         Ending::Silent
-    } else if text.is_empty() {
+    } else if answer.text.trim().is_empty() {
         Ending::Empty
     } else {
         Ending::Say

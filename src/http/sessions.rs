@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::Api;
 use super::error::ApiError;
 use crate::control::admin::{Sessions, Transcript, TranscriptLine};
-use crate::store::sessions::Summary;
+use crate::store::session_lists::Summary;
 
 /// Rows that one answer has at most.
 const MOST: i64 = 500;

@@ -8,10 +8,10 @@ use roundtable_contract::{ChatKind, Message, MessageKind, Outgoing};
 
 use super::command::{self, Done};
 use super::{Edges, merge};
-use crate::engine::claim_next;
+use crate::engine::{Effects, claim_next, interrupt};
 use crate::phrases;
 use crate::routing::{self, Admission, Decision, Facts, Notice, Outcome, Standing, Target, Trace};
-use crate::store::conversations::{self, Place};
+use crate::store::conversations::{self, About, Place};
 use crate::store::deliveries::{self, NewAnswer};
 use crate::store::inbox::{self, Body, ItemKind, NewItem, Quoted};
 use crate::store::sessions::{self, Kind, NewSession, Session};
@@ -36,12 +36,8 @@ pub struct Accept {
 pub struct Accepted {
     /// A turn that was claimed.
     pub turn: Option<Turn>,
-    /// Something waits for a slot or for its time.
-    pub queued: bool,
-    /// The conversation has something to deliver.
-    pub notice: Option<i64>,
-    /// Turns that were cancelled.
-    pub cancelled: Vec<i64>,
+    /// Who else has to be told.
+    pub after: Effects,
 }
 
 #[async_trait]
@@ -52,21 +48,21 @@ impl Transaction for Accept {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Accepted, StoreError> {
         let message = &self.message;
         let space = self.edges.space(&message.conversation);
-        let place = conversations::find_or_create(
-            tx,
-            &message.conversation,
-            message.chat_kind,
-            message.title.as_deref(),
-            &space,
-        )
-        .await?;
+        let about = About {
+            kind: message.chat_kind,
+            title: message.title.as_deref(),
+            guild: message.guild.as_deref(),
+            parent: message.parent.as_ref(),
+            space: &space,
+        };
+        let place = conversations::find_or_create(tx, &message.conversation, &about).await?;
         messages::received(tx, place.space_id, message.id, place.id).await?;
         if message.kind == MessageKind::Edit {
             return self.edit(tx, &place).await;
         }
         let known = self.look_up(tx, &place).await?;
         let mut decision = self.edges.decide(message, &known);
-        let piece = self.piece(tx, &place, &mut decision).await?;
+        let piece = self.piece(tx, &place, &known, &mut decision).await?;
         events::take(tx, &message.conversation.account, message.key.as_str(), place.id, &decision.rule)
             .await?;
         self.carry_out(tx, &place, &decision, &known, piece.as_deref()).await
@@ -91,10 +87,14 @@ impl Accept {
         &self,
         tx: &mut Tx<'_>,
         place: &Place,
+        known: &people::Facts,
         decision: &mut Decision,
     ) -> Result<Option<String>, StoreError> {
         if !matches!(decision.outcome, Outcome::Ambient | Outcome::Deliver(_)) {
             return Ok(None);
+        }
+        if !known.merging {
+            return Ok(merge::begins(&self.message));
         }
         let mut open = inbox::open_merges(tx, place.id, self.message.sender.id.as_str()).await?;
         open.retain(|(_, name)| merge::continues(&self.message, name));
@@ -136,11 +136,9 @@ impl Accept {
             }
             Outcome::Command(command) => {
                 let standing = self.edges.standing(&self.message, known);
-                let Done { text, cancelled } =
+                let Done { text, after } =
                     command::carry_out(tx, &self.edges, &self.message, place, standing, command).await?;
-                // What others have waiting goes on without the turn that was stopped.
-                accepted.queued |= !cancelled.is_empty();
-                accepted.cancelled = cancelled;
+                accepted.after = after;
                 if let Some(text) = text {
                     self.say(tx, place, "command", text, &mut accepted).await?;
                 }
@@ -184,21 +182,25 @@ impl Accept {
             let text = phrases::target_stopped(&session.agent);
             return self.say(tx, place, "archived", text, accepted).await;
         }
-        let cap = self.edges.agents.get(&session.agent).map_or(i64::MAX, |agent| agent.inbox_cap);
+        let cap = self.edges.team.agents.get(&session.agent).map_or(i64::MAX, |agent| agent.inbox_cap);
         // Without a turn too: a session that waits for a slot fills up like one at work.
-        let waiting = inbox::count_pending(tx, session.id).await?;
-        if waiting >= cap {
-            let text = phrases::inbox_full(&session.agent, usize::try_from(waiting).unwrap_or(0));
+        if session.pending >= cap {
+            let text = phrases::inbox_full(&session.agent, usize::try_from(session.pending).unwrap_or(0));
             return self.say(tx, place, "full", text, accepted).await;
         }
         self.push(tx, place, &session, piece).await?;
+        if session.open_turn.is_some() {
+            interrupt(tx, session.id, &mut accepted.after).await?;
+        }
         let turn = match &self.by {
-            Some(by) if accepted.turn.is_none() => claim_next(tx, &session, &self.edges.agents, by).await?,
+            Some(by) if accepted.turn.is_none() => {
+                claim_next(tx, &session, &self.edges.team.agents, by).await?
+            }
             _ => None,
         };
         match turn {
             Some(turn) => accepted.turn = Some(turn),
-            None => accepted.queued = true,
+            None => accepted.after.work = true,
         }
         Ok(())
     }
@@ -214,14 +216,17 @@ impl Accept {
         sessions::lock(tx, id).await
     }
 
+    /// Makes an agent's session for the conversation. All of a conversation's are one tree: the session of the
+    /// agent that it belongs to is the root, the others are its children.
     async fn create(&self, tx: &mut Tx<'_>, place: &Place, agent: &str) -> Result<i64, StoreError> {
-        let key = routing::session_key(agent, &routing::Place::of(&self.message));
-        let kind = match place.kind {
-            ChatKind::Direct => Kind::Direct,
-            ChatKind::Group => Kind::Group,
+        let seen = routing::Place::of(&self.message);
+        let owner = self.edges.rules.resolve(&seen).agents.first().map_or(agent, String::as_str);
+        let root = match sessions::root_of_conversation(tx, place.id).await? {
+            Some(root) => root,
+            None => grow(tx, place, &seen, owner, None).await?,
         };
-        let new = NewSession { key: &key, kind, agent, conversation_id: place.id, tree_id: None };
-        sessions::create(tx, &new).await
+        let root = sessions::get(tx, root).await?;
+        if root.agent == agent { Ok(root.id) } else { grow(tx, place, &seen, agent, Some(&root)).await }
     }
 
     async fn push(
@@ -242,6 +247,8 @@ impl Accept {
             kind: ItemKind::User,
             wake: true,
             conversation_id: place.id,
+            exchange_id: None,
+            run_id: None,
             sender: message.sender.id.as_str(),
             sender_name: &message.sender.name,
             message_id: Some(message.id),
@@ -261,20 +268,45 @@ impl Accept {
         text: String,
         accepted: &mut Accepted,
     ) -> Result<(), StoreError> {
-        let parts = self.edges.outlet.render(place, &Outgoing::of_program(text));
+        let parts = self.edges.team.outlet.render(place, &Outgoing::of_program(text));
         let name = format!("{what}:{}", self.message.key);
         let notice = NewAnswer {
             conversation_id: place.id,
-            turn: None,
+            author: None,
             kind: "notice",
             name: &name,
             parts: &parts,
             send_within: None,
         };
         deliveries::insert(tx, &notice).await?;
-        accepted.notice = Some(place.id);
+        accepted.after.said.push(place.id);
         Ok(())
     }
+}
+
+async fn grow(
+    tx: &mut Tx<'_>,
+    place: &Place,
+    seen: &routing::Place<'_>,
+    agent: &str,
+    parent: Option<&Session>,
+) -> Result<i64, StoreError> {
+    let kind = match place.kind {
+        ChatKind::Direct => Kind::Direct,
+        ChatKind::Group => Kind::Group,
+    };
+    let new = NewSession {
+        key: &routing::session_key(agent, seen),
+        kind,
+        agent,
+        label: None,
+        conversation_id: Some(place.id),
+        parent,
+        task: None,
+        fork: None,
+        model: None,
+    };
+    sessions::create(tx, &new).await
 }
 
 /// What a message says to its readers.

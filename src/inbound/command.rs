@@ -3,7 +3,8 @@
 use roundtable_contract::{ChatKind, Message};
 
 use super::Edges;
-use crate::control::{self, Whose};
+use crate::control;
+use crate::engine::{self, Effects, Whose};
 use crate::phrases;
 use crate::routing::{Command, Standing, Stop};
 use crate::store::conversations::Place;
@@ -17,8 +18,8 @@ const TRIES: i64 = 5;
 pub(super) struct Done {
     /// What to say.
     pub(super) text: Option<String>,
-    /// Turns that were cancelled.
-    pub(super) cancelled: Vec<i64>,
+    /// Who has to be told.
+    pub(super) after: Effects,
 }
 
 /// Carries out a command of an admitted sender (a pairing code: of anybody).
@@ -36,7 +37,7 @@ pub(super) async fn carry_out(
         Command::Whoami => said(Some(phrases::whoami(&message.sender, standing, &message.conversation))),
         Command::Pair { code } => said(pair(tx, message, code).await?),
         Command::Stop(which) => stop(tx, edges, place, which, whose(message, standing)).await?,
-        Command::New { keep } => renew(tx, place, *keep, whose(message, standing)).await?,
+        Command::New { keep } => renew(tx, edges, place, *keep, whose(message, standing)).await?,
     })
 }
 
@@ -62,44 +63,52 @@ async fn stop(
             None => return Ok(Done { text: Some(phrases::nobody_called(label)), ..Done::default() }),
         },
     };
-    let mut stops = Vec::new();
+    let (mut stops, mut after) = (Vec::new(), Effects::default());
     for session in sessions {
-        stops.push(control::stop(tx, session, whose).await?);
+        stops.push(engine::stop(tx, &edges.team, session, whose, "stopped by a person", &mut after).await?);
     }
-    let (names, cancelled) = stopped(&stops);
+    let names = stopped(&stops);
     let text = if !names.is_empty() {
         phrases::stopped(&names)
-    } else if stops.contains(&control::Stop::NotTheirs) {
+    } else if stops.contains(&engine::Stop::NotTheirs) {
         phrases::not_yours_to_stop()
     } else {
         phrases::nothing_to_stop()
     };
-    Ok(Done { text: Some(text), cancelled })
+    Ok(Done { text: Some(text), after })
 }
 
-async fn renew(tx: &mut Tx<'_>, place: &Place, keep: bool, whose: Whose<'_>) -> Result<Done, StoreError> {
-    let mut stops = Vec::new();
+async fn renew(
+    tx: &mut Tx<'_>,
+    edges: &Edges,
+    place: &Place,
+    keep: bool,
+    whose: Whose<'_>,
+) -> Result<Done, StoreError> {
+    let (mut stops, mut after) = (Vec::new(), Effects::default());
     for session in sessions::of_conversation(tx, place.id).await? {
-        stops.push(control::renew(tx, session, keep, whose).await?);
+        stops.push(control::renew(tx, &edges.team, session, keep, whose, &mut after).await?);
     }
-    let (names, cancelled) = stopped(&stops);
-    let text = if stops.contains(&control::Stop::NotTheirs) {
+    let names = stopped(&stops);
+    let text = if stops.contains(&engine::Stop::NotTheirs) {
         phrases::not_yours_to_stop()
     } else {
         phrases::new_conversation(&names)
     };
-    Ok(Done { text: Some(text), cancelled })
+    Ok(Done { text: Some(text), after })
 }
 
-/// The agents and the turns that were stopped.
-fn stopped(stops: &[control::Stop]) -> (Vec<&str>, Vec<i64>) {
-    stops
-        .iter()
-        .filter_map(|stop| match stop {
-            control::Stop::Stopped(stopped) => Some((stopped.agent.as_str(), stopped.turn_id)),
-            control::Stop::Nothing | control::Stop::NotTheirs => None,
-        })
-        .unzip()
+/// Whose work was stopped, each once.
+fn stopped(stops: &[engine::Stop]) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    for stop in stops {
+        if let engine::Stop::Stopped(stopped) = stop {
+            names.extend(
+                stopped.iter().map(String::as_str).filter(|name| !names.contains(name)).collect::<Vec<_>>(),
+            );
+        }
+    }
+    names
 }
 
 async fn pair(tx: &mut Tx<'_>, message: &Message, code: &str) -> Result<Option<String>, StoreError> {

@@ -26,6 +26,8 @@ impl Accept {
                 kind: ItemKind::User,
                 wake: false,
                 conversation_id: place.id,
+                exchange_id: None,
+                run_id: None,
                 sender: message.sender.id.as_str(),
                 sender_name: &message.sender.name,
                 message_id: Some(message.id),

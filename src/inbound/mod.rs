@@ -19,10 +19,10 @@ use roundtable_contract::{
     Profile, UserId,
 };
 
-use crate::agents::Agents;
-use crate::engine::{Engine, Outlet};
+use crate::engine::{Engine, Team};
 use crate::outbox::Move;
 use crate::routing::{Policy, Rules};
+use crate::store::deliveries::{self, Shown, Thread};
 use crate::store::{Read, Store, StoreError, Transaction, Tx, cursors, events, people};
 
 pub use accept::facts;
@@ -35,10 +35,8 @@ pub struct Edges {
     pub rules: Arc<Rules>,
     /// Who may speak, by account.
     pub policies: HashMap<AccountId, Policy>,
-    /// The team.
-    pub agents: Arc<Agents>,
-    /// The way out, for the program's own words.
-    pub outlet: Arc<dyn Outlet>,
+    /// The team, and the way out for the program's own words.
+    pub team: Team,
     /// The channels, for what only they know about ids.
     pub channels: HashMap<AccountId, Arc<dyn Channel>>,
 }
@@ -87,16 +85,10 @@ impl Front {
         let slot = self.engine.slot();
         let by = slot.as_ref().map(|_| self.engine.claimant().clone());
         let accepted = self.store.commit(accept::Accept { edges: self.edges.clone(), message, by }).await?;
-        self.engine.cancelled(&accepted.cancelled);
+        self.engine.follow(&accepted.after);
         match (accepted.turn, slot) {
             (Some(turn), Some(slot)) => self.engine.start(turn, slot),
             (_, slot) => drop(slot),
-        }
-        if accepted.queued {
-            self.engine.wake();
-        }
-        if let Some(conversation_id) = accepted.notice {
-            self.edges.outlet.hint(conversation_id);
         }
         Ok(())
     }
@@ -122,8 +114,13 @@ impl Edge for Front {
                 let space = self.edges.space(&Conversation::chat(account.clone(), to.as_str()));
                 self.moved(Moved { key, listed, change: Move { account, from, to, space } }).await
             }
-            // Nothing here asks for threads yet.
-            Event::Opened { .. } => Ok(()),
+            Event::Opened { key, conversation, name } => {
+                let space = self.edges.space(&conversation);
+                let seen = ThreadSeen { key, name, thread: Thread { address: conversation, space } };
+                let seen = self.store.commit(seen).await;
+                self.engine.wake();
+                seen
+            }
         };
         match outcome {
             Ok(()) | Err(StoreError::Duplicate) => Ok(()),
@@ -189,6 +186,28 @@ impl Transaction for Moved {
             people::allow_chat(tx, account, &self.change.to, &UserId::new("configuration")).await?;
         }
         self.change.run(tx).await
+    }
+}
+
+/// A thread that we asked for is there, said by the platform: the call that opened it may have told us nothing.
+struct ThreadSeen {
+    key: EventKey,
+    name: String,
+    thread: Thread,
+}
+
+#[async_trait]
+impl Transaction for ThreadSeen {
+    type Output = ();
+    const NAME: &'static str = "thread_seen";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let address = &self.thread.address;
+        events::take(tx, &address.account, self.key.as_str(), 0, "thread opened").await?;
+        match deliveries::opening_thread(tx, address, &self.name).await? {
+            Some(delivery) => deliveries::settle(tx, delivery, &Shown::Opened(self.thread.clone())).await,
+            None => Ok(()),
+        }
     }
 }
 

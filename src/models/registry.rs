@@ -59,6 +59,11 @@ impl Models {
         Ok(Self(models))
     }
 
+    /// All of them by id.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Arc<dyn ModelClient>)> {
+        self.0.iter().map(|(id, model)| (id.as_str(), model))
+    }
+
     /// The model with this id.
     pub fn get(&self, id: &str) -> Option<Arc<dyn ModelClient>> {
         self.0.get(id).cloned()

@@ -18,6 +18,8 @@ pub const NUMBERS: usize = 2000;
 pub struct Open {
     /// The conversation.
     pub conversation_id: i64,
+    /// Only the conversation is asked for: the delivery to call for is known.
+    pub handed: bool,
 }
 
 #[async_trait]
@@ -26,7 +28,11 @@ impl Read for Open {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
         let place = conversations::get(tx, self.conversation_id).await?;
-        Ok((place, deliveries::open(tx, self.conversation_id, LOOK_AHEAD).await?))
+        let open = match self.handed {
+            true => Vec::new(),
+            false => deliveries::open(tx, self.conversation_id, LOOK_AHEAD).await?,
+        };
+        Ok((place, open))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use roundtable_contract::{Found, Lost, MessageId, Receipt, Reconcile, SendError};
+use roundtable_contract::{Conversation, Found, Lost, MessageId, Receipt, Reconcile, SendError};
 use tokio::sync::Notify;
 
 use super::commit::{Around, Move, NUMBERS, Open, Settle, Settled, StartCall};
@@ -13,7 +13,7 @@ use super::{Outbox, verdict};
 use crate::crash::{self, Side};
 use crate::store::StoreError;
 use crate::store::conversations::Place;
-use crate::store::deliveries::{Delivery, Shown, State};
+use crate::store::deliveries::{Delivery, Shown, State, Thread};
 
 /// A lane that has to wait longer than this ends; the poll starts it again in time.
 const PATIENCE: i64 = 3_000;
@@ -22,11 +22,12 @@ const PATIENCE: i64 = 3_000;
 /// the call of a delivery that was stored as `sending`.
 pub(super) async fn run(outbox: &Arc<Outbox>, conversation_id: i64, news: &Notify) -> Result<(), StoreError> {
     loop {
-        let handed = outbox.asked(conversation_id);
-        let (mut place, mut open) = outbox.store.read(Open { conversation_id }).await?;
-        let Some(desk) = outbox.desk(&place.address.account) else { return Ok(()) };
         // Once its time is over, it is looked for and must not be called for any more.
-        let mut handed = handed.filter(|delivery| delivery.call_until > Some(outbox.store.now()));
+        let in_time = |delivery: &Delivery| delivery.call_until > Some(outbox.store.now());
+        let mut handed = outbox.asked(conversation_id).filter(in_time);
+        let read = Open { conversation_id, handed: handed.is_some() };
+        let (mut place, mut open) = outbox.store.read(read).await?;
+        let Some(desk) = outbox.desk(&place.address.account) else { return Ok(()) };
         loop {
             let now = outbox.store.now();
             open = match (handed.take(), order::next(&open, now)) {
@@ -102,8 +103,28 @@ async fn call(
         let account = place.address.account.clone();
         outbox.store.commit(Move { account, from, to: to.clone(), space }).await?;
     }
-    let shown = verdict::of_call(&delivery, &outcome, &desk.channel.limits(), outbox.store.now());
-    settle(outbox, delivery, shown).await
+    let shown = match outcome {
+        Ok(Sent::Thread(address)) => {
+            let space = desk.channel.id_space(&address);
+            Shown::Opened(Thread { address, space })
+        }
+        Ok(Sent::Message(receipt)) => {
+            verdict::of_call(&delivery, &Ok(receipt), &desk.channel.limits(), outbox.store.now())
+        }
+        Err(error) => verdict::of_call(&delivery, &Err(error), &desk.channel.limits(), outbox.store.now()),
+    };
+    let opens = delivery.opens_for.is_some();
+    let open = settle(outbox, delivery, shown).await?;
+    if opens {
+        outbox.threads.notify_one();
+    }
+    Ok(open)
+}
+
+/// What a call has shown.
+enum Sent {
+    Message(Receipt),
+    Thread(Conversation),
 }
 
 /// Keeps the pause that the platform asks for.
@@ -118,12 +139,18 @@ fn kind(delivery: &Delivery) -> &'static str {
     if delivery.message.is_some() { "edit" } else { "send" }
 }
 
-async fn send(desk: &Desk, place: &Place, delivery: &Delivery) -> Result<Receipt, SendError> {
+async fn send(desk: &Desk, place: &Place, delivery: &Delivery) -> Result<Sent, SendError> {
+    if let (Some(_), Some(threads)) = (delivery.opens_for, desk.channel.threads())
+        && (delivery.message.is_some() || delivery.part.stub.is_none())
+    {
+        let opened = threads.open(&place.address, &delivery.part.body, delivery.message).await;
+        return opened.map(Sent::Thread);
+    }
     match (delivery.message, desk.channel.edits()) {
         (Some(id), Some(edits)) => {
-            edits.edit(&place.address, id, &delivery.part).await.map(|()| Receipt { id })
+            edits.edit(&place.address, id, &delivery.part).await.map(|()| Sent::Message(Receipt { id }))
         }
-        _ => desk.channel.send(&place.address, &delivery.part, &delivery.nonce()).await,
+        _ => desk.channel.send(&place.address, &delivery.part, &delivery.nonce()).await.map(Sent::Message),
     }
 }
 
@@ -141,6 +168,8 @@ async fn look(
     let found = match desk.channel.reconcile() {
         // The second step of a two-step delivery may simply be made again.
         _ if delivery.message.is_some() => Ok(Found::Absent),
+        // The platform's own event would have told of a thread that is there.
+        _ if delivery.opens_for.is_some() && delivery.part.stub.is_none() => Ok(Found::Absent),
         None => Ok(Found::Unclear),
         Some(reconcile) => match find(outbox, desk, reconcile, place, &delivery).await? {
             Some(found) => found,

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::FutureExt;
-use roundtable_contract::{AccountId, Channel, Outgoing, Part};
+use roundtable_contract::{AccountId, Channel, Conversation, Outgoing, Part};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +39,8 @@ pub struct Outbox {
     rules: Arc<Rules>,
     desks: HashMap<AccountId, Desk>,
     lanes: Mutex<Lanes>,
+    /// Told when a thread was opened, or can't be.
+    threads: Arc<Notify>,
 }
 
 /// Lanes at work. A lane that is asked to work again while it is at it looks once more before it ends.
@@ -58,15 +60,16 @@ struct Again {
 }
 
 impl Outbox {
-    /// An outbox for these accounts.
+    /// An outbox for these accounts; `threads` is told of threads that were opened.
     pub fn new(
         store: Store,
         rules: Arc<Rules>,
         channels: impl IntoIterator<Item = Arc<dyn Channel>>,
+        threads: Arc<Notify>,
     ) -> Arc<Self> {
         let desks =
             channels.into_iter().map(|channel| (channel.account().clone(), Desk::new(channel))).collect();
-        Arc::new(Self { store, rules, desks, lanes: Mutex::default() })
+        Arc::new(Self { store, rules, desks, lanes: Mutex::default(), threads })
     }
 
     /// The account is this process's until then; 0 gives it up. Called with every renewal of its lease.
@@ -180,7 +183,34 @@ impl Outlet for Way {
     }
 
     fn bound_agent(&self, place: &Place) -> Option<String> {
-        self.0.rules.bound_agent(&place.address, place.kind).map(str::to_owned)
+        let (guild, parent) = (place.guild.as_deref(), place.parent.as_ref());
+        self.0.rules.bound_agent(&place.address, place.kind, guild, parent).map(str::to_owned)
+    }
+
+    fn opens_threads(&self, place: &Place) -> bool {
+        self.0.desk(&place.address.account).is_some_and(|desk| desk.channel.threads().is_some())
+    }
+
+    fn thread_home(&self, place: &Place) -> Conversation {
+        let chat = place.parent.as_ref().unwrap_or(&place.address.chat);
+        Conversation::chat(place.address.account.clone(), chat.as_str())
+    }
+
+    /// A thread is a delivery in two steps where it grows out of a message: that message, and the thread from it.
+    fn opening(&self, place: &Place, name: &str, outgoing: &Outgoing) -> Option<Part> {
+        let desk = self.0.desk(&place.address.account)?;
+        let body = name.to_owned();
+        if desk.channel.threads()?.from_message() {
+            let message = desk.channel.render(outgoing).into_iter().next()?;
+            return Some(Part { body, text: message.text, stub: Some(message.body) });
+        }
+        Some(Part { text: body.clone(), body, stub: None })
+    }
+
+    fn space(&self, conversation: &Conversation) -> String {
+        self.0
+            .desk(&conversation.account)
+            .map_or_else(String::new, |desk| desk.channel.id_space(conversation))
     }
 
     fn send_now(&self, place: &Place) -> Option<i64> {

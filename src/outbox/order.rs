@@ -59,6 +59,7 @@ mod tests {
             id,
             conversation_id: 1,
             answer: answer.into(),
+            opens_for: None,
             part: Part { body: String::new(), text: String::new(), stub: None },
             state,
             after: None,

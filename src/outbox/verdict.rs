@@ -100,6 +100,7 @@ mod tests {
             id: 1,
             conversation_id: 1,
             answer: "a".into(),
+            opens_for: None,
             part: Part { body: String::new(), text: String::new(), stub: None },
             state: State::Sending,
             after: None,

@@ -29,6 +29,16 @@ pub fn subagent_key(agent: &str, id: &str) -> String {
     format!("agent:{agent}:subagent:{id}")
 }
 
+/// The key of an agent's session beside another one of the same conversation: the same with the other agent. Where
+/// that one's key names no conversation, the number of the conversation does.
+pub fn key_beside(key: &str, agent: &str, conversation_id: i64) -> String {
+    let rest = key.strip_prefix("agent:").and_then(|key| key.split_once(':')).map(|(_, rest)| rest);
+    match rest {
+        Some(rest) if rest.contains(":dm:") || rest.contains(":group:") => format!("agent:{agent}:{rest}"),
+        _ => format!("agent:{agent}:conversation:{conversation_id}"),
+    }
+}
+
 /// The key of a session that a program speaks to through the HTTP API or a webhook.
 pub fn api_key(agent: &str, name: &str) -> String {
     format!("agent:{agent}:api:{name}")

@@ -32,6 +32,6 @@ pub use commands::{Command, Stop};
 pub use decide::{Decision, Outcome, Target, Trace, decide};
 pub use explain::{Step, Verdict, explain};
 pub use facts::{Facts, LiveLabel};
-pub use key::{api_key, main_key, session_key, subagent_key};
+pub use key::{api_key, key_beside, main_key, session_key, subagent_key};
 pub use notice::Notice;
 pub use place::Place;

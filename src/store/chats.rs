@@ -4,7 +4,7 @@
 //! its place: of a chat, one message is on its way or unknown at a time. Others pass one that has been stuck
 //! for five minutes, as they do within a conversation.
 
-use super::deliveries::STUCK;
+use super::deliveries::{NEVER, STUCK};
 use super::{StoreError, Tx, params, sql};
 
 /// Locks the chat of a conversation: all its conversations, by id.
@@ -24,6 +24,26 @@ pub async fn lock(tx: &mut Tx<'_>, conversation_id: i64) -> Result<(), StoreErro
 /// Whether a new message of this conversation must wait for one of another. The caller has locked the chat.
 pub async fn is_busy(tx: &mut Tx<'_>, conversation_id: i64) -> Result<bool, StoreError> {
     Ok(lost_beside(tx, conversation_id, tx.now() - STUCK).await? > 0)
+}
+
+/// Whether a message of this conversation may go out at once: nothing is open in it, and nothing of the chat
+/// makes it wait. The caller has locked the chat.
+pub async fn is_clear(tx: &mut Tx<'_>, conversation_id: i64) -> Result<bool, StoreError> {
+    let open: i64 = tx
+        .one(
+            sql!(
+                "SELECT COUNT(*) AS open FROM conversations here
+                 JOIN conversations c ON c.channel = here.channel AND c.account = here.account AND c.chat = here.chat
+                 JOIN deliveries d ON d.conversation_id = c.id
+                 WHERE here.id = $1 AND d.state IN ('pending', 'sending', 'unknown')
+                   AND ((c.id = $1 AND d.due_at < $3)
+                     OR (c.id <> $1 AND d.state <> 'pending' AND d.message_id IS NULL AND d.created_at > $2))"
+            ),
+            params![conversation_id, tx.now() - STUCK, NEVER],
+        )
+        .await?
+        .get("open")?;
+    Ok(open == 0)
 }
 
 /// How many messages of the chat's other conversations may be visible under a number that nobody knows, of

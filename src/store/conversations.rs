@@ -17,6 +17,27 @@ pub struct Place {
     pub address: Conversation,
     /// The chat's title, if it has one.
     pub title: Option<String>,
+    /// The server, on a platform that has them.
+    pub guild: Option<String>,
+    /// The chat that this one is a thread of, where threads are chats of their own.
+    pub parent: Option<ChatId>,
+    /// The run that this thread was opened for.
+    pub run_id: Option<i64>,
+}
+
+/// What is known of a conversation beside its address.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    /// Private chat or group.
+    pub kind: ChatKind,
+    /// The chat's title.
+    pub title: Option<&'a str>,
+    /// The server.
+    pub guild: Option<&'a str>,
+    /// The chat that this one is a thread of.
+    pub parent: Option<&'a ChatId>,
+    /// The adapter's id space.
+    pub space: &'a str,
 }
 
 fn kind_word(kind: ChatKind) -> &'static str {
@@ -26,7 +47,7 @@ fn kind_word(kind: ChatKind) -> &'static str {
     }
 }
 
-fn read(row: &Row) -> Result<Place, StoreError> {
+pub(super) fn read(row: &Row) -> Result<Place, StoreError> {
     let thread: String = row.get("thread")?;
     let account = AccountId::new(row.get::<String>("channel")?, row.get::<String>("account")?);
     let chat = Conversation::chat(account, row.get::<String>("chat")?);
@@ -36,6 +57,9 @@ fn read(row: &Row) -> Result<Place, StoreError> {
         kind: if row.get::<String>("kind")? == "direct" { ChatKind::Direct } else { ChatKind::Group },
         address: if thread.is_empty() { chat } else { chat.with_thread(thread) },
         title: row.get("title")?,
+        guild: row.get("guild")?,
+        parent: row.get::<Option<String>>("parent")?.map(ChatId::new),
+        run_id: row.get("run_id")?,
     })
 }
 
@@ -48,7 +72,7 @@ pub async fn find(tx: &mut Tx<'_>, address: &Conversation) -> Result<Option<Plac
     let row = tx
         .optional(
             sql!(
-                "SELECT id, channel, account, chat, thread, kind, title, space_id FROM conversations
+                "SELECT id, channel, account, chat, thread, kind, title, guild, parent, run_id, space_id FROM conversations
                  WHERE channel = $1 AND account = $2 AND chat = $3 AND thread = $4"
             ),
             params![&address.account.channel, &address.account.name, address.chat.as_str(), thread(address)],
@@ -57,34 +81,35 @@ pub async fn find(tx: &mut Tx<'_>, address: &Conversation) -> Result<Option<Plac
     row.as_ref().map(read).transpose()
 }
 
-/// The conversation with this address; made when it is new. `space` is the adapter's id space.
+/// The conversation with this address; made when it is new.
 pub async fn find_or_create(
     tx: &mut Tx<'_>,
     address: &Conversation,
-    kind: ChatKind,
-    title: Option<&str>,
-    space: &str,
+    about: &About<'_>,
 ) -> Result<Place, StoreError> {
     if let Some(place) = find(tx, address).await? {
         return Ok(place);
     }
-    let space_id = space_id(tx, &address.account, space).await?;
+    let space_id = space_id(tx, &address.account, about.space).await?;
     let row = tx
         .one(
             // The update does nothing but make RETURNING answer when another node was faster.
             sql!(
-                "INSERT INTO conversations (channel, account, chat, thread, kind, title, space_id, created_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                "INSERT INTO conversations (channel, account, chat, thread, kind, title, guild, parent, space_id,
+                     created_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
                  ON CONFLICT (channel, account, chat, thread) DO UPDATE SET kind = excluded.kind
-                 RETURNING id, channel, account, chat, thread, kind, title, space_id"
+                 RETURNING id, channel, account, chat, thread, kind, title, guild, parent, run_id, space_id"
             ),
             params![
                 &address.account.channel,
                 &address.account.name,
                 address.chat.as_str(),
                 thread(address),
-                kind_word(kind),
-                title,
+                kind_word(about.kind),
+                about.title,
+                about.guild,
+                about.parent.map(ChatId::as_str),
                 space_id,
                 tx.now(),
             ],
@@ -93,12 +118,18 @@ pub async fn find_or_create(
     read(&row)
 }
 
+/// A thread that we opened: it is for this run.
+pub async fn opened_for(tx: &mut Tx<'_>, id: i64, run_id: i64) -> Result<(), StoreError> {
+    tx.execute(sql!("UPDATE conversations SET run_id = $2 WHERE id = $1"), params![id, run_id]).await?;
+    Ok(())
+}
+
 /// The conversation with this row id.
 pub async fn get(tx: &mut Tx<'_>, id: i64) -> Result<Place, StoreError> {
     let row = tx
         .one(
             sql!(
-                "SELECT id, channel, account, chat, thread, kind, title, space_id FROM conversations WHERE id = $1"
+                "SELECT id, channel, account, chat, thread, kind, title, guild, parent, run_id, space_id FROM conversations WHERE id = $1"
             ),
             params![id],
         )

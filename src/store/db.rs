@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
+use rusqlite::types::FromSql;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Decode, PgConnection, Postgres, Row as _, Sqlite, SqliteConnection, Type};
+use sqlx::{Decode, PgConnection, Postgres, Row as _, Type};
 
 use super::StoreError;
+use super::lite::{Lite, LiteRow};
 
 /// A statement. The same text for both databases wherever they agree (`$1` serves both).
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +40,11 @@ pub enum Param<'a> {
     Text(Option<Cow<'a, str>>),
 }
 
+/// PostgreSQL takes no NUL in a text, so neither database gets one.
+fn storable(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { text }
+}
+
 macro_rules! param_from {
     ($($from:ty => $make:expr),+ $(,)?) => {
         $(impl<'a> From<$from> for Param<'a> {
@@ -54,11 +60,11 @@ param_from!(
     i64 => |n| Param::Int(Some(n)),
     Option<i64> => Param::Int,
     bool => |flag| Param::Int(Some(i64::from(flag))),
-    &'a str => |text| Param::Text(Some(Cow::Borrowed(text))),
-    &'a String => |text| Param::Text(Some(Cow::Borrowed(text))),
-    String => |text| Param::Text(Some(Cow::Owned(text))),
-    Option<&'a str> => |text| Param::Text(text.map(Cow::Borrowed)),
-    Option<String> => |text| Param::Text(text.map(Cow::Owned)),
+    &'a str => |text| Param::Text(Some(storable(text.into()))),
+    &'a String => |text| Param::Text(Some(storable(text.into()))),
+    String => |text| Param::Text(Some(storable(text.into()))),
+    Option<&'a str> => |text| Param::Text(text.map(|text| storable(text.into()))),
+    Option<String> => |text| Param::Text(text.map(|text| storable(text.into()))),
 );
 
 /// Parameters in order: `params![id, name]`.
@@ -72,7 +78,7 @@ pub(crate) use params;
 /// One row of a result.
 pub enum Row {
     /// From SQLite.
-    Lite(SqliteRow),
+    Lite(LiteRow),
     /// From PostgreSQL.
     Pg(PgRow),
 }
@@ -81,10 +87,18 @@ impl Row {
     /// The value of a column: `i64`, `String` or an `Option` of them.
     pub fn get<T>(&self, column: &str) -> Result<T, StoreError>
     where
-        T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres>,
+        T: FromSql + for<'r> Decode<'r, Postgres> + Type<Postgres>,
     {
         Ok(match self {
-            Self::Lite(row) => row.try_get(column)?,
+            Self::Lite(row) => row.get(column)?,
+            Self::Pg(row) => row.try_get(column)?,
+        })
+    }
+
+    /// A column that holds a text, without a copy of it.
+    pub fn text(&self, column: &str) -> Result<&str, StoreError> {
+        Ok(match self {
+            Self::Lite(row) => row.text(column)?,
             Self::Pg(row) => row.try_get(column)?,
         })
     }
@@ -96,15 +110,14 @@ impl Row {
 
     /// A column that holds JSON.
     pub fn json<T: serde::de::DeserializeOwned>(&self, column: &str) -> Result<T, StoreError> {
-        let text: String = self.get(column)?;
-        serde_json::from_str(&text)
+        serde_json::from_str(self.text(column)?)
             .map_err(|error| StoreError::Content(format!("column {column} holds unreadable JSON: {error}")))
     }
 }
 
 /// A connection to either database.
 pub(super) enum Conn<'c> {
-    Lite(&'c mut SqliteConnection),
+    Lite(&'c mut Lite),
     Pg(&'c mut PgConnection),
 }
 
@@ -138,7 +151,7 @@ impl<'c> Tx<'c> {
     /// Runs a statement and returns how many rows it changed.
     pub async fn execute(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<u64, StoreError> {
         Ok(match &mut self.conn {
-            Conn::Lite(conn) => lite(sql, params).execute(&mut **conn).await?.rows_affected(),
+            Conn::Lite(conn) => conn.execute(sql.lite, params)?,
             Conn::Pg(conn) => pg(sql, params).execute(&mut **conn).await?.rows_affected(),
         })
     }
@@ -146,7 +159,7 @@ impl<'c> Tx<'c> {
     /// The first row, if there is one.
     pub async fn optional(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Option<Row>, StoreError> {
         Ok(match &mut self.conn {
-            Conn::Lite(conn) => lite(sql, params).fetch_optional(&mut **conn).await?.map(Row::Lite),
+            Conn::Lite(conn) => conn.rows(sql.lite, params, 1)?.pop().map(Row::Lite),
             Conn::Pg(conn) => pg(sql, params).fetch_optional(&mut **conn).await?.map(Row::Pg),
         })
     }
@@ -159,9 +172,7 @@ impl<'c> Tx<'c> {
     /// All rows.
     pub async fn all(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
         Ok(match &mut self.conn {
-            Conn::Lite(conn) => {
-                lite(sql, params).fetch_all(&mut **conn).await?.into_iter().map(Row::Lite).collect()
-            }
+            Conn::Lite(conn) => conn.rows(sql.lite, params, usize::MAX)?.into_iter().map(Row::Lite).collect(),
             Conn::Pg(conn) => {
                 pg(sql, params).fetch_all(&mut **conn).await?.into_iter().map(Row::Pg).collect()
             }
@@ -169,32 +180,23 @@ impl<'c> Tx<'c> {
     }
 }
 
-/// PostgreSQL takes no NUL in a text, so neither database gets one.
-fn storable(text: Option<Cow<'_, str>>) -> Option<Cow<'_, str>> {
-    text.map(|text| if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { text })
-}
-
-fn lite<'q>(sql: Sql, params: &[Param<'q>]) -> Query<'q, Sqlite, SqliteArguments> {
-    params.iter().fold(sqlx::query(sql.lite), |query, param| match param.clone() {
-        Param::Int(value) => query.bind(value),
-        Param::Text(value) => query.bind(storable(value)),
-    })
-}
-
 fn pg<'q>(sql: Sql, params: &[Param<'q>]) -> Query<'q, Postgres, PgArguments> {
     params.iter().fold(sqlx::query(sql.pg), |query, param| match param.clone() {
         Param::Int(value) => query.bind(value),
-        Param::Text(value) => query.bind(storable(value)),
+        Param::Text(value) => query.bind(value),
     })
 }
 
 /// An enum that is stored as a word.
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal $(| $alias:literal)?),+ $(,)? }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, Hash,
+            serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+        )]
         pub enum $name {
-            $($(#[$vdoc])* #[serde(rename = $word)] $variant),+
+            $($(#[$vdoc])* #[serde(rename = $word $(, alias = $alias)?)] $variant),+
         }
 
         impl $name {

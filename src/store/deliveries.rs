@@ -1,7 +1,9 @@
 //! Deliveries: one row for every message part that must become visible. Order is by id within a
 //! conversation; the rules of order and retry are the outbox's.
 
-use roundtable_contract::{MessageId, Part};
+use roundtable_contract::{Conversation, MessageId, Part};
+
+use super::conversations::{self, About};
 
 use super::{Row, StoreError, Tx, chats, messages, params, sql, words};
 
@@ -30,6 +32,10 @@ pub const NEVER: i64 = i64::MAX;
 /// After this many milliseconds other messages pass one that does not go out.
 pub const STUCK: i64 = 5 * 60 * 1000;
 
+/// The kind of a delivery that opens a thread: its body is the thread's name, its stub the message that the thread
+/// grows out of, where it does.
+pub const THREAD: &str = "thread";
+
 /// A stored delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
@@ -39,6 +45,8 @@ pub struct Delivery {
     pub conversation_id: i64,
     /// The message it is a part of.
     pub answer: String,
+    /// The run whose thread it opens.
+    pub opens_for: Option<i64>,
     /// What is sent.
     pub part: Part,
     /// What is known.
@@ -70,8 +78,9 @@ impl Delivery {
             id: row.get("id")?,
             conversation_id: row.get("conversation_id")?,
             answer: row.get("answer")?,
+            opens_for: if row.get::<String>("kind")? == THREAD { row.get("run_id")? } else { None },
             part: row.json("body")?,
-            state: State::read(&row.get::<String>("state")?)?,
+            state: State::read(row.text("state")?)?,
             after: row.get::<Option<i64>>("after_id")?.map(MessageId),
             message: row.get::<Option<i64>>("message_id")?.map(MessageId),
             attempts: row.get("attempts")?,
@@ -83,13 +92,32 @@ impl Delivery {
     }
 }
 
+/// On whose behalf something becomes visible: an answer to it goes to this session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Author {
+    /// The tree.
+    pub tree_id: i64,
+    /// The session that speaks, or of which is spoken.
+    pub session_id: i64,
+    /// The turn that wrote it; stopping that one cancels it.
+    pub turn_id: Option<i64>,
+    /// The run whose result it is.
+    pub run_id: Option<i64>,
+}
+
+impl From<&super::turns::Turn> for Author {
+    fn from(turn: &super::turns::Turn) -> Self {
+        Self { tree_id: turn.tree_id, session_id: turn.session_id, turn_id: Some(turn.id), run_id: None }
+    }
+}
+
 /// What becomes visible, and on whose behalf.
 #[derive(Debug, Clone, Copy)]
 pub struct NewAnswer<'a> {
     /// Where.
     pub conversation_id: i64,
-    /// The turn that wrote it, with its session and tree; `None` for the program's own words.
-    pub turn: Option<&'a super::turns::Turn>,
+    /// On whose behalf; `None` for the program's own words.
+    pub author: Option<Author>,
     /// `answer` or `notice`.
     pub kind: &'a str,
     /// A name for the message that its parts belong to.
@@ -108,30 +136,31 @@ pub async fn insert(tx: &mut Tx<'_>, new: &NewAnswer<'_>) -> Result<Option<Deliv
     if new.send_within.is_some() && !new.parts.is_empty() {
         // Two sessions may answer in one conversation, or in one chat: only one of them finds it clear.
         chats::lock(tx, new.conversation_id).await?;
-        clear = open(tx, new.conversation_id, 1).await?.is_empty()
-            && !chats::is_busy(tx, new.conversation_id).await?;
+        clear = chats::is_clear(tx, new.conversation_id).await?;
     }
+    // With a join in place of the inner look-up, both databases would read all numbers of the space.
     let parts = i64::try_from(new.parts.len()).unwrap_or(i64::MAX);
     for (number, part) in (0..).zip(new.parts) {
         let send_within = new.send_within.filter(|_| clear && number == 0);
         let row = tx
             .one(
                 sql!(
-                    "INSERT INTO deliveries (conversation_id, tree_id, session_id, turn_id, kind, answer, part, parts,
-                         body, state, after_id, attempts, due_at, call_until, created_at)
+                    "INSERT INTO deliveries (conversation_id, tree_id, session_id, turn_id, run_id, kind, answer, part,
+                         parts, body, state, after_id, attempts, due_at, call_until, created_at)
                      SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS BIGINT),
-                         CAST($5 AS TEXT), CAST($6 AS TEXT), CAST($7 AS BIGINT), CAST($8 AS BIGINT), CAST($9 AS TEXT),
+                         CAST($14 AS BIGINT), CAST($5 AS TEXT), CAST($6 AS TEXT), CAST($7 AS BIGINT), CAST($8 AS BIGINT), CAST($9 AS TEXT),
                          CAST($10 AS TEXT),
                          CASE WHEN CAST($10 AS TEXT) = 'sending' THEN (SELECT COALESCE(MAX(m.message_id), 0)
-                             FROM messages m JOIN conversations c ON c.space_id = m.space_id WHERE c.id = $1) END,
+                             FROM messages m
+                             WHERE m.space_id = (SELECT c.space_id FROM conversations c WHERE c.id = $1)) END,
                          CAST($11 AS BIGINT), CAST($12 AS BIGINT), CAST($13 AS BIGINT), CAST($12 AS BIGINT)
                      RETURNING *"
                 ),
                 params![
                     new.conversation_id,
-                    new.turn.map(|turn| turn.tree_id),
-                    new.turn.map(|turn| turn.session_id),
-                    new.turn.map(|turn| turn.id),
+                    new.author.map(|author| author.tree_id),
+                    new.author.map(|author| author.session_id),
+                    new.author.and_then(|author| author.turn_id),
                     new.kind,
                     new.name,
                     number,
@@ -141,6 +170,7 @@ pub async fn insert(tx: &mut Tx<'_>, new: &NewAnswer<'_>) -> Result<Option<Deliv
                     i64::from(send_within.is_some()),
                     tx.now(),
                     send_within.map(|within| tx.now() + within),
+                    new.author.and_then(|author| author.run_id),
                 ],
             )
             .await?;
@@ -182,9 +212,8 @@ pub async fn start_call(tx: &mut Tx<'_>, delivery: &Delivery, within: i64) -> Re
             sql!(
                 "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, call_until = $3,
                      after_id = CASE WHEN unknowns > 0 AND after_id IS NOT NULL THEN after_id
-                         ELSE (SELECT COALESCE(MAX(m.message_id), 0) FROM messages m
-                               JOIN conversations c ON c.space_id = m.space_id
-                               WHERE c.id = deliveries.conversation_id) END
+                         ELSE (SELECT COALESCE(MAX(m.message_id), 0) FROM messages m WHERE m.space_id =
+                             (SELECT c.space_id FROM conversations c WHERE c.id = deliveries.conversation_id)) END
                  WHERE id = $1 AND state = $2 RETURNING *"
             ),
             params![delivery.id, delivery.state.as_str(), tx.now() + within],
@@ -200,6 +229,8 @@ pub enum Shown {
     Sent(MessageId),
     /// Its stub is visible; the text comes next.
     Stubbed(MessageId),
+    /// The thread is there.
+    Opened(Thread),
     /// It is not, and may be tried again at this time.
     Later {
         /// When.
@@ -218,10 +249,20 @@ pub enum Shown {
     Failed(String),
 }
 
-/// Records what is known about a delivery now.
+/// A thread that was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thread {
+    /// Its conversation.
+    pub address: Conversation,
+    /// Its id space.
+    pub space: String,
+}
+
+/// Records what is known about a delivery now. What is visible stays so, whatever is learned later.
 pub async fn settle(tx: &mut Tx<'_>, id: i64, shown: &Shown) -> Result<(), StoreError> {
     let (state, message, due_at, error) = match shown {
         Shown::Sent(message) => (State::Sent, Some(message.0), None, None),
+        Shown::Opened(_) => (State::Sent, None, None, None),
         // The text goes in by an edit, which needs no looking for: the second step is a new call.
         Shown::Stubbed(message) => (State::Pending, Some(message.0), None, None),
         Shown::Later { due_at, error } => (State::Pending, None, Some(*due_at), Some(error)),
@@ -234,7 +275,7 @@ pub async fn settle(tx: &mut Tx<'_>, id: i64, shown: &Shown) -> Result<(), Store
                  error = $5,
                  unknowns = unknowns + CASE WHEN $2 = 'unknown' AND state = 'sending' THEN 1 ELSE 0 END,
                  sent_at = CASE WHEN $2 = 'sent' THEN $6 ELSE sent_at END
-             WHERE id = $1"
+             WHERE id = $1 AND state <> 'sent'"
         ),
         params![
             id,
@@ -249,7 +290,54 @@ pub async fn settle(tx: &mut Tx<'_>, id: i64, shown: &Shown) -> Result<(), Store
     if let Shown::Sent(message) | Shown::Stubbed(message) = shown {
         messages::delivered(tx, *message, id).await?;
     }
+    if let Shown::Opened(thread) = shown {
+        opened(tx, id, thread).await?;
+    }
     Ok(())
+}
+
+/// Makes the conversation of a thread that was opened, for the run that asked for it.
+async fn opened(tx: &mut Tx<'_>, id: i64, thread: &Thread) -> Result<(), StoreError> {
+    let row = tx.one(sql!("SELECT * FROM deliveries WHERE id = $1"), params![id]).await?;
+    let delivery = Delivery::read(&row)?;
+    let home = conversations::get(tx, delivery.conversation_id).await?;
+    let about = About {
+        kind: home.kind,
+        title: Some(&delivery.part.body),
+        guild: home.guild.as_deref(),
+        parent: (thread.address.chat != home.address.chat).then_some(&home.address.chat),
+        space: &thread.space,
+    };
+    let place = conversations::find_or_create(tx, &thread.address, &about).await?;
+    match delivery.opens_for {
+        Some(run_id) => conversations::opened_for(tx, place.id, run_id).await,
+        None => Ok(()),
+    }
+}
+
+/// The thread of this name in a chat that is being opened; for the platform's own event about it.
+pub async fn opening_thread(
+    tx: &mut Tx<'_>,
+    address: &Conversation,
+    name: &str,
+) -> Result<Option<i64>, StoreError> {
+    let rows = tx
+        .all(
+            sql!(
+                "SELECT d.* FROM deliveries d JOIN conversations c ON c.id = d.conversation_id
+                 WHERE c.channel = $1 AND c.account = $2 AND c.chat = $3 AND d.kind = 'thread' AND d.attempts > 0
+                   AND d.state IN ('pending', 'sending', 'unknown') ORDER BY d.id"
+            ),
+            params![&address.account.channel, &address.account.name, address.chat.as_str()],
+        )
+        .await?;
+    for row in &rows {
+        let delivery = Delivery::read(row)?;
+        if delivery.part.body == name {
+            return Ok(Some(delivery.id));
+        }
+    }
+    Ok(None)
 }
 
 /// Cancels what a turn has written and nobody has seen yet.

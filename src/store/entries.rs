@@ -66,9 +66,9 @@ pub struct Entry {
 }
 
 fn read(row: &Row) -> Result<Entry, StoreError> {
-    let content = match Role::read(&row.get::<String>("role")?)? {
+    let content = match Role::read(row.text("role")?)? {
         Role::User => Content::Input {
-            kind: ItemKind::read(&row.get::<String>("provenance")?)?,
+            kind: ItemKind::read(row.text("provenance")?)?,
             author: row.get("author_name")?,
             body: row.json("body")?,
         },
@@ -193,11 +193,8 @@ pub async fn append_answer(
     model: &str,
     usage: &Usage,
 ) -> Result<(), StoreError> {
-    let seq = sessions::reserve(tx, turn.session_id, 1).await?;
-    let (input, output) = (stored(usage.input), stored(usage.output));
-    if input + output > 0 {
-        sessions::spend(tx, turn.session_id, input, output, stored(usage.cost_micros.unwrap_or(0))).await?;
-    }
+    let spent = [usage.input, usage.output, usage.cost_micros.unwrap_or(0)].map(stored);
+    let seq = sessions::spend(tx, turn.session_id, 1, spent).await?;
     let new = New {
         seq,
         step,
@@ -235,6 +232,20 @@ pub async fn append_result(
     append(tx, turn, new).await
 }
 
+/// The answer that began a step of a turn.
+pub async fn answer_of(tx: &mut Tx<'_>, turn: &Turn, step: i64) -> Result<Option<Answer>, StoreError> {
+    let row = tx
+        .optional(
+            sql!(
+                "SELECT body FROM entries WHERE session_id = $1 AND turn_id = $2 AND step = $3 AND role = 'assistant'
+                 ORDER BY seq DESC LIMIT 1"
+            ),
+            params![turn.session_id, turn.id, step],
+        )
+        .await?;
+    row.map(|row| row.json("body")).transpose()
+}
+
 /// The newest entries of a session's generation, oldest first.
 pub async fn newest(
     tx: &mut Tx<'_>,
@@ -242,12 +253,24 @@ pub async fn newest(
     generation: i64,
     limit: i64,
 ) -> Result<Vec<Entry>, StoreError> {
+    up_to(tx, session_id, generation, i64::MAX, limit).await
+}
+
+/// The newest entries of a session's generation with a number of at most `seq`, oldest first.
+pub async fn up_to(
+    tx: &mut Tx<'_>,
+    session_id: i64,
+    generation: i64,
+    seq: i64,
+    limit: i64,
+) -> Result<Vec<Entry>, StoreError> {
     let mut entries = tx
         .all(
             sql!(
-                "SELECT * FROM entries WHERE session_id = $1 AND generation = $2 ORDER BY seq DESC LIMIT $3"
+                "SELECT seq, generation, turn_id, step, call_index, role, provenance, author_name, body, created_at
+                 FROM entries WHERE session_id = $1 AND generation = $2 AND seq <= $4 ORDER BY seq DESC LIMIT $3"
             ),
-            params![session_id, generation, limit],
+            params![session_id, generation, limit, seq],
         )
         .await?
         .iter()
@@ -255,6 +278,83 @@ pub async fn newest(
         .collect::<Result<Vec<_>, _>>()?;
     entries.reverse();
     Ok(entries)
+}
+
+/// A part of a transcript, from the newest entry backwards.
+#[derive(Debug, Clone, Copy)]
+pub struct Page {
+    /// The session, all its generations.
+    pub session_id: i64,
+    /// Only entries with a lower number.
+    pub before: Option<i64>,
+    /// Skip so many.
+    pub offset: i64,
+    /// At most so many.
+    pub limit: i64,
+    /// Results of calls too.
+    pub tools: bool,
+}
+
+/// The entries of a page, oldest first.
+pub async fn page(tx: &mut Tx<'_>, page: &Page) -> Result<Vec<Entry>, StoreError> {
+    let mut entries = tx
+        .all(
+            sql!(
+                "SELECT * FROM entries WHERE session_id = $1 AND (CAST($2 AS BIGINT) IS NULL OR seq < $2)
+                   AND (CAST($5 AS BIGINT) = 1 OR role <> 'tool') ORDER BY seq DESC LIMIT $4 OFFSET $3"
+            ),
+            params![page.session_id, page.before, page.offset, page.limit, page.tools],
+        )
+        .await?
+        .iter()
+        .map(read)
+        .collect::<Result<Vec<_>, _>>()?;
+    entries.reverse();
+    Ok(entries)
+}
+
+/// Where a fork of a turn's session that is made in this step ends: before the answer that began the step, whose
+/// calls have no results yet. `None`: there is nothing before it.
+pub async fn before_step(
+    tx: &mut Tx<'_>,
+    turn: &Turn,
+    step: i64,
+) -> Result<Option<sessions::Fork>, StoreError> {
+    let row = tx
+        .optional(
+            sql!(
+                "SELECT MIN(seq) AS seq FROM entries
+                 WHERE session_id = $1 AND turn_id = $2 AND step = $3 AND role = 'assistant'"
+            ),
+            params![turn.session_id, turn.id, step],
+        )
+        .await?;
+    let first = row.map(|row| row.get::<Option<i64>>("seq")).transpose()?.flatten();
+    Ok(first.filter(|seq| *seq > 1).map(|seq| sessions::Fork {
+        session_id: turn.session_id,
+        generation: turn.generation,
+        seq: seq - 1,
+    }))
+}
+
+/// Entries of a session's generation behind `after`, oldest first.
+pub async fn behind(
+    tx: &mut Tx<'_>,
+    session_id: i64,
+    generation: i64,
+    after: i64,
+) -> Result<Vec<Entry>, StoreError> {
+    tx.all(
+        sql!(
+            "SELECT seq, generation, turn_id, step, call_index, role, provenance, author_name, body, created_at
+             FROM entries WHERE session_id = $1 AND generation = $2 AND seq > $3 ORDER BY seq"
+        ),
+        params![session_id, generation, after],
+    )
+    .await?
+    .iter()
+    .map(read)
+    .collect()
 }
 
 /// Entries of the session with this key, whatever the generation, behind `after`, oldest first.
@@ -283,6 +383,7 @@ mod tests {
             wake: true,
             conversation_id: 1,
             exchange_id: None,
+            run_id: None,
             sender: "ann".into(),
             sender_name: "Ann".into(),
             message_id: None,

@@ -21,6 +21,9 @@ pub enum StoreError {
     /// The database failed.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
+    /// SQLite failed at work.
+    #[error("database: {0}")]
+    Lite(#[from] rusqlite::Error),
     /// A commit that several transactions shared failed; nothing of this one was stored.
     #[error("database: {0}")]
     Commit(String),

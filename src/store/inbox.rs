@@ -6,6 +6,9 @@ use roundtable_contract::{Attachment, MessageId};
 
 use super::{Row, StoreError, Tx, params, sql, words};
 
+/// The `not_before` of an item that waits for something else than a time.
+pub const NEVER: i64 = i64::MAX;
+
 words!(
     /// Who an item comes from.
     ItemKind {
@@ -61,7 +64,9 @@ pub struct Item {
     pub conversation_id: i64,
     /// The exchange it is a turn of.
     pub exchange_id: Option<i64>,
-    /// The platform's id of the sender.
+    /// The run it gives a task to, or brings the outcome of.
+    pub run_id: Option<i64>,
+    /// The platform's id of the sender, or the key of the session.
     pub sender: String,
     /// The name to show.
     pub sender_name: String,
@@ -88,7 +93,11 @@ pub struct NewItem<'a> {
     pub wake: bool,
     /// Where it came from.
     pub conversation_id: i64,
-    /// The platform's id of the sender.
+    /// The exchange it is a message of.
+    pub exchange_id: Option<i64>,
+    /// The run it gives a task to, or brings the outcome of.
+    pub run_id: Option<i64>,
+    /// The platform's id of the sender, or the key of the session.
     pub sender: &'a str,
     /// The name to show.
     pub sender_name: &'a str,
@@ -106,9 +115,9 @@ pub struct NewItem<'a> {
 pub async fn push(tx: &mut Tx<'_>, item: &NewItem<'_>) -> Result<i64, StoreError> {
     tx.one(
         sql!(
-            "INSERT INTO inbox (session_id, tree_id, kind, wake, conversation_id, sender, sender_name, message_id,
-                                body, merge_key, not_before, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id"
+            "INSERT INTO inbox (session_id, tree_id, kind, wake, conversation_id, exchange_id, run_id, sender, sender_name,
+                                message_id, body, merge_key, not_before, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id"
         ),
         params![
             item.session_id,
@@ -116,6 +125,8 @@ pub async fn push(tx: &mut Tx<'_>, item: &NewItem<'_>) -> Result<i64, StoreError
             item.kind.as_str(),
             item.wake,
             item.conversation_id,
+            item.exchange_id,
+            item.run_id,
             item.sender,
             item.sender_name,
             item.message_id.map(|id| id.0),
@@ -136,10 +147,11 @@ fn json(body: &Body) -> String {
 fn read(row: &Row) -> Result<Item, StoreError> {
     Ok(Item {
         id: row.get("id")?,
-        kind: ItemKind::read(&row.get::<String>("kind")?)?,
+        kind: ItemKind::read(row.text("kind")?)?,
         wake: row.flag("wake")?,
         conversation_id: row.get("conversation_id")?,
         exchange_id: row.get("exchange_id")?,
+        run_id: row.get("run_id")?,
         sender: row.get("sender")?,
         sender_name: row.get("sender_name")?,
         message_id: row.get::<Option<i64>>("message_id")?.map(MessageId),
@@ -288,6 +300,94 @@ pub async fn hold_merge(
     Ok(())
 }
 
+/// Gives a session's unread messages of an exchange to a turn that has answered them in another way.
+pub async fn consume_exchange(
+    tx: &mut Tx<'_>,
+    session_id: i64,
+    exchange_id: i64,
+    turn_id: i64,
+) -> Result<(), StoreError> {
+    tx.execute(
+        sql!("UPDATE inbox SET turn_id = $3 WHERE session_id = $1 AND exchange_id = $2 AND turn_id IS NULL"),
+        params![session_id, exchange_id, turn_id],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The thread of a run is there: its task can be taken, and belongs there.
+pub async fn release_task(tx: &mut Tx<'_>, run_id: i64, conversation_id: i64) -> Result<(), StoreError> {
+    tx.execute(
+        sql!(
+            "UPDATE inbox SET not_before = 0, conversation_id = $2 WHERE run_id = $1 AND kind = 'agent' AND turn_id IS NULL"
+        ),
+        params![run_id, conversation_id],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Whether a session has an unread message of a person that can be read now.
+pub async fn has_user_item(tx: &mut Tx<'_>, session_id: i64) -> Result<bool, StoreError> {
+    tx.one(
+        sql!(
+            "SELECT CASE WHEN COUNT(*) > 0 THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS there FROM inbox
+             WHERE session_id = $1 AND kind = 'user' AND wake = 1 AND turn_id IS NULL AND not_before <= $2"
+        ),
+        params![session_id, tx.now()],
+    )
+    .await?
+    .flag("there")
+}
+
+/// Whether outcomes of runs lie in a session's inbox.
+pub async fn has_outcomes(tx: &mut Tx<'_>, session_id: i64) -> Result<bool, StoreError> {
+    tx.one(
+        sql!(
+            "SELECT CASE WHEN COUNT(*) > 0 THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS there FROM inbox
+             WHERE session_id = $1 AND kind = 'announce' AND turn_id IS NULL"
+        ),
+        params![session_id],
+    )
+    .await?
+    .flag("there")
+}
+
+/// When the pieces of a batch that are there may be taken, if any is there.
+pub async fn batch_due(tx: &mut Tx<'_>, session_id: i64, merge_key: &str) -> Result<Option<i64>, StoreError> {
+    tx.one(
+        sql!(
+            "SELECT MIN(not_before) AS due FROM inbox WHERE session_id = $1 AND turn_id IS NULL AND merge_key = $2"
+        ),
+        params![session_id, merge_key],
+    )
+    .await?
+    .get("due")
+}
+
+/// Whether a session has something that will start a turn.
+pub async fn has_work(tx: &mut Tx<'_>, session_id: i64) -> Result<bool, StoreError> {
+    tx.one(
+        sql!("SELECT COUNT(*) AS count FROM inbox WHERE session_id = $1 AND turn_id IS NULL AND wake = 1"),
+        params![session_id],
+    )
+    .await?
+    .get::<i64>("count")
+    .map(|count| count > 0)
+}
+
+/// The runs whose outcomes a turn has taken from its inbox.
+pub async fn runs_of_turn(tx: &mut Tx<'_>, turn_id: i64) -> Result<Vec<i64>, StoreError> {
+    tx.all(
+        sql!("SELECT run_id FROM inbox WHERE turn_id = $1 AND kind = 'announce' AND run_id IS NOT NULL ORDER BY id"),
+        params![turn_id],
+    )
+    .await?
+    .iter()
+    .map(|row| row.get("run_id"))
+    .collect()
+}
+
 /// Sessions that have something to do, no open turn, and nobody at work on it.
 pub async fn claimable(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<i64>, StoreError> {
     tx.all(
@@ -310,9 +410,10 @@ pub async fn claimable(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<i64>, StoreErr
 pub async fn next_due(tx: &mut Tx<'_>) -> Result<Option<i64>, StoreError> {
     tx.one(
         sql!(
-            "SELECT MIN(not_before) AS due FROM inbox WHERE turn_id IS NULL AND wake = 1 AND not_before > $1"
+            "SELECT MIN(not_before) AS due FROM inbox WHERE turn_id IS NULL AND wake = 1 AND not_before > $1
+               AND not_before < $2"
         ),
-        params![tx.now()],
+        params![tx.now(), NEVER],
     )
     .await?
     .get("due")

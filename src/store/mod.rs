@@ -7,6 +7,7 @@
 mod check;
 mod db;
 mod error;
+mod lite;
 mod open;
 mod writer;
 
@@ -16,20 +17,25 @@ pub mod cursors;
 pub mod deliveries;
 pub mod entries;
 pub mod events;
+pub mod exchanges;
+pub mod focuses;
 pub mod hints;
 pub mod inbox;
 pub mod leases;
 pub mod local;
 pub mod messages;
 pub mod people;
+pub mod runs;
+pub mod session_lists;
 pub mod sessions;
+pub mod trees;
 pub mod turns;
 pub mod waits;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sqlx::{PgPool, SqlitePool};
+use sqlx::PgPool;
 use tokio::sync::mpsc;
 
 pub use check::Audit;
@@ -42,6 +48,7 @@ pub use open::{Access, SCHEMA};
 use crate::crash::{self, Side};
 use crate::time::Clock;
 use db::Conn;
+use lite::Readers;
 use writer::Job;
 
 /// How often PostgreSQL may ask for a repetition before the transaction counts as failed.
@@ -81,7 +88,7 @@ pub struct Store {
 
 #[derive(Clone)]
 enum Backend {
-    Lite { writer: mpsc::Sender<Box<dyn Job>>, readers: SqlitePool, _lock: Arc<Option<std::fs::File>> },
+    Lite { writer: mpsc::Sender<Box<dyn Job>>, readers: Arc<Readers>, _lock: Arc<Option<std::fs::File>> },
     Pg(PgPool),
 }
 
@@ -127,12 +134,13 @@ impl Store {
         Ok(output)
     }
 
-    /// Reads. Sees everything that was committed before the call.
+    /// Reads. Sees everything that was committed before the call. On SQLite it runs on the thread of the caller:
+    /// the look-ups are short, and going elsewhere takes longer than they do.
     pub async fn read<R: Read>(&self, body: R) -> Result<R::Output, StoreError> {
         match &self.backend {
             Backend::Lite { readers, .. } => {
-                let mut conn = readers.acquire().await?;
-                body.run(&mut Tx::new(Conn::Lite(&mut conn), self.now())).await
+                let mut reader = readers.take()?;
+                body.run(&mut Tx::new(Conn::Lite(reader.conn()), self.now())).await
             }
             Backend::Pg(pool) => {
                 let mut conn = pool.acquire().await?;

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use sqlx::ConnectOptions;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection};
 
+use super::lite::{BUSY, Lite, Readers};
 use super::{Backend, Store, StoreError, sql, writer};
 use crate::time::Clock;
 
@@ -20,10 +21,7 @@ static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("src/store/migrations/postgres");
 
 /// The schema version of this binary: the number of its newest migration.
-pub const SCHEMA: i64 = 1;
-
-/// How long SQLite waits for another process (a backup, a shell) that holds the file.
-const BUSY: Duration = Duration::from_secs(5);
+pub const SCHEMA: i64 = 2;
 
 /// What the database is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,10 +77,8 @@ async fn open_sqlite(
     let options = SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
-        // NORMAL may lose the last commits when the power fails.
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY)
-        .statement_cache_capacity(400)
         .disable_statement_logging();
     let lock = match access {
         Access::Node => Some(lock_file(path)?),
@@ -95,17 +91,15 @@ async fn open_sqlite(
         }
     };
     let explain = |error| explain_sqlite(path, error);
-    let writer = options.clone().create_if_missing(access == Access::Node);
-    let mut conn = writer.connect().await.map_err(|error| explain(error.into()))?;
+    let options = options.create_if_missing(access == Access::Node);
+    let mut conn = options.connect().await.map_err(|error| explain(error.into()))?;
     check_version(current_version(&mut conn).await.map_err(explain)?, access)?;
     if access == Access::Node {
         SQLITE.run(&mut conn).await.map_err(|error| explain(migrate_error(error)))?;
     }
-    let readers = SqlitePoolOptions::new()
-        .max_connections(4)
-        .test_before_acquire(false)
-        .connect_lazy_with(options.read_only(true));
-    let (sender, serve) = writer::writer(conn, clock);
+    let (sender, serve) = writer::writer(Lite::open(path)?, clock);
+    conn.close().await.map_err(|error| explain(error.into()))?;
+    let readers = Arc::new(Readers::new(path));
     Ok((Backend::Lite { writer: sender, readers, _lock: Arc::new(lock) }, serve.boxed()))
 }
 

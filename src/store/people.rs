@@ -23,6 +23,8 @@ pub struct Facts {
     pub code_open: bool,
     /// The session that wrote the message that this one answers.
     pub reply_session: Option<i64>,
+    /// Pieces of a message of the sender are being collected here.
+    pub merging: bool,
 }
 
 /// Reads the facts about a sender, a chat, and a message that is answered, in one look.
@@ -41,6 +43,8 @@ pub async fn facts(
                      (SELECT COUNT(*) FROM owner_codes WHERE ended_at IS NULL AND expires_at > $7) AS codes,
                      (SELECT COUNT(*) FROM hints
                       WHERE conversation_id = $8 AND name = 'near miss' AND said_at > $9) AS hinted,
+                     (SELECT COUNT(*) FROM inbox WHERE conversation_id = $8 AND sender = $3 AND turn_id IS NULL
+                          AND merge_key IS NOT NULL AND not_before > $7) AS merging,
                      (SELECT session_id FROM messages WHERE space_id = $5 AND message_id = $6) AS reply_session"
             ),
             params![
@@ -65,6 +69,7 @@ pub async fn facts(
         hinted: row.get::<i64>("hinted")? > 0,
         code_open: row.get::<i64>("codes")? > 0,
         reply_session: row.get("reply_session")?,
+        merging: row.get::<i64>("merging")? > 0,
     })
 }
 

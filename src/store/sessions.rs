@@ -45,12 +45,24 @@ pub struct Session {
     pub key: String,
     /// Rises with `/new`.
     pub generation: i64,
+    /// What it was made for.
+    pub kind: Kind,
     /// The agent whose context it is.
     pub agent: String,
+    /// What it is called within its tree.
+    pub label: Option<String>,
+    /// The session above it.
+    pub parent_id: Option<i64>,
+    /// Sessions above it.
+    pub depth: i64,
+    /// Where it belongs; a spawned one's is known when its thread is open.
+    pub conversation_id: Option<i64>,
     /// It was archived.
     pub archived: bool,
     /// Its open turn, if there is one.
     pub open_turn: Option<i64>,
+    /// Its unconsumed items.
+    pub pending: i64,
 }
 
 impl Session {
@@ -60,10 +72,21 @@ impl Session {
             tree_id: row.get("tree_id")?,
             key: row.get("key")?,
             generation: row.get("generation")?,
+            kind: Kind::read(&row.get::<String>("kind")?)?,
             agent: row.get("agent")?,
+            label: row.get("label")?,
+            parent_id: row.get("parent_id")?,
+            depth: row.get("depth")?,
+            conversation_id: row.get("conversation_id")?,
             archived: row.get::<Option<i64>>("archived_at")?.is_some(),
             open_turn: row.get("open_turn")?,
+            pending: row.get("pending")?,
         })
+    }
+
+    /// What to call it: its label, else its agent.
+    pub fn name(&self) -> &str {
+        self.label.as_deref().unwrap_or(&self.agent)
     }
 }
 
@@ -74,17 +97,61 @@ pub async fn lock(tx: &mut Tx<'_>, id: i64) -> Result<Session, StoreError> {
         params![id],
     )
     .await?;
+    get(tx, id).await
+}
+
+/// Locks several sessions, in the order of their numbers whatever the order given, and reads them in the order given.
+pub async fn lock_all(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Vec<Session>, StoreError> {
+    let mut ordered = ids.to_vec();
+    ordered.sort_unstable();
+    for id in ordered {
+        tx.lock(
+            sql!(lite: "SELECT id FROM sessions WHERE id = $1", pg: "SELECT id FROM sessions WHERE id = $1 FOR UPDATE"),
+            params![id],
+        )
+        .await?;
+    }
+    let mut sessions = Vec::with_capacity(ids.len());
+    for id in ids {
+        sessions.push(get(tx, *id).await?);
+    }
+    Ok(sessions)
+}
+
+/// Reads a session without locking it.
+pub async fn get(tx: &mut Tx<'_>, id: i64) -> Result<Session, StoreError> {
     let row = tx
         .one(
             sql!(
                 "SELECT s.*, (SELECT t.id FROM turns t WHERE t.session_id = s.id
-                              AND t.status IN ('running', 'waiting')) AS open_turn
+                              AND t.status IN ('running', 'waiting')) AS open_turn,
+                     (SELECT COUNT(*) FROM inbox i WHERE i.session_id = s.id AND i.turn_id IS NULL) AS pending
                  FROM sessions s WHERE s.id = $1"
             ),
             params![id],
         )
         .await?;
     Session::read(&row)
+}
+
+/// The session with this key, if there is one.
+pub async fn find_key(tx: &mut Tx<'_>, key: &str) -> Result<Option<i64>, StoreError> {
+    let row = tx.optional(sql!("SELECT id FROM sessions WHERE key = $1"), params![key]).await?;
+    row.map(|row| row.get("id")).transpose()
+}
+
+/// The session that a conversation's others are children of: its oldest.
+pub async fn root_of_conversation(tx: &mut Tx<'_>, conversation_id: i64) -> Result<Option<i64>, StoreError> {
+    let row = tx
+        .optional(
+            sql!(
+                "SELECT id FROM sessions WHERE conversation_id = $1 AND parent_id IS NULL AND archived_at IS NULL
+                 ORDER BY id LIMIT 1"
+            ),
+            params![conversation_id],
+        )
+        .await?;
+    row.map(|row| row.get("id")).transpose()
 }
 
 /// The stable key of a session.
@@ -118,6 +185,17 @@ pub async fn of_conversation(tx: &mut Tx<'_>, conversation_id: i64) -> Result<Ve
     .collect()
 }
 
+/// What a forked session begins with: what another had said up to an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fork {
+    /// The other session.
+    pub session_id: i64,
+    /// Its generation then.
+    pub generation: i64,
+    /// The last entry that counts.
+    pub seq: i64,
+}
+
 /// What a new session is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct NewSession<'a> {
@@ -127,16 +205,24 @@ pub struct NewSession<'a> {
     pub kind: Kind,
     /// The agent.
     pub agent: &'a str,
-    /// The conversation it belongs to.
-    pub conversation_id: i64,
-    /// The tree to grow in; `None` starts one.
-    pub tree_id: Option<i64>,
+    /// What it is called; free in its tree.
+    pub label: Option<&'a str>,
+    /// The conversation it belongs to, where it is known.
+    pub conversation_id: Option<i64>,
+    /// The session above it, locked or at least read in this transaction; `None` starts a tree.
+    pub parent: Option<&'a Session>,
+    /// What it was made for, in words.
+    pub task: Option<&'a str>,
+    /// What it begins with.
+    pub fork: Option<Fork>,
+    /// The model it thinks with, where it is not its agent's.
+    pub model: Option<&'a str>,
 }
 
 /// Makes a session and returns its id.
 pub async fn create(tx: &mut Tx<'_>, new: &NewSession<'_>) -> Result<i64, StoreError> {
-    let tree_id: i64 = match new.tree_id {
-        Some(id) => id,
+    let tree_id: i64 = match new.parent {
+        Some(parent) => parent.tree_id,
         None => tx
             .one(sql!("INSERT INTO trees (created_at) VALUES ($1) RETURNING id"), params![tx.now()])
             .await?
@@ -144,47 +230,90 @@ pub async fn create(tx: &mut Tx<'_>, new: &NewSession<'_>) -> Result<i64, StoreE
     };
     tx.one(
         sql!(
-            "INSERT INTO sessions (tree_id, key, generation, kind, agent, conversation_id, depth, next_seq,
-                                   created_at, updated_at)
-             VALUES ($1, $2, 1, $3, $4, $5, 0, 1, $6, $6)
+            "INSERT INTO sessions (tree_id, key, generation, kind, agent, label, label_key, conversation_id, parent_id,
+                 depth, task, fork_id, fork_generation, fork_seq, model, next_seq, created_at, updated_at)
+             VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1, $15, $15)
              ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING id"
         ),
-        params![tree_id, new.key, new.kind.as_str(), new.agent, new.conversation_id, tx.now()],
+        params![
+            tree_id,
+            new.key,
+            new.kind.as_str(),
+            new.agent,
+            new.label,
+            new.label.map(str::to_ascii_lowercase),
+            new.conversation_id,
+            new.parent.map(|parent| parent.id),
+            new.parent.map_or(0, |parent| parent.depth + 1),
+            new.task,
+            new.fork.map(|fork| fork.session_id),
+            new.fork.map(|fork| fork.generation),
+            new.fork.map(|fork| fork.seq),
+            new.model,
+            tx.now(),
+        ],
     )
     .await?
     .get("id")
 }
 
+/// What a session begins with, if it was forked.
+pub async fn fork(tx: &mut Tx<'_>, id: i64) -> Result<Option<Fork>, StoreError> {
+    let row = tx
+        .one(sql!("SELECT fork_id, fork_generation, fork_seq FROM sessions WHERE id = $1"), params![id])
+        .await?;
+    Ok(match row.get::<Option<i64>>("fork_id")? {
+        Some(session_id) => {
+            Some(Fork { session_id, generation: row.get("fork_generation")?, seq: row.get("fork_seq")? })
+        }
+        None => None,
+    })
+}
+
+/// The conversation of a spawned session is there now.
+pub async fn place(tx: &mut Tx<'_>, id: i64, conversation_id: i64) -> Result<(), StoreError> {
+    tx.execute(sql!("UPDATE sessions SET conversation_id = $2 WHERE id = $1"), params![id, conversation_id])
+        .await?;
+    Ok(())
+}
+
+/// Ends a session: it stays readable, is spoken to no more, and its label is free.
+pub async fn archive(tx: &mut Tx<'_>, id: i64) -> Result<(), StoreError> {
+    tx.execute(
+        sql!("UPDATE sessions SET archived_at = $2, updated_at = $2 WHERE id = $1 AND archived_at IS NULL"),
+        params![id, tx.now()],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Reserves `count` entry numbers and returns the first. Locks the session.
 pub async fn reserve(tx: &mut Tx<'_>, id: i64, count: i64) -> Result<i64, StoreError> {
+    spend(tx, id, count, [0; 3]).await
+}
+
+/// The same for the entry of a model call, whose tokens read and written and cost are added.
+pub async fn spend(
+    tx: &mut Tx<'_>,
+    id: i64,
+    count: i64,
+    [input, output, cost_micros]: [i64; 3],
+) -> Result<i64, StoreError> {
     tx.one(
         sql!(
-            "UPDATE sessions SET next_seq = next_seq + $2, updated_at = $3 WHERE id = $1
+            "UPDATE sessions SET next_seq = next_seq + $2, updated_at = $3, input_tokens = input_tokens + $4,
+                 output_tokens = output_tokens + $5, cost_micros = cost_micros + $6 WHERE id = $1
              RETURNING next_seq - $2 AS first"
         ),
-        params![id, count, tx.now()],
+        params![id, count, tx.now(), input, output, cost_micros],
     )
     .await?
     .get("first")
 }
 
-/// Adds what a model call used.
-pub async fn spend(
-    tx: &mut Tx<'_>,
-    id: i64,
-    input: i64,
-    output: i64,
-    cost_micros: i64,
-) -> Result<(), StoreError> {
-    tx.execute(
-        sql!(
-            "UPDATE sessions SET input_tokens = input_tokens + $2, output_tokens = output_tokens + $3,
-                 cost_micros = cost_micros + $4 WHERE id = $1"
-        ),
-        params![id, input, output, cost_micros],
-    )
-    .await?;
-    Ok(())
+/// What a session has cost so far, in US dollars × 1,000,000.
+pub async fn cost_micros(tx: &mut Tx<'_>, id: i64) -> Result<i64, StoreError> {
+    tx.one(sql!("SELECT cost_micros FROM sessions WHERE id = $1"), params![id]).await?.get("cost_micros")
 }
 
 /// Starts a new generation under the same key; the old transcript stays readable.
@@ -195,81 +324,4 @@ pub async fn renew(tx: &mut Tx<'_>, id: i64) -> Result<(), StoreError> {
     )
     .await?;
     Ok(())
-}
-
-/// One row of a list of sessions.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Summary {
-    /// The stable key.
-    pub key: String,
-    /// The agent.
-    pub agent: String,
-    /// What it was made for.
-    pub kind: Kind,
-    /// What it is doing.
-    pub status: Status,
-    /// The conversation, written out.
-    pub conversation: String,
-    /// Which generation is the current one.
-    pub generation: i64,
-    /// Entries so far.
-    pub entries: i64,
-    /// Tokens read.
-    pub input_tokens: i64,
-    /// Tokens written.
-    pub output_tokens: i64,
-    /// US dollars × 1,000,000.
-    pub cost_micros: i64,
-    /// When it last changed.
-    pub updated_at: i64,
-}
-
-fn summary(row: &Row) -> Result<Summary, StoreError> {
-    let status = match row.get::<Option<String>>("turn_status")? {
-        _ if row.get::<Option<i64>>("archived_at")?.is_some() => Status::Archived,
-        Some(word) => Status::read(&word)?,
-        None if row.flag("queued")? => Status::Queued,
-        None => Status::Idle,
-    };
-    let thread: String = row.get("thread")?;
-    let chat = format!(
-        "{}:{}:{}",
-        row.get::<String>("channel")?,
-        row.get::<String>("account")?,
-        row.get::<String>("chat")?
-    );
-    Ok(Summary {
-        key: row.get("key")?,
-        agent: row.get("agent")?,
-        kind: Kind::read(&row.get::<String>("kind")?)?,
-        status,
-        conversation: if thread.is_empty() { chat } else { format!("{chat}:{thread}") },
-        generation: row.get("generation")?,
-        entries: row.get::<i64>("next_seq")? - 1,
-        input_tokens: row.get("input_tokens")?,
-        output_tokens: row.get("output_tokens")?,
-        cost_micros: row.get("cost_micros")?,
-        updated_at: row.get("updated_at")?,
-    })
-}
-
-/// The most recently changed sessions, newest first; with `key`, that one.
-pub async fn list(tx: &mut Tx<'_>, key: Option<&str>, limit: i64) -> Result<Vec<Summary>, StoreError> {
-    tx.all(
-        sql!(
-            "SELECT s.*, c.channel, c.account, c.chat, c.thread,
-                 (SELECT t.status FROM turns t WHERE t.session_id = s.id AND t.status IN ('running', 'waiting'))
-                     AS turn_status,
-                 CASE WHEN EXISTS (SELECT 1 FROM inbox i WHERE i.session_id = s.id AND i.turn_id IS NULL AND i.wake = 1)
-                     THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS queued
-             FROM sessions s JOIN conversations c ON c.id = s.conversation_id
-             WHERE (CAST($1 AS TEXT) IS NULL OR s.key = $1)
-             ORDER BY s.updated_at DESC, s.id DESC LIMIT $2"
-        ),
-        params![key, limit],
-    )
-    .await?
-    .iter()
-    .map(summary)
-    .collect()
 }

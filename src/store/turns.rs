@@ -1,5 +1,6 @@
 //! Turns: one activation of a session each, owned by one worker at a time.
 
+use super::conversations::{self, Place};
 use super::{Row, StoreError, Tx, params, sql, words};
 
 words!(
@@ -142,6 +143,26 @@ pub async fn check(tx: &mut Tx<'_>, turn: &Turn) -> Result<(), StoreError> {
     held.map(drop).ok_or(StoreError::Stale)
 }
 
+/// Where a turn is at work, and what it is tied to; [`StoreError::Stale`] if it is not the caller's any more.
+pub async fn desk(tx: &mut Tx<'_>, turn: &Turn) -> Result<(Place, Ties), StoreError> {
+    let row = tx
+        .optional(
+            sql!(
+                "SELECT c.id, c.channel, c.account, c.chat, c.thread, c.kind, c.title, c.guild, c.parent, c.run_id,
+                     c.space_id, i.kind AS trigger_kind, s.kind AS session_kind, s.key, s.label, s.model,
+                     CASE WHEN EXISTS (SELECT 1 FROM sessions o WHERE o.tree_id = s.tree_id AND o.id <> s.id)
+                         THEN CAST(0 AS BIGINT) ELSE CAST(1 AS BIGINT) END AS alone
+                 FROM turns t JOIN conversations c ON c.id = t.conversation_id JOIN sessions s ON s.id = t.session_id
+                     JOIN inbox i ON i.id = t.trigger_id
+                 WHERE t.id = $1 AND t.token = $2 AND t.status = 'running'"
+            ),
+            params![turn.id, turn.token],
+        )
+        .await?
+        .ok_or(StoreError::Stale)?;
+    Ok((conversations::read(&row)?, Ties::read(&row)?))
+}
+
 /// Ends a turn that the caller owns, or suspends it (`Waiting`); [`StoreError::Stale`] if it is not the
 /// caller's any more.
 pub async fn leave(
@@ -189,6 +210,56 @@ pub async fn get(tx: &mut Tx<'_>, id: i64) -> Result<Turn, StoreError> {
     read(&tx.one(sql!("SELECT * FROM turns WHERE id = $1"), params![id]).await?)
 }
 
+/// What a turn's session and trigger are: what its end means to others follows from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ties {
+    /// What started it.
+    pub trigger: super::inbox::ItemKind,
+    /// Its session was spawned.
+    pub spawned: bool,
+    /// The stable key of its session.
+    pub key: String,
+    /// The label of its session.
+    pub label: Option<String>,
+    /// The model that its session thinks with, where it is not its agent's.
+    pub model: Option<String>,
+    /// Its session is the only one of its tree.
+    pub alone: bool,
+}
+
+impl Ties {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            trigger: super::inbox::ItemKind::read(&row.get::<String>("trigger_kind")?)?,
+            spawned: row.get::<String>("session_kind")? == super::sessions::Kind::Subagent.as_str(),
+            key: row.get("key")?,
+            label: row.get("label")?,
+            model: row.get("model")?,
+            alone: row.flag("alone")?,
+        })
+    }
+
+    /// Whether others may be waiting for the turn's end. If so, it is decided under the tree's lock.
+    pub fn bind(&self, turn: &Turn) -> bool {
+        self.spawned || turn.exchange_id.is_some() || self.trigger == super::inbox::ItemKind::Announce
+    }
+}
+
+/// What a turn is tied to.
+pub async fn ties(tx: &mut Tx<'_>, turn_id: i64) -> Result<Ties, StoreError> {
+    let row = tx
+        .one(
+            sql!(
+                "SELECT i.kind AS trigger_kind, s.kind AS session_kind, s.key, s.label, s.model, CAST(0 AS BIGINT) AS alone
+                 FROM turns t JOIN inbox i ON i.id = t.trigger_id JOIN sessions s ON s.id = t.session_id
+                 WHERE t.id = $1"
+            ),
+            params![turn_id],
+        )
+        .await?;
+    Ties::read(&row)
+}
+
 /// The sender of the item that started a turn.
 pub async fn asked_by(tx: &mut Tx<'_>, turn_id: i64) -> Result<String, StoreError> {
     tx.one(
@@ -199,12 +270,13 @@ pub async fn asked_by(tx: &mut Tx<'_>, turn_id: i64) -> Result<String, StoreErro
     .get("sender")
 }
 
-/// Turns whose worker is gone: still `running`, lease over.
+/// Turns whose worker is gone: still `running`, lease over. Ordered as their index is: by id, both databases would
+/// go through all turns that ever were.
 pub async fn abandoned(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<(i64, i64)>, StoreError> {
     tx.all(
         sql!(
             "SELECT id, session_id FROM turns WHERE status = 'running' AND lease_until < $1
-             ORDER BY id LIMIT $2"
+             ORDER BY lease_until LIMIT $2"
         ),
         params![tx.now(), limit],
     )

@@ -1,11 +1,13 @@
 //! SQLite's one writer: transactions that wait at the same moment share one commit, and so one fsync.
 
 use futures::future::BoxFuture;
-use sqlx::{Connection, SqliteConnection};
 use std::sync::Arc;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::db::Conn;
+use super::lite::Lite;
 use super::{StoreError, Transaction, Tx};
 use crate::crash::{self, Side};
 use crate::time::Clock;
@@ -62,50 +64,61 @@ pub(super) fn job<T: Transaction>(body: T) -> (Box<dyn Job>, oneshot::Receiver<O
     (Box::new(Pending { body, outcome: None, reply }), outcome)
 }
 
-/// The queue to the writer, and the writer's loop, which ends when all senders are gone.
+/// The queue to the writer, and the writer's loop, which ends when all senders are gone. It works on a thread of
+/// its own, because statements and commits hold up whoever runs them.
 pub(super) fn writer(
-    conn: SqliteConnection,
+    conn: Lite,
     clock: Arc<dyn Clock>,
 ) -> (mpsc::Sender<Box<dyn Job>>, impl Future<Output = ()>) {
     let (sender, jobs) = mpsc::channel(QUEUE);
-    (sender, serve(conn, clock, jobs))
+    let thread = async move {
+        let (runtime, stop) = (Handle::current(), CancellationToken::new());
+        // Whoever drops this future ends the thread with it.
+        let _guard = stop.clone().drop_guard();
+        let work = tokio::task::spawn_blocking(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => {}
+                    () = serve(conn, &*clock, jobs) => {}
+                }
+            });
+        });
+        if let Err(error) = work.await {
+            tracing::error!(%error, "the database's writer ended early; nothing is stored any more");
+        }
+    };
+    (sender, thread)
 }
 
-async fn serve(mut conn: SqliteConnection, clock: Arc<dyn Clock>, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+async fn serve(mut conn: Lite, clock: &dyn Clock, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
     let mut group = Vec::with_capacity(GROUP);
     while jobs.recv_many(&mut group, GROUP).await > 0 {
         let outcome = commit_group(&mut conn, clock.now(), &mut group).await;
         if outcome.is_err() {
             // The transaction may still be open (a full disk, for one): start the next one clean.
-            let _ = sqlx::query("ROLLBACK").execute(&mut conn).await;
+            let _ = conn.execute("ROLLBACK", &[]);
         }
         for job in group.drain(..) {
             job.answer(outcome.as_ref().map_err(StoreError::again).copied());
         }
     }
-    if let Err(error) = conn.close().await {
-        tracing::warn!(%error, "the database did not close cleanly");
-    }
 }
 
-async fn commit_group(
-    conn: &mut SqliteConnection,
-    now: i64,
-    group: &mut [Box<dyn Job>],
-) -> Result<(), StoreError> {
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut *conn).await?;
+async fn commit_group(conn: &mut Lite, now: i64, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    conn.execute("BEGIN IMMEDIATE", &[])?;
     for job in group.iter_mut() {
-        sqlx::query("SAVEPOINT job").execute(&mut *conn).await?;
+        conn.execute("SAVEPOINT job", &[])?;
         let keep = job.run(&mut Tx::new(Conn::Lite(conn), now)).await;
         if !keep {
-            sqlx::query("ROLLBACK TO job").execute(&mut *conn).await?;
+            conn.execute("ROLLBACK TO job", &[])?;
         }
-        sqlx::query("RELEASE job").execute(&mut *conn).await?;
+        conn.execute("RELEASE job", &[])?;
     }
     for job in group.iter() {
         crash::point("commit", job.name(), Side::Before);
     }
-    sqlx::query("COMMIT").execute(&mut *conn).await?;
+    conn.execute("COMMIT", &[])?;
     for job in group.iter() {
         crash::point("commit", job.name(), Side::After);
     }

@@ -1,13 +1,19 @@
 //! `agents_list`: who is at the table.
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{CallContext, Refusal, Tool};
+use super::{CallContext, Refusal, Tool, arguments};
 use crate::models::ToolSpec;
 
-/// Lists the agents of the team, the caller first marked as such.
+/// Lists the agents of the team, the caller marked as such.
 pub struct AgentsList;
+
+/// It takes none.
+#[derive(Deserialize, JsonSchema)]
+struct Args {}
 
 #[async_trait]
 impl Tool for AgentsList {
@@ -15,7 +21,7 @@ impl Tool for AgentsList {
         ToolSpec {
             name: "agents_list".into(),
             description: "Lists the agents of this team: id, name, and which of them you are.".into(),
-            schema: json!({"type": "object", "properties": {}}),
+            schema: arguments::schema::<Args>(),
         }
     }
 
@@ -28,18 +34,12 @@ impl Tool for AgentsList {
     }
 
     async fn call(&self, context: &CallContext<'_>, arguments: &Value) -> Result<Value, Refusal> {
-        let Some(arguments) = arguments.as_object() else {
-            return Err(Refusal::new("invalid_arguments", "The arguments must be a JSON object; send {}."));
-        };
+        let given = arguments::read::<Args>(arguments)?;
         let agents: Vec<_> = context
             .agents
             .iter()
             .map(|agent| json!({"id": agent.id, "name": agent.name, "you": agent.id == context.agent.id}))
             .collect();
-        let mut result = json!({"status": "ok", "agents": agents});
-        if !arguments.is_empty() {
-            result["ignored"] = arguments.keys().map(|key| Value::String(key.clone())).collect();
-        }
-        Ok(result)
+        Ok(given.note(json!({"status": "ok", "agents": agents})))
     }
 }

@@ -1,7 +1,12 @@
-//! What agents can call. A tool returns a result; the engine commits it.
+//! What agents can call. Two kinds: a [`Tool`] works outside the database and its result is committed by the engine;
+//! a session tool ([`sessions`]) is part of the engine's transaction and asks for what only the engine can do by
+//! [`Effect`]s.
 
 mod agents_list;
+pub mod arguments;
+mod policy;
 mod registry;
+pub mod sessions;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -9,9 +14,10 @@ use serde_json::{Value, json};
 use crate::agents::{Agent, Agents};
 use crate::models::ToolSpec;
 
+pub use policy::Policy;
 pub use registry::Tools;
 
-/// Something that an agent can call.
+/// Something that an agent can call, outside the database.
 #[async_trait]
 pub trait Tool: Send + Sync {
     /// Name, description and schema as a model is told them. Constant.
@@ -34,6 +40,8 @@ pub struct CallContext<'a> {
     pub agent: &'a Agent,
     /// The team.
     pub agents: &'a Agents,
+    /// What restricts the caller's turn.
+    pub policy: &'a Policy,
 }
 
 /// A call that was not carried out: for the model, which can do something about it. Nothing was changed.
@@ -43,16 +51,27 @@ pub struct Refusal {
     pub code: &'static str,
     /// What to do.
     pub message: String,
+    /// What there is instead: close labels, candidates.
+    pub offers: Vec<String>,
 }
 
 impl Refusal {
     /// A refusal with a stable word and what to do.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), offers: Vec::new() }
+    }
+
+    /// The same with what there is instead.
+    pub fn offering(self, offers: Vec<String>) -> Self {
+        Self { offers, ..self }
     }
 
     /// As the model gets it.
     pub fn to_json(&self) -> Value {
-        json!({"status": "error", "code": self.code, "message": self.message})
+        let mut json = json!({"status": "error", "code": self.code, "message": self.message});
+        if !self.offers.is_empty() {
+            json["candidates"] = json!(self.offers);
+        }
+        json
     }
 }

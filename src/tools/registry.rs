@@ -1,4 +1,4 @@
-//! All tools, and which of them an agent may call.
+//! All tools, and which of them a turn may call.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,30 +6,48 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::agents_list::AgentsList;
-use super::{CallContext, Refusal, Tool};
+use super::sessions::{self, Called, Caller, Effect};
+use super::{CallContext, Policy, Refusal, Tool};
 use crate::agents::Agent;
 use crate::models::{ToolCall, ToolSpec};
+use crate::store::waits::Wait;
+use crate::store::{StoreError, Tx};
 
 /// The tools of this program.
 #[derive(Clone)]
 pub struct Tools {
     by_name: BTreeMap<String, Arc<dyn Tool>>,
+    of_sessions: Arc<[ToolSpec]>,
 }
 
 impl Tools {
     /// Those that are built in.
     pub fn built_in() -> Self {
-        Self::new([Arc::new(AgentsList) as Arc<dyn Tool>])
+        Self { of_sessions: sessions::specs().into(), ..Self::new([Arc::new(AgentsList) as Arc<dyn Tool>]) }
     }
 
-    /// A set of tools.
+    /// A set of tools that work outside the database.
     pub fn new(tools: impl IntoIterator<Item = Arc<dyn Tool>>) -> Self {
-        Self { by_name: tools.into_iter().map(|tool| (tool.spec().name, tool)).collect() }
+        let by_name = tools.into_iter().map(|tool| (tool.spec().name, tool)).collect();
+        Self { by_name, of_sessions: Arc::new([]) }
     }
 
-    /// Those that an agent may call, as a model is told of them.
-    pub fn specs(&self, agent: &Agent) -> Vec<ToolSpec> {
-        self.by_name.values().filter(|tool| allowed(agent, tool.as_ref())).map(|tool| tool.spec()).collect()
+    /// Those that a turn may call, as a model is told of them.
+    pub fn specs(&self, agent: &Agent, policy: &Policy) -> Vec<ToolSpec> {
+        let others = self.by_name.values().map(|tool| (tool.spec(), tool.group()));
+        let sessions = self.of_sessions.iter().map(|spec| (spec.clone(), sessions::GROUP));
+        let mut specs: Vec<_> = sessions
+            .chain(others)
+            .filter(|(spec, group)| policy.allows(agent, &spec.name, group))
+            .map(|(spec, _)| spec)
+            .collect();
+        specs.sort_by(|one, other| one.name.cmp(&other.name));
+        specs
+    }
+
+    /// Whether a tool works on sessions, within the engine's transaction.
+    pub fn is_of_sessions(&self, name: &str) -> bool {
+        self.of_sessions.iter().any(|spec| spec.name == name)
     }
 
     /// Whether a call that was cut off may be made again. A tool that does not exist does nothing.
@@ -39,26 +57,45 @@ impl Tools {
 
     /// Makes a call; a refusal is a result like any other.
     pub async fn call(&self, context: &CallContext<'_>, call: &ToolCall) -> Value {
-        let outcome = match self.by_name.get(&call.name).filter(|tool| allowed(context.agent, tool.as_ref()))
-        {
+        let allowed = |tool: &&Arc<dyn Tool>| context.policy.allows(context.agent, &call.name, tool.group());
+        let outcome = match self.by_name.get(&call.name).filter(allowed) {
             Some(tool) => tool.call(context, &call.arguments).await,
-            None => Err(self.unknown(context.agent, &call.name)),
+            None => Err(self.unknown(context.agent, context.policy, &call.name)),
         };
         outcome.unwrap_or_else(|refusal| refusal.to_json())
     }
 
-    fn unknown(&self, agent: &Agent, name: &str) -> Refusal {
-        let names: Vec<_> = self.specs(agent).into_iter().map(|spec| spec.name).collect();
+    /// Makes a call on sessions, in the engine's transaction.
+    pub async fn call_session(
+        &self,
+        tx: &mut Tx<'_>,
+        caller: &Caller<'_>,
+        call: &ToolCall,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Called, StoreError> {
+        if caller.policy.allows(caller.agent, &call.name, sessions::GROUP) {
+            return sessions::call(tx, caller, call, effects).await;
+        }
+        Ok(Called::Done(self.unknown(caller.agent, caller.policy, &call.name).to_json()))
+    }
+
+    /// The result of a call on sessions that waited.
+    pub async fn waited(
+        &self,
+        tx: &mut Tx<'_>,
+        caller: &Caller<'_>,
+        call: &ToolCall,
+        wait: &Wait,
+    ) -> Result<Value, StoreError> {
+        sessions::waited(tx, caller, call, wait).await
+    }
+
+    fn unknown(&self, agent: &Agent, policy: &Policy, name: &str) -> Refusal {
+        let names: Vec<_> = self.specs(agent, policy).into_iter().map(|spec| spec.name).collect();
         let offer = match names.is_empty() {
             true => "You have no tools: answer in words.".to_owned(),
             false => format!("You have: {}.", names.join(", ")),
         };
         Refusal::new("unknown_tool", format!("There is no tool `{name}` for you. {offer}"))
     }
-}
-
-fn allowed(agent: &Agent, tool: &dyn Tool) -> bool {
-    let name = tool.spec().name;
-    let named = |list: &[String]| list.iter().any(|word| *word == name || word == tool.group());
-    named(&agent.tools) && !named(&agent.deny)
 }

@@ -2,8 +2,7 @@
 //! order. (The engine's own are not public, and take a whole engine.)
 
 use async_trait::async_trait;
-use roundtable::control::{self, Whose};
-use roundtable::engine::claim_next;
+use roundtable::engine::{self, Effects, Whose, claim_next};
 use roundtable::local;
 use roundtable::models::{Answer, Usage};
 use roundtable::store::deliveries::{self, NewAnswer};
@@ -12,7 +11,7 @@ use roundtable::store::turns::{self, Claimant, Turn, TurnStatus};
 use roundtable::store::{StoreError, Transaction, Tx, entries, events, sessions};
 use roundtable_contract::{MessageId, Part};
 
-use super::world::{agents, claimant};
+use super::world::{agents, claimant, team};
 
 /// The only session: SQL gives its number 1 on both databases.
 const SESSION: i64 = 1;
@@ -51,6 +50,8 @@ impl Transaction for Accept {
             kind: ItemKind::User,
             wake: true,
             conversation_id: 1,
+            exchange_id: None,
+            run_id: None,
             sender: "ann",
             sender_name: "Ann",
             message_id: Some(MessageId(2)),
@@ -95,7 +96,7 @@ impl Transaction for Finish {
         let part = Part { body: "{}".into(), text: "hi".into(), stub: None };
         let answer = NewAnswer {
             conversation_id: self.turn.conversation_id,
-            turn: Some(&self.turn),
+            author: Some((&self.turn).into()),
             kind: "answer",
             name: "turn:1",
             parts: &[part],
@@ -111,11 +112,11 @@ pub struct Stop;
 
 #[async_trait]
 impl Transaction for Stop {
-    type Output = control::Stop;
+    type Output = engine::Stop;
     const NAME: &'static str = "stop";
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<control::Stop, StoreError> {
-        control::stop(tx, SESSION, Whose::Everybodys).await
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<engine::Stop, StoreError> {
+        engine::stop(tx, &team(), SESSION, Whose::Everybodys, "stopped", &mut Effects::default()).await
     }
 }
 

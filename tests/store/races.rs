@@ -1,6 +1,6 @@
 //! Two at once: the meetings that the transactions of ARCHITECTURE.md are made for, each in both orders.
 
-use roundtable::control;
+use roundtable::engine;
 use roundtable::local;
 use roundtable::store::StoreError;
 use roundtable::store::turns::Turn;
@@ -131,7 +131,7 @@ async fn a_stop_that_comes_as_the_turn_ends_stops_nothing() {
         let (world, turn) = at_work(database).await;
         let (finished, stopped) = world.meet(Finish { turn }, Stop).await;
         assert!(finished.is_ok(), "{database:?}: {finished:?}");
-        assert!(matches!(stopped, Ok(control::Stop::Nothing)), "{database:?}: {stopped:?}");
+        assert!(matches!(stopped, Ok(engine::Stop::Nothing)), "{database:?}: {stopped:?}");
         assert_eq!(world.ask(STATUS).await, "done by node-0, token 1", "{database:?}");
     }
 }
@@ -142,7 +142,7 @@ async fn a_turn_that_ends_as_it_is_stopped_says_nothing() {
         let (world, turn) = at_work(database).await;
         let before = world.ask(STATE).await;
         let (stopped, finished) = world.meet(Stop, Finish { turn }).await;
-        assert!(matches!(stopped, Ok(control::Stop::Stopped(_))), "{database:?}: {stopped:?}");
+        assert!(matches!(stopped, Ok(engine::Stop::Stopped(_))), "{database:?}: {stopped:?}");
         assert!(matches!(finished, Err(StoreError::Stale)), "{database:?}: {finished:?}");
         assert_eq!(world.ask(STATUS).await, "cancelled by node-0, token 2", "{database:?}");
         assert_eq!(world.ask(STATE).await, before.replace("open turns 1", "open turns 0"), "{database:?}");

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use roundtable::agents::{Agent, Agents, QueueMode};
-use roundtable::engine::{Engine, Settings};
+use roundtable::engine::{Engine, Settings, Team};
 use roundtable::inbound::{Edges, Front, States};
 use roundtable::local::{self, Local};
 use roundtable::models::{ModelClient, ModelError, ModelEvent, Request};
@@ -24,6 +24,7 @@ use roundtable_contract::Channel;
 use sqlx::{Connection, PgConnection, SqliteConnection};
 use tokio_util::sync::CancellationToken;
 
+use crate::support::bench::Notes;
 use crate::support::databases::{Database, Fresh, open};
 
 /// A lease, in milliseconds of the test's clock.
@@ -76,20 +77,15 @@ pub fn claimant(node: usize) -> Claimant {
     Claimant { node: format!("node-{node}"), lease: LEASE }
 }
 
+/// The team, with nowhere to speak.
+pub fn team() -> Team {
+    Team { agents: agents(), tools: Tools::built_in(), outlet: Arc::new(Notes) }
+}
+
 /// The team: one agent.
 pub fn agents() -> Arc<Agents> {
-    Arc::new(Agents::new([Agent {
-        id: "manager".into(),
-        name: "Manager".into(),
-        soul: String::new(),
-        model: Arc::new(NoModel),
-        tools: Vec::new(),
-        deny: Vec::new(),
-        queue: QueueMode::Followup,
-        max_turns: 0,
-        turn_timeout: 60_000,
-        inbox_cap: 100,
-    }]))
+    let manager = Agent::new("manager", "Manager", "", Arc::new(NoModel));
+    Arc::new(Agents::new([Agent { queue: QueueMode::Followup, turn_timeout: 60_000, ..manager }]))
 }
 
 impl World {
@@ -116,7 +112,7 @@ impl World {
         let rules =
             Arc::new(Rules { bindings: Vec::new(), default_agent: "manager".into(), agents: vec![manager] });
         let channel: Arc<dyn Channel> = Arc::new(Local::new(store.clone()));
-        let outbox = Outbox::new(store.clone(), rules.clone(), [channel.clone()]);
+        let outbox = Outbox::new(store.clone(), rules.clone(), [channel.clone()], Arc::default());
         let outlet = Arc::new(Way(outbox));
         let settings = Settings {
             node: claimant(node).node,
@@ -125,13 +121,13 @@ impl World {
             poll: Duration::from_secs(2),
             max_turns: 0,
         };
-        let engine = Engine::new(store.clone(), agents(), Tools::built_in(), outlet.clone(), settings);
+        let team = Team { agents: agents(), tools: Tools::built_in(), outlet };
+        let engine = Engine::new(store.clone(), team.clone(), settings, Arc::default());
         let policy = Policy { dm: DmPolicy::Open, ..Policy::default() };
         let edges = Arc::new(Edges {
             rules,
             policies: HashMap::from([(local::account(), policy)]),
-            agents: agents(),
-            outlet,
+            team,
             channels: HashMap::from([(local::account(), channel)]),
         });
         Front::new(store, engine, edges, Arc::new(States::default()))

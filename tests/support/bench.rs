@@ -9,8 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use roundtable::agents::{Agent, Agents, QueueMode};
-use roundtable::control;
-use roundtable::engine::{Engine, Settings};
+use roundtable::engine::{Engine, Settings, Team};
 use roundtable::models::Request;
 use roundtable::store::turns::Turn;
 use roundtable::store::{Access, Store};
@@ -25,7 +24,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::look::{self, Rows};
-use chat::{Claim, Notes, Said, Says, Stop};
+pub use chat::Notes;
+use chat::{Claim, Said, Says, Stop};
 use script::{Deed, Model, Shared, Stopped};
 pub use script::{Does, Log};
 
@@ -114,18 +114,9 @@ impl Bench {
             repeatable: setup.repeatable,
             log: watch::Sender::default(),
         });
-        let agents = Arc::new(Agents::new([Agent {
-            id: "manager".into(),
-            name: "Manager".into(),
-            soul: "You manage.".into(),
-            model: Arc::new(Model(shared.clone())),
-            tools: vec!["sessions".into()],
-            deny: Vec::new(),
-            queue: setup.queue,
-            max_turns: 0,
-            turn_timeout: 3_600_000,
-            inbox_cap: 100,
-        }]));
+        let manager = Agent::new("manager", "Manager", "You manage.", Arc::new(Model(shared.clone())));
+        let agents =
+            Arc::new(Agents::new([Agent { queue: setup.queue, turn_timeout: 3_600_000, ..manager }]));
         Self { store, shared, agents, renew: setup.renew, nodes: 0, _folder: folder }
     }
 
@@ -150,7 +141,8 @@ impl Bench {
             max_turns: 8,
         };
         let tools = Tools::new([Arc::new(Deed(self.shared.clone())) as Arc<dyn Tool>]);
-        Engine::new(self.store.clone(), self.agents.clone(), tools, Arc::new(Notes), settings)
+        let team = Team { agents: self.agents.clone(), tools, outlet: Arc::new(Notes) };
+        Engine::new(self.store.clone(), team, settings, Arc::default())
     }
 
     /// Claims the next turn for a node, as its scheduler would.
@@ -167,9 +159,10 @@ impl Bench {
 
     /// Somebody says `/stop`.
     pub async fn stop(&self, engine: &Engine) {
-        let stopped = self.store.commit(Stop).await.expect("a turn can be stopped");
-        let control::Stop::Stopped(stopped) = stopped else { panic!("nothing was at work") };
-        engine.cancelled(&[stopped.turn_id]);
+        let stop = Stop(engine.team().clone());
+        let after = self.store.commit(stop).await.expect("a turn can be stopped");
+        assert!(!after.cancelled.is_empty(), "nothing was at work");
+        engine.cancelled(&after.cancelled);
     }
 
     /// Moves the clock.

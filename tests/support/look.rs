@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use roundtable::store::{Access, Read, Sql, Store, StoreError, Tx, sessions};
+use roundtable::store::session_lists::{self, Filter};
+use roundtable::store::{Access, Read, Sql, Store, StoreError, Tx};
 use roundtable::time::SystemClock;
 use roundtable_fakes::PATIENCE;
 
@@ -38,7 +39,7 @@ impl Read for Look {
     type Output = Rows;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Rows, StoreError> {
-        let listed = sessions::list(tx, None, 1_000).await?;
+        let listed = session_lists::list(tx, &Filter { archived: true, ..Filter::default() }, 1_000).await?;
         let mut sessions: Vec<_> =
             listed.iter().map(|row| format!("{} {}", row.agent, row.status.as_str())).collect();
         sessions.sort();

@@ -178,9 +178,13 @@ fn agents(config: &Config, defined: &Defined, findings: &mut Findings) {
     for (id, agent) in &config.agents {
         let path = KeyPath::of(["agents", id]);
         known("model", &agent.model, &defined.models, path.clone().key("model"), findings);
-        let allow = path.key("subagents").key("allow");
+        let allow = path.clone().key("subagents").key("allow");
         for (index, other) in agent.subagents.allow.iter().enumerate() {
             known("agent", other, &known_agents, allow.clone().index(index), findings);
+        }
+        if agent.max_reply_turns > 20 {
+            let help = Some("write a number from 0 to 20".to_owned());
+            findings.error(&path.key("max_reply_turns"), "two agents would talk without end", help);
         }
     }
     let defaults: Vec<&str> =

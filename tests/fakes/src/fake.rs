@@ -1,9 +1,13 @@
 //! The world behind a lock that tells whoever waits of every change.
 
 use std::fmt;
+use std::pin::pin;
 
 use anyhow::Context as _;
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::{Notify, watch},
+    time::timeout,
+};
 
 use crate::PATIENCE;
 
@@ -74,5 +78,31 @@ impl<W: Scene> Fake<W> {
     pub async fn take<R>(&self, what: &str, take: impl FnMut(&mut W) -> Option<R>) -> anyhow::Result<R> {
         let context = || format!("waited {PATIENCE:?} for {what}\n{}", self.look(W::transcript));
         timeout(PATIENCE, self.claim(take)).await.with_context(context)
+    }
+
+    /// The same for what only changes that `news` tells of can bring about.
+    pub async fn take_on<R>(
+        &self,
+        news: &Notify,
+        what: &str,
+        mut take: impl FnMut(&mut W) -> Option<R>,
+    ) -> anyhow::Result<R> {
+        let taken = timeout(PATIENCE, async {
+            loop {
+                let mut changed = pin!(news.notified());
+                changed.as_mut().enable();
+                let mut found = None;
+                self.0.send_if_modified(|world| {
+                    found = take(world);
+                    found.is_some()
+                });
+                if let Some(found) = found {
+                    return found;
+                }
+                changed.await;
+            }
+        });
+        let context = || format!("waited {PATIENCE:?} for {what}\n{}", self.look(W::transcript));
+        taken.await.with_context(context)
     }
 }

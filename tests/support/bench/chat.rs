@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use roundtable::agents::Agents;
-use roundtable::control::{self, Whose};
-use roundtable::engine::{Outlet, claim_next};
-use roundtable::store::conversations::{self, Place};
+use roundtable::engine::{self, Effects, Outlet, Team, Whose, claim_next};
+use roundtable::store::conversations::{self, About, Place};
 use roundtable::store::deliveries::{self, Delivery};
 use roundtable::store::inbox::{self, Body, ItemKind, NewItem};
 use roundtable::store::sessions::{self, Kind, NewSession};
@@ -15,7 +14,7 @@ use roundtable::store::{Read, StoreError, Transaction, Tx};
 use roundtable_contract::{AccountId, ChatKind, Conversation, Outgoing, Part};
 
 /// Everything is left in the table of deliveries, where the bench reads it.
-pub(super) struct Notes;
+pub struct Notes;
 
 #[async_trait]
 impl Outlet for Notes {
@@ -25,6 +24,22 @@ impl Outlet for Notes {
 
     fn bound_agent(&self, _place: &Place) -> Option<String> {
         Some("manager".into())
+    }
+
+    fn opens_threads(&self, _place: &Place) -> bool {
+        false
+    }
+
+    fn thread_home(&self, place: &Place) -> Conversation {
+        place.address.clone()
+    }
+
+    fn opening(&self, _place: &Place, _name: &str, _outgoing: &Outgoing) -> Option<Part> {
+        None
+    }
+
+    fn space(&self, _conversation: &Conversation) -> String {
+        "bench".into()
     }
 
     fn send_now(&self, _place: &Place) -> Option<i64> {
@@ -45,13 +60,23 @@ fn address() -> Conversation {
 }
 
 async fn session(tx: &mut Tx<'_>) -> Result<(Place, i64), StoreError> {
-    let place = conversations::find_or_create(tx, &address(), ChatKind::Direct, None, "bench").await?;
+    let about = About { kind: ChatKind::Direct, title: None, guild: None, parent: None, space: "bench" };
+    let place = conversations::find_or_create(tx, &address(), &about).await?;
     if let Some(id) = sessions::find(tx, place.id, "manager").await? {
         return Ok((place, id));
     }
     let key = "agent:manager:bench:main:dm:1";
-    let new =
-        NewSession { key, kind: Kind::Direct, agent: "manager", conversation_id: place.id, tree_id: None };
+    let new = NewSession {
+        key,
+        kind: Kind::Direct,
+        agent: "manager",
+        label: None,
+        conversation_id: Some(place.id),
+        parent: None,
+        task: None,
+        fork: None,
+        model: None,
+    };
     let id = sessions::create(tx, &new).await?;
     Ok((place, id))
 }
@@ -73,6 +98,8 @@ impl Transaction for Says {
             kind: ItemKind::User,
             wake: true,
             conversation_id: place.id,
+            exchange_id: None,
+            run_id: None,
             sender: "1",
             sender_name: "Ann",
             message_id: None,
@@ -103,16 +130,18 @@ impl Transaction for Claim {
 }
 
 /// Somebody says `/stop`.
-pub(super) struct Stop;
+pub(super) struct Stop(pub(super) Team);
 
 #[async_trait]
 impl Transaction for Stop {
-    type Output = control::Stop;
+    type Output = Effects;
     const NAME: &'static str = "bench_stop";
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
         let (_, session_id) = session(tx).await?;
-        control::stop(tx, session_id, Whose::Everybodys).await
+        let mut after = Effects::default();
+        engine::stop(tx, &self.0, session_id, Whose::Everybodys, "stopped", &mut after).await?;
+        Ok(after)
     }
 }
 

@@ -53,12 +53,14 @@ impl Place {
             let unread = |message: &&mut Message| {
                 message.thread == thread && !message.read && !message.deleted && bots.contains(&message.from)
             };
-            let mut messages = world.chat(key).messages.values_mut().filter(unread);
-            let found = messages.find(|message| fits(message))?;
+            // Not by `World::chat`, which says that something has changed.
+            let chat = world.chats.get_mut(&key)?;
+            let found = chat.messages.values_mut().filter(unread).find(|message| fits(message))?;
             found.read = true;
             Some(found.clone())
         };
-        self.fake.take(&what, find).await
+        let news = self.fake.change(|world| Arc::clone(world.news.entry(key).or_default()));
+        self.fake.take_on(&news, &what, find).await
     }
 
     /// Waits until a message here, read or not, has become what `fits` says; for edits of messages already read.

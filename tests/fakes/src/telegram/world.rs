@@ -2,10 +2,12 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use super::{
     chat::{Chat, ChatKey, GroupKind, Membership, Message},
@@ -64,6 +66,8 @@ pub struct World {
     /// Updates handed out and not yet answered by a send, by chat.
     pub(crate) unanswered: HashMap<ChatKey, VecDeque<Instant>>,
     pub(crate) latencies: Vec<Duration>,
+    /// Wakes whoever waits for a message of one chat: waking all for every change would be most of a bench's work.
+    pub(crate) news: HashMap<ChatKey, Arc<Notify>>,
     pub(crate) callbacks: BTreeMap<i64, Callback>,
     pub(crate) rng: Rng,
     pub(crate) next_id: i64,
@@ -116,6 +120,7 @@ impl Default for World {
             sending: Sending::default(),
             unanswered: HashMap::new(),
             latencies: Vec::new(),
+            news: HashMap::new(),
             callbacks: BTreeMap::new(),
             rng: Rng::any(),
             next_id: 1,
@@ -221,8 +226,11 @@ impl World {
         key
     }
 
-    /// A chat that is known to exist: the key came from this world.
+    /// A chat that is known to exist, to be changed: the key came from this world.
     pub(crate) fn chat(&mut self, key: ChatKey) -> &mut Chat {
+        if let Some(news) = self.news.get(&key) {
+            news.notify_waiters();
+        }
         self.chats.get_mut(&key).expect("chats are never removed")
     }
 

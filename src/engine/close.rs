@@ -1,0 +1,96 @@
+//! What the end of a turn means to others: the other side of its exchange, whoever asked for the run, and people.
+
+use super::effects::Effects;
+use super::outcomes::{self, Show};
+use super::replies;
+use super::team::Team;
+use crate::agents::is_silent;
+use crate::store::inbox::{self, ItemKind};
+use crate::store::runs::{self, Announce, Outcome, Run, RunStatus};
+use crate::store::sessions::{self, Session};
+use crate::store::turns::{Ties, Turn, TurnStatus};
+use crate::store::{StoreError, Tx, waits};
+
+/// The last words of a turn.
+#[derive(Debug, Clone, Copy)]
+pub struct Said<'a> {
+    /// How the turn ended.
+    pub status: TurnStatus,
+    /// The final text, empty when there is none.
+    pub text: &'a str,
+    /// Why it failed, when it did: words for people.
+    pub failure: Option<&'a str>,
+}
+
+impl Said<'_> {
+    fn is_silent(&self) -> bool {
+        self.failure.is_none() && (self.text.trim().is_empty() || is_silent(self.text))
+    }
+}
+
+/// Carries out what follows from the end of a turn, and says whether its last words are shown in its conversation.
+/// The turn has been left; the caller holds the tree's lock and the session's.
+pub async fn close(
+    tx: &mut Tx<'_>,
+    team: &Team,
+    turn: &Turn,
+    ties: &Ties,
+    said: &Said<'_>,
+    after: &mut Effects,
+) -> Result<bool, StoreError> {
+    let session = sessions::get(tx, turn.session_id).await?;
+    let run = match ties.spawned {
+        true => runs::of_session(tx, session.id).await?.filter(|run| run.ended_at.is_none()),
+        false => None,
+    };
+    let shown = match (turn.exchange_id, &run) {
+        (Some(exchange), _) => replies::answer(tx, &session, exchange, said, after).await?,
+        // The result of a run is its requester's; whoever spoke to the child, or has a thread with it, hears it too.
+        (None, Some(run)) => ties.trigger == ItemKind::User || run.conversation_id != turn.conversation_id,
+        (None, None) => true,
+    };
+    if ties.trigger == ItemKind::Announce && (said.failure.is_some() || said.is_silent()) {
+        post_unspoken(tx, team, turn, after).await?;
+    }
+    after.work |= waits::changed(tx, session.tree_id, session.id).await?;
+    if let Some(run) = run
+        && may_end(tx, &session).await?
+    {
+        let seen = shown && !said.is_silent() && run.conversation_id == turn.conversation_id;
+        let show = if seen { Show::Seen } else { Show::AsAsked };
+        outcomes::end_run(tx, team, &run, outcome(said), show, after).await?;
+    }
+    Ok(shown)
+}
+
+/// A run has not ended while its child has children at work or something to read.
+async fn may_end(tx: &mut Tx<'_>, child: &Session) -> Result<bool, StoreError> {
+    Ok(!inbox::has_work(tx, child.id).await? && runs::live_children(tx, child.id).await?.is_empty())
+}
+
+fn outcome(said: &Said<'_>) -> Outcome {
+    let status = match said.status {
+        TurnStatus::Done => RunStatus::Done,
+        TurnStatus::TimedOut => RunStatus::TimedOut,
+        TurnStatus::Cancelled => RunStatus::Cancelled,
+        TurnStatus::Failed | TurnStatus::Running | TurnStatus::Waiting => RunStatus::Failed,
+    };
+    Outcome { status, text: said.text.to_owned(), reason: said.failure.map(str::to_owned) }
+}
+
+/// Results that were left to their requester, which has said nothing about them.
+async fn post_unspoken(
+    tx: &mut Tx<'_>,
+    team: &Team,
+    turn: &Turn,
+    after: &mut Effects,
+) -> Result<(), StoreError> {
+    for id in inbox::runs_of_turn(tx, turn.id).await? {
+        let run: Run = runs::get(tx, id).await?;
+        if run.announce == Announce::Parent {
+            let child = sessions::get(tx, run.session_id).await?;
+            outcomes::post(tx, team, &run, &child, after).await?;
+        }
+    }
+    Ok(())
+}

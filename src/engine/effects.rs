@@ -1,0 +1,29 @@
+//! What a transaction leaves to do once it is committed. Hints: a poll finds all of it too.
+
+use std::sync::Arc;
+
+use super::Engine;
+
+/// Who has to be told of a commit.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Effects {
+    /// A session has something to do, or a wait is over.
+    pub work: bool,
+    /// Conversations that have something to deliver.
+    pub said: Vec<i64>,
+    /// Turns that were cancelled.
+    pub cancelled: Vec<i64>,
+}
+
+impl Engine {
+    /// Tells everybody whom a commit concerns.
+    pub fn follow(self: &Arc<Self>, effects: &Effects) {
+        self.cancelled(&effects.cancelled);
+        for conversation_id in &effects.said {
+            self.team.outlet.hint(*conversation_id);
+        }
+        if effects.work || !effects.cancelled.is_empty() {
+            self.wake();
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The end of a run: its outcome is stored and goes to exactly one place at its requester, the open wait that covers
+//! it or else an inbox item; and people are told as the run says.
+
+use roundtable_contract::{Outgoing, Part, Speaker};
+use serde_json::json;
+
+use super::effects::Effects;
+use super::team::Team;
+use crate::agents::is_silent;
+use crate::phrases;
+use crate::store::conversations::{self, Place};
+use crate::store::deliveries::{self, Author, NewAnswer};
+use crate::store::inbox::{self, Body, ItemKind, NewItem};
+use crate::store::runs::{self, Announce, Outcome, Run, RunStatus};
+use crate::store::sessions::{self, Session};
+use crate::store::waits::{self, Coverage, Wait, WaitKind};
+use crate::store::{StoreError, Tx, trees};
+use crate::tools::sessions::outcome_json;
+
+/// After the first of a batch has ended, its requester is woken at the latest so many milliseconds later.
+const BATCH: i64 = 60_000;
+
+/// Messages of the platform that one posted result may take.
+const POSTED_PARTS: usize = 2;
+
+/// How an outcome is made known in its conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Show {
+    /// As the run says.
+    AsAsked,
+    /// Not at all: people have seen it, or have ended it themselves.
+    Seen,
+}
+
+/// Ends a live run and gives its outcome away. `false`: it had ended. The caller holds the tree's lock.
+pub async fn end_run(
+    tx: &mut Tx<'_>,
+    team: &Team,
+    run: &Run,
+    outcome: Outcome,
+    show: Show,
+    after: &mut Effects,
+) -> Result<bool, StoreError> {
+    let child = sessions::get(tx, run.session_id).await?;
+    let requester = requester(tx, run).await?;
+    let wait = match &requester {
+        Some(requester) => covering(tx, requester).await?,
+        None => None,
+    };
+    if !runs::end(tx, run.id, &outcome, wait.as_ref().map(|wait| wait.id)).await? {
+        return Ok(false);
+    }
+    let run = Run { ended_at: Some(tx.now()), outcome: Some(outcome), ..run.clone() };
+    if run.cleanup == runs::Cleanup::Archive {
+        sessions::archive(tx, child.id).await?;
+    }
+    after.work |= waits::changed(tx, child.tree_id, child.id).await?;
+    let posts = show == Show::AsAsked && (run.announce == Announce::Post || requester.is_none());
+    match (requester, wait) {
+        (Some(requester), Some(wait)) => {
+            if posts {
+                line(tx, team, &run, &child, after).await?;
+            }
+            let over = wait.coverage == Some(Coverage::Any)
+                || runs::live_children(tx, requester.id).await?.is_empty();
+            after.work |= over && waits::resolve(tx, wait.id, "ended").await?;
+        }
+        (Some(requester), None) => {
+            let posted = posts && post(tx, team, &run, &child, after).await?;
+            tell(tx, &run, &child, &requester, posted || show == Show::Seen).await?;
+            after.work = true;
+        }
+        (None, _) if posts => drop(post(tx, team, &run, &child, after).await?),
+        (None, _) => {}
+    }
+    Ok(true)
+}
+
+/// Who learns of an outcome: the one who asked or, if that session is gone, the next above it. `None`: that of an
+/// earlier generation, or nobody is left.
+async fn requester(tx: &mut Tx<'_>, run: &Run) -> Result<Option<Session>, StoreError> {
+    let asked = sessions::get(tx, run.requester_id).await?;
+    if !asked.archived {
+        return Ok((asked.generation == run.requester_generation).then_some(asked));
+    }
+    for id in trees::ancestors(tx, run.requester_id).await? {
+        let above = sessions::get(tx, id).await?;
+        if !above.archived {
+            return Ok(Some(above));
+        }
+    }
+    Ok(None)
+}
+
+async fn covering(tx: &mut Tx<'_>, requester: &Session) -> Result<Option<Wait>, StoreError> {
+    let waits = waits::open_of_session(tx, requester.id).await?;
+    Ok(waits.into_iter().find(|wait| wait.kind == WaitKind::Runs))
+}
+
+/// Puts the outcome into the requester's inbox. It is woken once for all that one of its turns has asked for.
+async fn tell(
+    tx: &mut Tx<'_>,
+    run: &Run,
+    child: &Session,
+    requester: &Session,
+    seen: bool,
+) -> Result<(), StoreError> {
+    let key = format!("batch:{}", run.turn_id);
+    let not_before = if runs::live_siblings(tx, run.turn_id).await? == 0 {
+        inbox::hold_merge(tx, requester.id, &key, 0).await?;
+        0
+    } else {
+        inbox::batch_due(tx, requester.id, &key).await?.unwrap_or(tx.now() + BATCH)
+    };
+    let mut told = outcome_json(run, child);
+    told["shown"] = json!(seen);
+    let item = NewItem {
+        session_id: requester.id,
+        tree_id: requester.tree_id,
+        kind: ItemKind::Announce,
+        wake: true,
+        conversation_id: run.conversation_id,
+        exchange_id: None,
+        run_id: Some(run.id),
+        sender: &child.key,
+        sender_name: child.name(),
+        message_id: None,
+        body: &Body { text: told.to_string(), ..Body::default() },
+        merge_key: (run.turn_id != 0).then_some(key.as_str()),
+        not_before,
+    };
+    inbox::push(tx, &item).await?;
+    Ok(())
+}
+
+/// One line: the requester waits for the result and will speak of it.
+async fn line(
+    tx: &mut Tx<'_>,
+    team: &Team,
+    run: &Run,
+    child: &Session,
+    after: &mut Effects,
+) -> Result<(), StoreError> {
+    let cost = sessions::cost_micros(tx, child.id).await?;
+    let outcome = run.outcome.as_ref();
+    let status = outcome.map_or(run.status, |outcome| outcome.status);
+    let reason = outcome.and_then(|outcome| outcome.reason.as_deref());
+    let text = phrases::run_ended(child.name(), status, reason, run.seconds(), cost);
+    let place = conversations::get(tx, run.conversation_id).await?;
+    let parts = team.outlet.render(&place, &Outgoing::of_program(text));
+    show(tx, run, "line", &parts, after).await
+}
+
+/// Posts a result under the child's name; `false`: there is nothing to see. The result of a child with a thread of
+/// its own stands there, and here is only a line.
+pub async fn post(
+    tx: &mut Tx<'_>,
+    team: &Team,
+    run: &Run,
+    child: &Session,
+    after: &mut Effects,
+) -> Result<bool, StoreError> {
+    let Some(outcome) = &run.outcome else { return Ok(false) };
+    let elsewhere = child.conversation_id.is_some_and(|id| id != run.conversation_id);
+    if outcome.status != RunStatus::Done || elsewhere {
+        line(tx, team, run, child, after).await?;
+        return Ok(outcome.status != RunStatus::Done);
+    }
+    if outcome.text.trim().is_empty() || is_silent(&outcome.text) {
+        return Ok(false);
+    }
+    let place = conversations::get(tx, run.conversation_id).await?;
+    let speaker = Speaker::Persona(team.persona(child.label.as_deref(), &child.agent));
+    let parts = short(team, &place, &outcome.text, &speaker, child.name());
+    show(tx, run, "answer", &parts, after).await?;
+    Ok(true)
+}
+
+/// Renders a text so that it takes no more than its share of the conversation.
+fn short(team: &Team, place: &Place, text: &str, speaker: &Speaker, name: &str) -> Vec<Part> {
+    let render = |text: String| {
+        team.outlet.render(place, &Outgoing { text, speaker: speaker.clone(), reply_to: None })
+    };
+    let parts = render(text.to_owned());
+    if parts.len() <= POSTED_PARTS {
+        return parts;
+    }
+    let mut chars: usize = parts[..POSTED_PARTS].iter().map(|part| part.text.chars().count()).sum();
+    loop {
+        // Markup and the closing words take room, so it is tried with less and less.
+        chars = chars * 9 / 10;
+        let cut: String = text.chars().take(chars).collect();
+        let parts = render(format!("{cut}…\n\n{}", phrases::cut_short(name)));
+        if parts.len() <= POSTED_PARTS || chars < 100 {
+            return parts;
+        }
+    }
+}
+
+async fn show(
+    tx: &mut Tx<'_>,
+    run: &Run,
+    kind: &str,
+    parts: &[Part],
+    after: &mut Effects,
+) -> Result<(), StoreError> {
+    let author =
+        Author { tree_id: run.tree_id, session_id: run.session_id, turn_id: None, run_id: Some(run.id) };
+    let new = NewAnswer {
+        conversation_id: run.conversation_id,
+        author: Some(author),
+        kind: if kind == "line" { "notice" } else { "answer" },
+        name: &format!("run:{}:{kind}", run.id),
+        parts,
+        send_within: None,
+    };
+    deliveries::insert(tx, &new).await?;
+    after.said.push(run.conversation_id);
+    Ok(())
+}

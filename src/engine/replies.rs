@@ -1,0 +1,99 @@
+//! What becomes of the words with which a turn of an exchange ends: they are an answer to the other side.
+
+use serde_json::json;
+
+use super::close::Said;
+use super::effects::Effects;
+use crate::agents::is_silent;
+use crate::store::exchanges::{self, Exchange};
+use crate::store::inbox::{self, Body, ItemKind, NewItem};
+use crate::store::sessions::{self, Session};
+use crate::store::waits;
+use crate::store::{StoreError, Tx};
+
+/// Gives the last words of a turn to the other side of its exchange. Returns whether they are shown in the
+/// conversation too.
+pub async fn answer(
+    tx: &mut Tx<'_>,
+    session: &Session,
+    exchange_id: i64,
+    said: &Said<'_>,
+    after: &mut Effects,
+) -> Result<bool, StoreError> {
+    let exchange = exchanges::get(tx, exchange_id).await?;
+    if exchange.ended || exchange.next_id != session.id {
+        // It has answered with a tool, or nobody waits for its word any more.
+        return Ok(false);
+    }
+    let partner = exchange.partner(session.id);
+    if let Some(wait) = waits::of_exchange(tx, exchange.id).await?.filter(|wait| wait.session_id == partner) {
+        if waits::resolve(tx, wait.id, &reply(session, said).to_string()).await? {
+            exchanges::end(tx, exchange.id, "answered").await?;
+            after.work = true;
+            return Ok(false);
+        }
+    }
+    let silent = said.failure.is_none() && (said.text.trim().is_empty() || is_silent(said.text));
+    if silent {
+        exchanges::end(tx, exchange.id, "silent").await?;
+        return Ok(false);
+    }
+    let late = exchange.due_at.is_some();
+    let goes_on = exchange.reply_back && said.failure.is_none() && exchange.turns <= exchange.max_turns;
+    let partner = sessions::get(tx, partner).await?;
+    if goes_on {
+        exchanges::spoken(tx, exchange.id, partner.id).await?;
+    } else {
+        exchanges::end(tx, exchange.id, if late { "answered late" } else { "answered" }).await?;
+    }
+    pass_on(tx, session, &partner, &exchange, said, Wake { wake: late || goes_on, goes_on }).await?;
+    after.work |= late || goes_on;
+    Ok(!late)
+}
+
+struct Wake {
+    wake: bool,
+    goes_on: bool,
+}
+
+async fn pass_on(
+    tx: &mut Tx<'_>,
+    session: &Session,
+    partner: &Session,
+    exchange: &Exchange,
+    said: &Said<'_>,
+    Wake { wake, goes_on }: Wake,
+) -> Result<(), StoreError> {
+    let text = said.failure.unwrap_or(said.text).to_owned();
+    let item = NewItem {
+        session_id: partner.id,
+        tree_id: partner.tree_id,
+        kind: ItemKind::Agent,
+        wake,
+        conversation_id: exchange.conversation_id,
+        exchange_id: goes_on.then_some(exchange.id),
+        run_id: None,
+        sender: &session.key,
+        sender_name: session.name(),
+        message_id: None,
+        body: &Body { text, ..Body::default() },
+        merge_key: None,
+        not_before: 0,
+    };
+    inbox::push(tx, &item).await?;
+    Ok(())
+}
+
+/// The answer as the model of a waiting session gets it.
+fn reply(session: &Session, said: &Said<'_>) -> serde_json::Value {
+    let (status, key, text) = match said.failure {
+        Some(reason) => ("error", "message", reason),
+        None if said.text.trim().is_empty() || is_silent(said.text) => {
+            return json!({
+                "status": "no_reply", "sessionKey": session.key, "label": session.name(),
+            });
+        }
+        None => ("ok", "reply", said.text),
+    };
+    json!({"status": status, "sessionKey": session.key, "label": session.name(), key: text})
+}

@@ -1,0 +1,159 @@
+//! Stopping: what a session is doing and has still to do ends, and all that it started with it.
+
+use serde_json::json;
+
+use super::effects::Effects;
+use super::outcomes::{self, Show};
+use super::team::Team;
+use crate::store::inbox::{self, Item};
+use crate::store::runs::{self, Outcome, RunStatus};
+use crate::store::sessions::{self, Session};
+use crate::store::turns::{self, Claimant, NewTurn, TurnStatus};
+use crate::store::waits::WaitKind;
+use crate::store::{StoreError, Tx, deliveries, entries, exchanges, trees, waits};
+
+/// Whose work may be touched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose<'a> {
+    /// Everybody's: for owners, for agents with what they started, and in private chats.
+    Everybodys,
+    /// That of this sender.
+    Sender(&'a str),
+}
+
+/// What a stop has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// Work of these was stopped; the session itself first, if it had any.
+    Stopped(Vec<String>),
+    /// There was nothing to stop.
+    Nothing,
+    /// What runs is somebody else's. Nothing was changed.
+    NotTheirs,
+}
+
+/// Stops what a session is doing and has still to do, with all below it: open turns are cancelled, waiting input is
+/// consumed unanswered, what was not sent yet is not sent, runs end as cancelled for `reason`. Who asked for the
+/// session's own run learns of it, unless it is stopped too; people are told by the caller.
+pub async fn stop(
+    tx: &mut Tx<'_>,
+    team: &Team,
+    session_id: i64,
+    whose: Whose<'_>,
+    reason: &str,
+    after: &mut Effects,
+) -> Result<Stop, StoreError> {
+    let tree_id = sessions::get(tx, session_id).await?.tree_id;
+    trees::lock(tx, tree_id).await?;
+    let Some(own) = halt(tx, session_id, whose, after).await? else { return Ok(Stop::NotTheirs) };
+    let mut names: Vec<String> = own.into_iter().collect();
+    for child in below(tx, session_id, whose).await? {
+        names.extend(halt(tx, child, Whose::Everybodys, after).await?.flatten());
+        if let Some(run) = live_run(tx, child).await? {
+            runs::end(tx, run.id, &cancelled(reason), None).await?;
+        }
+    }
+    if let Some(run) = live_run(tx, session_id).await? {
+        outcomes::end_run(tx, team, &run, cancelled(reason), Show::Seen, after).await?;
+    }
+    after.work |= waits::changed(tx, tree_id, session_id).await?;
+    Ok(if names.is_empty() { Stop::Nothing } else { Stop::Stopped(names) })
+}
+
+fn cancelled(reason: &str) -> Outcome {
+    Outcome { status: RunStatus::Cancelled, text: String::new(), reason: Some(reason.to_owned()) }
+}
+
+async fn live_run(tx: &mut Tx<'_>, session_id: i64) -> Result<Option<runs::Run>, StoreError> {
+    Ok(runs::of_session(tx, session_id).await?.filter(|run| run.ended_at.is_none()))
+}
+
+/// The sessions below one that go with it: all, or those that the sender's own turns have started, and theirs.
+async fn below(tx: &mut Tx<'_>, session_id: i64, whose: Whose<'_>) -> Result<Vec<i64>, StoreError> {
+    let Whose::Sender(sender) = whose else { return trees::descendants(tx, session_id).await };
+    let mut all = Vec::new();
+    for run in runs::live_children(tx, session_id).await? {
+        if run.turn_id != 0 && turns::asked_by(tx, run.turn_id).await? == sender {
+            all.push(run.session_id);
+            all.extend(trees::descendants(tx, run.session_id).await?);
+        }
+    }
+    Ok(all)
+}
+
+/// Stops one session; gives its name if it had something to do. `None`: it works for somebody else.
+async fn halt(
+    tx: &mut Tx<'_>,
+    session_id: i64,
+    whose: Whose<'_>,
+    after: &mut Effects,
+) -> Result<Option<Option<String>>, StoreError> {
+    let session = sessions::lock(tx, session_id).await?;
+    let mut items = inbox::pending(tx, session_id).await?;
+    if let Whose::Sender(sender) = whose {
+        items.retain(|item| item.sender == sender);
+        if let Some(turn_id) = session.open_turn
+            && turns::asked_by(tx, turn_id).await? != sender
+        {
+            return Ok(None);
+        }
+    }
+    let turn_id = match (session.open_turn, items.first()) {
+        (Some(turn_id), _) => {
+            turns::cancel(tx, turn_id, "stopped").await?;
+            turn_id
+        }
+        (None, Some(trigger)) => {
+            let nobody = Claimant { node: String::new(), lease: 0 };
+            let new = NewTurn { session: &session, trigger, timeout: 0, status: TurnStatus::Cancelled };
+            turns::open(tx, &new, &nobody).await?.id
+        }
+        (None, None) => return Ok(Some(None)),
+    };
+    match whose {
+        Whose::Everybodys => deliveries::cancel_of_session(tx, session_id).await?,
+        Whose::Sender(_) => deliveries::cancel_of_turn(tx, turn_id).await?,
+    }
+    consume(tx, turn_id, &items).await?;
+    leave_exchanges(tx, &session, after).await?;
+    after.cancelled.push(turn_id);
+    Ok(Some(Some(session.name().to_owned())))
+}
+
+async fn consume(tx: &mut Tx<'_>, turn_id: i64, items: &[Item]) -> Result<(), StoreError> {
+    if items.is_empty() {
+        return Ok(());
+    }
+    let turn = turns::get(tx, turn_id).await?;
+    inbox::consume(tx, items, turn_id).await?;
+    entries::append_input(tx, &turn, 0, items).await
+}
+
+/// Whoever waits for a word of this session is told that there will be none.
+async fn leave_exchanges(tx: &mut Tx<'_>, session: &Session, after: &mut Effects) -> Result<(), StoreError> {
+    for exchange in exchanges::owed_by(tx, session.id).await? {
+        exchanges::end(tx, exchange.id, "stopped").await?;
+        if let Some(wait) =
+            waits::of_exchange(tx, exchange.id).await?.filter(|wait| wait.session_id != session.id)
+        {
+            let message = format!("{} was stopped and will not answer.", session.name());
+            let outcome = json!({
+                "status": "error", "code": "stopped", "message": message,
+                "sessionKey": session.key, "label": session.name(),
+            });
+            after.work |= waits::resolve(tx, wait.id, &outcome.to_string()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A person has written to a session: its waits for other agents are over, so that its turn can read the message. A
+/// pause that the model asked for is kept.
+pub async fn interrupt(tx: &mut Tx<'_>, session_id: i64, after: &mut Effects) -> Result<(), StoreError> {
+    for wait in waits::open_of_session(tx, session_id).await? {
+        if wait.kind != WaitKind::Model {
+            after.work |= waits::resolve(tx, wait.id, "interrupted").await?;
+        }
+    }
+    Ok(())
+}

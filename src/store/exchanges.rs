@@ -1,0 +1,150 @@
+//! Exchanges: conversations between two agents, opened by `sessions_send`.
+
+use super::{Row, StoreError, Tx, params, sql};
+
+/// A stored exchange.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// Its row.
+    pub id: i64,
+    /// The tree of the session that opened it.
+    pub tree_id: i64,
+    /// Who opened it.
+    pub sender_id: i64,
+    /// The other.
+    pub target_id: i64,
+    /// Where it was opened, and where what is said in it is shown.
+    pub conversation_id: i64,
+    /// Answers wake the other side, to and fro.
+    pub reply_back: bool,
+    /// Messages in it so far.
+    pub turns: i64,
+    /// The most it may have.
+    pub max_turns: i64,
+    /// What restricts the target's tools, as JSON.
+    pub policy: String,
+    /// The session whose word it is.
+    pub next_id: i64,
+    /// Until when the sender waited; `None`: it never did.
+    pub due_at: Option<i64>,
+    /// It has ended.
+    pub ended: bool,
+}
+
+impl Exchange {
+    /// The other side.
+    pub fn partner(&self, session_id: i64) -> i64 {
+        if session_id == self.sender_id { self.target_id } else { self.sender_id }
+    }
+}
+
+fn read(row: &Row) -> Result<Exchange, StoreError> {
+    Ok(Exchange {
+        id: row.get("id")?,
+        tree_id: row.get("tree_id")?,
+        sender_id: row.get("sender_id")?,
+        target_id: row.get("target_id")?,
+        conversation_id: row.get("conversation_id")?,
+        reply_back: row.flag("reply_back")?,
+        turns: row.get("turns")?,
+        max_turns: row.get("max_turns")?,
+        policy: row.get("policy")?,
+        next_id: row.get("next_id")?,
+        due_at: row.get("due_at")?,
+        ended: row.get::<Option<i64>>("ended_at")?.is_some(),
+    })
+}
+
+/// A new exchange.
+#[derive(Debug, Clone, Copy)]
+pub struct NewExchange<'a> {
+    /// The sender's tree.
+    pub tree_id: i64,
+    /// Who opens it.
+    pub sender_id: i64,
+    /// The other.
+    pub target_id: i64,
+    /// The sender's origin conversation.
+    pub conversation_id: i64,
+    /// Answers wake the other side.
+    pub reply_back: bool,
+    /// The most messages it may have.
+    pub max_turns: i64,
+    /// What restricts the target's tools, as JSON.
+    pub policy: &'a str,
+    /// When nobody waits for its answer any more.
+    pub due_at: Option<i64>,
+}
+
+/// Opens an exchange with its first message and returns its number.
+pub async fn open(tx: &mut Tx<'_>, new: &NewExchange<'_>) -> Result<i64, StoreError> {
+    tx.one(
+        sql!(
+            "INSERT INTO exchanges (tree_id, sender_id, target_id, conversation_id, reply_back, turns, max_turns, policy,
+                 next_id, due_at, created_at)
+             VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $3, $8, $9) RETURNING id"
+        ),
+        params![
+            new.tree_id,
+            new.sender_id,
+            new.target_id,
+            new.conversation_id,
+            new.reply_back,
+            new.max_turns,
+            new.policy,
+            new.due_at,
+            tx.now(),
+        ],
+    )
+    .await?
+    .get("id")
+}
+
+/// The exchange with this number.
+pub async fn get(tx: &mut Tx<'_>, id: i64) -> Result<Exchange, StoreError> {
+    read(&tx.one(sql!("SELECT * FROM exchanges WHERE id = $1"), params![id]).await?)
+}
+
+/// The open exchange between two sessions in which it is the first one's word; the newest, when there are several.
+pub async fn owed(tx: &mut Tx<'_>, by: i64, to: i64) -> Result<Option<Exchange>, StoreError> {
+    let row = tx
+        .optional(
+            sql!(
+                "SELECT * FROM exchanges WHERE next_id = $1 AND ended_at IS NULL
+                   AND ((sender_id = $1 AND target_id = $2) OR (sender_id = $2 AND target_id = $1))
+                 ORDER BY id DESC LIMIT 1"
+            ),
+            params![by, to],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// The open exchanges in which it is this session's word.
+pub async fn owed_by(tx: &mut Tx<'_>, by: i64) -> Result<Vec<Exchange>, StoreError> {
+    tx.all(sql!("SELECT * FROM exchanges WHERE next_id = $1 AND ended_at IS NULL ORDER BY id"), params![by])
+        .await?
+        .iter()
+        .map(read)
+        .collect()
+}
+
+/// Counts one more message; the next word is `next_id`'s.
+pub async fn spoken(tx: &mut Tx<'_>, id: i64, next_id: i64) -> Result<(), StoreError> {
+    tx.execute(
+        sql!("UPDATE exchanges SET turns = turns + 1, next_id = $2 WHERE id = $1"),
+        params![id, next_id],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Ends an exchange; it may have ended before.
+pub async fn end(tx: &mut Tx<'_>, id: i64, reason: &str) -> Result<(), StoreError> {
+    tx.execute(
+        sql!("UPDATE exchanges SET ended_at = $2, reason = $3 WHERE id = $1 AND ended_at IS NULL"),
+        params![id, tx.now(), reason],
+    )
+    .await?;
+    Ok(())
+}

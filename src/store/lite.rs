@@ -1,0 +1,150 @@
+//! SQLite without a detour: a statement runs on the thread that asks for it and is over when the call
+//! returns.
+//!
+//! sqlx gives each SQLite connection a thread of its own, and then every statement costs two changes of
+//! threads, which is several times what the statement itself costs. sqlx still migrates the file.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::types::{FromSql, FromSqlError, Value, ValueRef};
+use rusqlite::{CachedStatement, Connection, OpenFlags};
+
+use super::StoreError;
+use super::db::Param;
+
+/// How long SQLite waits for another process (a backup, a shell) that holds the file.
+pub(super) const BUSY: Duration = Duration::from_secs(5);
+
+/// Prepared statements that a connection keeps: more than the program has.
+const STATEMENTS: usize = 400;
+
+/// A connection to a file.
+pub(super) struct Lite(Connection);
+
+/// One row, copied out of its statement.
+pub struct LiteRow {
+    columns: Arc<[String]>,
+    values: Vec<Value>,
+}
+
+impl LiteRow {
+    pub(super) fn get<T: FromSql>(&self, column: &str) -> Result<T, StoreError> {
+        T::column_result(self.value(column)?).map_err(|error| wrong_type(column, &error))
+    }
+
+    pub(super) fn text(&self, column: &str) -> Result<&str, StoreError> {
+        self.value(column)?.as_str().map_err(|error| wrong_type(column, &error))
+    }
+
+    fn value(&self, column: &str) -> Result<ValueRef<'_>, StoreError> {
+        let index = self.columns.iter().position(|name| name == column);
+        let index = index.ok_or_else(|| StoreError::Content(format!("there is no column {column}")))?;
+        Ok((&self.values[index]).into())
+    }
+}
+
+fn wrong_type(column: &str, error: &FromSqlError) -> StoreError {
+    StoreError::Content(format!("column {column}: {error}"))
+}
+
+impl Lite {
+    /// Opens a file that is there and has been migrated.
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+    }
+
+    fn open_with(path: &Path, mode: OpenFlags) -> Result<Self, StoreError> {
+        // No two threads ever use one connection at the same time.
+        let conn = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        conn.busy_timeout(BUSY)?;
+        conn.set_prepared_statement_cache_capacity(STATEMENTS);
+        // NORMAL may lose the last commits when the power fails.
+        conn.pragma_update(None, "synchronous", "FULL")?;
+        Ok(Self(conn))
+    }
+
+    /// Runs a statement that gives no rows and returns how many rows it changed.
+    pub(super) fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
+        let changed = self.bound(sql, params)?.raw_execute()?;
+        Ok(changed as u64)
+    }
+
+    /// Runs a statement and returns its rows, the first `limit`.
+    pub(super) fn rows(
+        &mut self,
+        sql: &str,
+        params: &[Param<'_>],
+        limit: usize,
+    ) -> Result<Vec<LiteRow>, StoreError> {
+        let mut statement = self.bound(sql, params)?;
+        let columns: Arc<[String]> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let mut found = Vec::new();
+        let mut rows = statement.raw_query();
+        while found.len() < limit
+            && let Some(row) = rows.next()?
+        {
+            let values = (0..columns.len()).map(|index| row.get(index)).collect::<Result<_, _>>()?;
+            found.push(LiteRow { columns: columns.clone(), values });
+        }
+        Ok(found)
+    }
+
+    /// SQLite numbers `$3` by where it first stands in the text, so parameters go by their names.
+    fn bound(&self, sql: &str, params: &[Param<'_>]) -> Result<CachedStatement<'_>, StoreError> {
+        let mut statement = self.0.prepare_cached(sql)?;
+        for index in 1..=statement.parameter_count() {
+            let number =
+                statement.parameter_name(index).and_then(|name| name.get(1..)?.parse::<usize>().ok());
+            let param = number.and_then(|number| params.get(number.checked_sub(1)?));
+            match param {
+                Some(Param::Int(value)) => statement.raw_bind_parameter(index, value)?,
+                Some(Param::Text(value)) => statement.raw_bind_parameter(index, value.as_deref())?,
+                None => return Err(StoreError::Content(format!("parameter {index} has no value: {sql}"))),
+            }
+        }
+        Ok(statement)
+    }
+}
+
+/// Connections that only read. A read never waits for anything but its statements, so there are never more of
+/// them than threads that read.
+pub(super) struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Lite>>,
+}
+
+/// A connection on loan; it goes back when it is dropped.
+pub(super) struct Reader<'a> {
+    readers: &'a Readers,
+    conn: Option<Lite>,
+}
+
+impl Readers {
+    pub(super) fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), idle: Mutex::default() }
+    }
+
+    pub(super) fn take(&self) -> Result<Reader<'_>, StoreError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let conn = match idle {
+            Some(conn) => conn,
+            None => Lite::open_with(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+        };
+        Ok(Reader { readers: self, conn: Some(conn) })
+    }
+}
+
+impl Reader<'_> {
+    pub(super) fn conn(&mut self) -> &mut Lite {
+        self.conn.as_mut().expect("it is taken only by the drop")
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        let mut idle = self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.extend(self.conn.take());
+    }
+}

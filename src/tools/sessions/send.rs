@@ -1,0 +1,281 @@
+//! `sessions_send`: speaking to another session.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::caller::{Called, Caller, Effect, Failure, WaitFor};
+use super::{Target, find};
+use crate::models::ToolSpec;
+use crate::store::exchanges::{self, Exchange, NewExchange};
+use crate::store::inbox::{self, Body, ItemKind, NewItem};
+use crate::store::sessions::{self, Session};
+use crate::store::waits::{self, Wait, WaitKind};
+use crate::store::{StoreError, Tx, trees};
+use crate::tools::{Refusal, arguments};
+
+/// The arguments.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Args {
+    /// The session's key. Give exactly one of sessionKey, label and agentId.
+    pub session_key: Option<String>,
+    /// The session's label, for example that of a child or of a sibling.
+    pub label: Option<String>,
+    /// An agent: its own session in this conversation, made if there is none yet.
+    pub agent_id: Option<String>,
+    /// Everything needed to answer, in one message. The other does not see your conversation.
+    #[schemars(length(min = 1))]
+    pub message: String,
+    /// Wait up to so many seconds for the reply. 0 goes on at once.
+    #[serde(default = "patience")]
+    #[schemars(range(min = 0, max = 600))]
+    pub timeout_seconds: i64,
+    /// With timeoutSeconds 0: the reply wakes you, and you can go on talking. Without it the reply is only
+    /// shown in the conversation.
+    #[serde(default)]
+    pub reply_back: bool,
+}
+
+fn patience() -> i64 {
+    30
+}
+
+impl Args {
+    /// To whom.
+    ///
+    /// # Errors
+    ///
+    /// Not exactly one was named.
+    pub fn target(&self) -> Result<Target<'_>, Refusal> {
+        super::one([
+            ("sessionKey", self.session_key.as_deref().map(Target::Key)),
+            ("label", self.label.as_deref().map(Target::Label)),
+            ("agentId", self.agent_id.as_deref().map(Target::Agent)),
+        ])
+    }
+}
+
+/// As models are told of it.
+pub fn spec() -> ToolSpec {
+    ToolSpec {
+        name: "sessions_send".into(),
+        description: "Sends a message to another session, which works on it, and waits for the reply. The \
+                      status is ok (with `reply`), no_reply, timeout (it goes on; a late reply reaches you as \
+                      a message), interrupted (a person wrote to you first), or accepted when you did not \
+                      wait. Use it for a question or a follow-up to a teammate that exists; for new work use \
+                      sessions_spawn."
+            .into(),
+        schema: arguments::schema::<Args>(),
+    }
+}
+
+/// Sends a message, and waits for the reply if that is asked for.
+pub async fn run(
+    tx: &mut Tx<'_>,
+    caller: &Caller<'_>,
+    args: &Args,
+    effects: &mut Vec<Effect>,
+) -> Result<Called, Failure> {
+    let target = find::session(tx, caller, args.target()?).await?;
+    if target.id == caller.session.id {
+        return Err(Refusal::new("self_send", "That is your own session. Think it over and go on.").into());
+    }
+    if target.archived {
+        return Err(find::archived(&target).into());
+    }
+    let cap = caller.agents.get(&target.agent).map_or(i64::MAX, |agent| agent.inbox_cap);
+    if inbox::count_pending(tx, target.id).await? >= cap {
+        let message = format!("{} has too much to read already. Wait until it has caught up.", target.name());
+        return Err(Refusal::new("inbox_full", message).into());
+    }
+    match exchanges::owed(tx, caller.session.id, target.id).await? {
+        Some(exchange) => go_on(tx, caller, &target, &exchange, args, effects).await,
+        None => begin(tx, caller, &target, args, effects).await,
+    }
+}
+
+/// The partner waits for this: it is the next word of the exchange that is open between the two.
+async fn go_on(
+    tx: &mut Tx<'_>,
+    caller: &Caller<'_>,
+    target: &Session,
+    exchange: &Exchange,
+    args: &Args,
+    effects: &mut Vec<Effect>,
+) -> Result<Called, Failure> {
+    if let Some(wait) = waits::of_exchange(tx, exchange.id).await?.filter(|wait| wait.session_id == target.id)
+    {
+        let me = caller.session;
+        let reply = json!({"status": "ok", "reply": args.message, "sessionKey": me.key, "label": me.name()});
+        if waits::resolve(tx, wait.id, &reply.to_string()).await? {
+            exchanges::end(tx, exchange.id, "answered").await?;
+            inbox::consume_exchange(tx, caller.session.id, exchange.id, caller.turn.id).await?;
+            effects.push(Effect::Work);
+            let note = "It was waiting for this answer and goes on now.";
+            return Ok(Called::Done(accepted(target, note)));
+        }
+    }
+    if exchange.turns > exchange.max_turns {
+        let message =
+            format!("You and {} have talked enough ({} messages): decide.", target.name(), exchange.turns);
+        return Err(Refusal::new("exchange_limit", message).into());
+    }
+    if args.timeout_seconds > 0 {
+        refuse_circle(tx, caller, target).await?;
+    }
+    inbox::consume_exchange(tx, caller.session.id, exchange.id, caller.turn.id).await?;
+    exchanges::spoken(tx, exchange.id, target.id).await?;
+    push(tx, caller, target, exchange.id, exchange.conversation_id, &args.message).await?;
+    effects.push(Effect::Work);
+    Ok(wait_or_not(tx, target, exchange.id, args))
+}
+
+async fn begin(
+    tx: &mut Tx<'_>,
+    caller: &Caller<'_>,
+    target: &Session,
+    args: &Args,
+    effects: &mut Vec<Effect>,
+) -> Result<Called, Failure> {
+    if args.timeout_seconds > 0 {
+        refuse_circle(tx, caller, target).await?;
+    }
+    let conversation_id = caller.turn.conversation_id;
+    let new = NewExchange {
+        tree_id: caller.session.tree_id,
+        sender_id: caller.session.id,
+        target_id: target.id,
+        conversation_id,
+        reply_back: args.reply_back && args.timeout_seconds == 0,
+        max_turns: caller.agent.max_reply_turns,
+        policy: &caller.policy.handed_on(caller.agent, caller.agents).to_json(),
+        due_at: (args.timeout_seconds > 0).then(|| tx.now() + args.timeout_seconds * 1000),
+    };
+    let exchange_id = exchanges::open(tx, &new).await?;
+    push(tx, caller, target, exchange_id, conversation_id, &args.message).await?;
+    ask_up(tx, caller, target, &args.message).await?;
+    effects.push(Effect::Work);
+    Ok(wait_or_not(tx, target, exchange_id, args))
+}
+
+fn wait_or_not(tx: &Tx<'_>, target: &Session, exchange_id: i64, args: &Args) -> Called {
+    if args.timeout_seconds == 0 {
+        return Called::Done(accepted(
+            target,
+            "It works on it; its answer will be shown in the conversation.",
+        ));
+    }
+    Called::Waits(WaitFor {
+        kind: WaitKind::Reply,
+        exchange_id: Some(exchange_id),
+        target_id: Some(target.id),
+        coverage: None,
+        due_at: Some(tx.now() + args.timeout_seconds * 1000),
+    })
+}
+
+fn accepted(target: &Session, note: &str) -> Value {
+    json!({"status": "accepted", "sessionKey": target.key, "label": target.name(), "note": note})
+}
+
+async fn push(
+    tx: &mut Tx<'_>,
+    caller: &Caller<'_>,
+    target: &Session,
+    exchange_id: i64,
+    conversation_id: i64,
+    message: &str,
+) -> Result<(), StoreError> {
+    let item = NewItem {
+        session_id: target.id,
+        tree_id: target.tree_id,
+        kind: ItemKind::Agent,
+        wake: true,
+        conversation_id,
+        exchange_id: Some(exchange_id),
+        run_id: None,
+        sender: &caller.session.key,
+        sender_name: caller.session.name(),
+        message_id: None,
+        body: &Body { text: message.to_owned(), ..Body::default() },
+        merge_key: None,
+        not_before: 0,
+    };
+    inbox::push(tx, &item).await.map(drop)
+}
+
+/// A question of somebody below ends the wait of the one above for its children: nobody else could answer it.
+async fn ask_up(
+    tx: &mut Tx<'_>,
+    caller: &Caller<'_>,
+    target: &Session,
+    message: &str,
+) -> Result<(), StoreError> {
+    if !trees::ancestors(tx, caller.session.id).await?.contains(&target.id) {
+        return Ok(());
+    }
+    for wait in waits::open_of_session(tx, target.id).await? {
+        if wait.kind == WaitKind::Runs {
+            let question =
+                json!({"from": caller.session.name(), "sessionKey": caller.session.key, "message": message});
+            waits::resolve(tx, wait.id, &json!({"question": question}).to_string()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses to wait for somebody who waits, directly or through others, for the caller.
+async fn refuse_circle(tx: &mut Tx<'_>, caller: &Caller<'_>, target: &Session) -> Result<(), Failure> {
+    let mut ways = vec![vec![target.id]];
+    let mut seen = vec![target.id];
+    while let Some(way) = ways.pop() {
+        let last = way[way.len() - 1];
+        for next in waits::reply_targets(tx, last).await? {
+            if next == caller.session.id {
+                return Err(circle(tx, caller, &way).await?.into());
+            }
+            if !seen.contains(&next) {
+                seen.push(next);
+                ways.push([way.as_slice(), &[next]].concat());
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn circle(tx: &mut Tx<'_>, caller: &Caller<'_>, way: &[i64]) -> Result<Refusal, StoreError> {
+    let mut names = vec![caller.session.name().to_owned()];
+    for id in way {
+        names.push(sessions::get(tx, *id).await?.name().to_owned());
+    }
+    names.push(caller.session.name().to_owned());
+    let message = format!(
+        "Waiting would never end: {}. Send with timeoutSeconds 0, or end your turn so that the others can go on.",
+        names.join(" waits for ")
+    );
+    Ok(Refusal::new("would_deadlock", message).offering(names))
+}
+
+/// What the caller gets when its waiting is over.
+pub async fn waited(tx: &mut Tx<'_>, wait: &Wait) -> Result<Value, StoreError> {
+    let target = match wait.target_id {
+        Some(id) => Some(sessions::get(tx, id).await?),
+        None => None,
+    };
+    let (key, name) = target.as_ref().map_or(("", ""), |target| (target.key.as_str(), target.name()));
+    Ok(match wait.outcome.as_deref() {
+        Some("due") => json!({
+            "status": "timeout", "sessionKey": key, "label": name,
+            "note": "It goes on; its late reply will reach you as a message.",
+        }),
+        Some("interrupted") => json!({
+            "status": "interrupted", "sessionKey": key, "label": name,
+            "note": "A person has written to you. The reply will reach you as a message.",
+        }),
+        Some(outcome) => {
+            serde_json::from_str(outcome).unwrap_or_else(|_| json!({"status": "error", "message": outcome}))
+        }
+        None => json!({"status": "error", "code": "interrupted", "message": "The waiting ended."}),
+    })
+}
