@@ -58,8 +58,9 @@ impl Backfill {
     /// A login: all `channels` may have news, until the servers `away` have come and said.
     pub(crate) fn begin(&self, channels: impl Iterator<Item = u64>, away: HashSet<u64>) {
         let mut state = self.state();
-        state.perhaps = channels.collect();
-        state.due.clear();
+        // what was due before the login still is
+        let channels = channels.filter(|channel| !state.due.contains(channel)).collect();
+        state.perhaps = channels;
         state.away = away;
         state.settled = Some(Instant::now() + SETTLING);
         drop(state);
@@ -148,7 +149,7 @@ impl Backfill {
 
 /// Fetches one channel into its lane; gives the channel.
 async fn fetch(listener: &Listener<'_>, channel: u64) -> u64 {
-    let read = listener.lanes().position(channel).unwrap_or_else(|| listener.since());
+    let read = listener.lanes().read_up_to(channel);
     let mut after = start(read, now());
     let mut pause = Pause::new(listener.pauses());
     loop {

@@ -153,6 +153,12 @@ impl Lanes {
         lane.gate = Some(Gate { read, released: false });
     }
 
+    /// Behind what fetching goes on: what [`Lanes::open`] and [`Lanes::read`] said.
+    pub(crate) fn read_up_to(&self, channel: u64) -> u64 {
+        let gate = self.lanes.get(&channel).and_then(|lane| lane.gate);
+        gate.map(|gate| gate.read).or(self.position(channel)).unwrap_or(0)
+    }
+
     /// Fetched up to `read`.
     pub(crate) fn read(&mut self, channel: u64, read: u64) {
         if let Some(gate) = self.lanes.get_mut(&channel).and_then(|lane| lane.gate.as_mut()) {

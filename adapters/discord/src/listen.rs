@@ -3,40 +3,30 @@
 //! Everything runs within the one future of [`listen`]: the connection, the lanes, the backfill and the keeper
 //! of positions. Dropping it ends them all.
 
+mod keep;
+mod offer;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use futures::stream::{self, FuturesUnordered, StreamExt as _};
-use roundtable_contract::{AccountId, AccountState, Edge, Event, MessageKind, Profile, RunError};
+use roundtable_contract::{AccountId, AccountState, Edge, MessageKind, Profile, RunError};
 use serde_json::Value;
-use serenity::model::id::{ChannelId, GuildId, UserId};
 use tokio::sync::Notify;
-use tokio::time::{Instant, interval_at, sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{Api, ApiError, Call};
+use crate::api::Api;
 use crate::backfill::Backfill;
-use crate::content::is_of_discord;
-use crate::gateway::{self, Pause};
+use crate::gateway;
 use crate::lane::{Item, Key, Lanes};
-use crate::places::{Kind, Place, Places};
-use crate::update::{Context, Us, edited_at, event, number};
+use crate::places::{Kind, Places};
+use crate::update::{Us, edited_at, number};
 use crate::{Discord, Pauses, wire};
 
-/// The name under which the core keeps when the account was last online: a snowflake of that time.
-const ONLINE: &str = "@online";
-/// Channels whose messages are stored at the same time.
-const WORKERS: usize = 64;
-/// Positions that are kept at the same time.
-const KEEPERS: usize = 16;
 /// How long the last positions may take at a stop.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// People whose roles are remembered, for messages that come without them.
-const MEMBERS: usize = 1000;
-/// Time to let pass before a newer "online" is worth keeping, in milliseconds.
-const ONLINE_STEP: i64 = 30_000;
 
 /// Listens until `stop` fires, or until the account turns out to be of no use.
 pub(crate) async fn listen(
@@ -111,26 +101,6 @@ impl<'a> Listener<'a> {
             never = self.store() => match never {},
             never = self.backfill.run(self) => match never {},
             never = self.keep() => match never {},
-        }
-    }
-
-    /// Reads how far an earlier process got.
-    async fn remember(&self) {
-        let mut pause = Pause::new(self.pauses());
-        let positions = loop {
-            match self.edge.positions(self.account()).await {
-                Ok(positions) => break positions,
-                Err(error) => self.refused_by_core(&error.to_string(), pause.next()).await,
-            }
-        };
-        let mut lanes = self.lanes();
-        for (scope, position) in positions {
-            let position = u64::try_from(position).unwrap_or(0);
-            if scope == ONLINE {
-                self.online.store(position, Ordering::Relaxed);
-            } else if let Ok(channel) = scope.parse() {
-                lanes.remember(channel, position);
-            }
         }
     }
 
@@ -256,188 +226,6 @@ impl<'a> Listener<'a> {
         self.work.notify_one();
     }
 
-    // From the lanes to the core.
-
-    /// Stores what the lanes hold, channels at the same time, each in order.
-    async fn store(&self) -> std::convert::Infallible {
-        let mut workers = FuturesUnordered::new();
-        loop {
-            while workers.len() < WORKERS
-                && let Some(channel) = self.start()
-            {
-                workers.push(self.store_lane(channel));
-            }
-            tokio::select! {
-                Some(()) = workers.next() => {}
-                () = self.work.notified() => {}
-            }
-        }
-    }
-
-    fn start(&self) -> Option<u64> {
-        self.lanes().start()
-    }
-
-    async fn store_lane(&self, channel: u64) {
-        while let Some((key, item)) = self.take(channel) {
-            if let Some(event) = self.event(channel, &item).await {
-                self.offer(event).await;
-            }
-            self.lanes().done(channel, key);
-            self.room.notify_waiters();
-        }
-    }
-
-    fn take(&self, channel: u64) -> Option<(Key, Item)> {
-        self.lanes().take(channel)
-    }
-
-    /// Offers an event until the core has stored it.
-    async fn offer(&self, event: Event) {
-        let mut pause = Pause::new(self.pauses());
-        let mut refused = false;
-        while let Err(error) = self.edge.accept(event.clone()).await {
-            if !std::mem::replace(&mut refused, true) {
-                self.refused.fetch_add(1, Ordering::Relaxed);
-            }
-            self.refused_by_core(&error.to_string(), pause.next()).await;
-        }
-        if refused {
-            self.refused.fetch_sub(1, Ordering::Relaxed);
-            self.ready_again();
-        }
-    }
-
-    async fn refused_by_core(&self, reason: &str, pause: Duration) {
-        let reason = format!("Messages wait until they can be stored: {reason}");
-        tracing::warn!(discord.account = %self.account(), pause_ms = pause.as_millis() as u64, "{reason}");
-        self.report(AccountState::Degraded(reason));
-        sleep(pause).await;
-    }
-
-    /// The event of a message, with what has to be asked for to know it.
-    async fn event(&self, channel: u64, item: &Item) -> Option<Event> {
-        let us = self.us()?;
-        if us.wrote(&item.message) || is_of_discord(&item.message) {
-            return None;
-        }
-        let place = self.place(channel, item).await;
-        let member = self.member(&place, &item.message).await;
-        let places = self.places();
-        let context = Context { us: &us, places: &places, place: &place, member: member.as_ref() };
-        event(context, item.kind, &item.message)
-    }
-
-    /// Where a channel lies. An event may be faster than the one that tells of its channel.
-    async fn place(&self, channel: u64, item: &Item) -> Place {
-        if let Some(place) = self.places().get(channel) {
-            return place.clone();
-        }
-        let guild = wire::id(&item.message, "/guild_id");
-        let unknown = |kind| Place { kind, guild, parent: None, name: None, newest: 0 };
-        if item.live && guild.is_none() {
-            return unknown(Kind::Direct);
-        }
-        match self.ask(|| Call::channel(ChannelId::new(channel))).await {
-            Ok(answer) => {
-                let mut places = self.places();
-                places.channel(&answer, guild);
-                places.get(channel).cloned().unwrap_or_else(|| unknown(Kind::Channel))
-            }
-            Err(error) => {
-                tracing::debug!(discord.account = %self.account(), channel, %error, "a channel can't be seen");
-                unknown(if guild.is_some() { Kind::Channel } else { Kind::Direct })
-            }
-        }
-    }
-
-    /// The author as a member of the server, for messages that were fetched and do not say it.
-    async fn member(&self, place: &Place, message: &Value) -> Option<Value> {
-        let is_person = wire::id(message, "/webhook_id").is_none() && message.get("member").is_none();
-        let (guild, user) =
-            (place.guild?, wire::id(message, "/author/id").filter(|id| is_person && *id != 0)?);
-        if let Some(known) = locked(&self.members).get(&(guild, user)) {
-            return known.clone();
-        }
-        let member = self.ask(|| Call::member(GuildId::new(guild), UserId::new(user))).await.ok();
-        let mut members = locked(&self.members);
-        if members.len() >= MEMBERS {
-            members.clear();
-        }
-        members.insert((guild, user), member.clone());
-        member
-    }
-
-    /// Asks Discord until there is an answer, or a refusal.
-    pub(crate) async fn ask(&self, call: impl Fn() -> Call) -> Result<Value, ApiError> {
-        let mut pause = Pause::new(self.pauses());
-        loop {
-            match self.api().patiently(&call).await {
-                Err(ApiError::Unknown(reason) | ApiError::Unreachable(reason)) => {
-                    tracing::debug!(discord.account = %self.account(), "Discord is asked again: {reason}");
-                    sleep(pause.next()).await;
-                }
-                answer => return answer,
-            }
-        }
-    }
-
-    // What is kept.
-
-    /// Keeps positions now and then, and has the channels in use looked through.
-    async fn keep(&self) -> std::convert::Infallible {
-        let pauses = self.pauses();
-        let mut store = interval_at(Instant::now() + pauses.store, pauses.store);
-        let mut sweep = interval_at(Instant::now() + pauses.sweep, pauses.sweep);
-        let mut kept = self.online.load(Ordering::Relaxed);
-        loop {
-            tokio::select! {
-                _ = store.tick() => {
-                    self.keep_positions().await;
-                    self.keep_online(&mut kept).await;
-                }
-                _ = sweep.tick() => self.sweep(),
-            }
-        }
-    }
-
-    async fn keep_positions(&self) {
-        let moved = self.lanes().moved();
-        let keep = |(channel, position): (u64, u64)| async move {
-            let position = i64::try_from(position).unwrap_or(i64::MAX);
-            if let Err(error) = self.edge.advance(self.account(), &channel.to_string(), position).await {
-                // the messages are stored, so at worst they are offered again after a restart
-                tracing::warn!(discord.account = %self.account(), %error, "a position was not kept");
-                self.lanes().not_kept(channel);
-            }
-        };
-        stream::iter(moved).for_each_concurrent(KEEPERS, keep).await;
-    }
-
-    /// Keeps that we are online, once nothing older is still to be fetched.
-    async fn keep_online(&self, kept: &mut u64) {
-        let online = self.online.load(Ordering::Relaxed);
-        let is_news = wire::made_at(online) - wire::made_at(*kept) >= ONLINE_STEP;
-        if !is_news || !self.backfill.is_done() {
-            return;
-        }
-        let position = i64::try_from(online).unwrap_or(i64::MAX);
-        if self.edge.advance(self.account(), ONLINE, position).await.is_ok() {
-            *kept = online;
-        }
-    }
-
-    /// Looks through the channels that were used within the last hour: an event may have been lost.
-    fn sweep(&self) {
-        let recent = wire::first_at(now() - 3_600_000);
-        let mut lanes = self.lanes();
-        let used: Vec<_> = lanes.positions().filter(|(_, position)| *position > recent).collect();
-        for (channel, position) in used {
-            lanes.open(channel, position);
-            self.backfill.add(channel);
-        }
-    }
-
     // What the parts ask for.
 
     pub(crate) fn account(&self) -> &AccountId {
@@ -473,11 +261,6 @@ impl<'a> Listener<'a> {
     /// The lanes changed for the better.
     pub(crate) fn wake(&self) {
         self.work.notify_one();
-    }
-
-    /// When we were last online before the login, as a snowflake, if ever.
-    pub(crate) fn since(&self) -> u64 {
-        self.since.load(Ordering::Relaxed)
     }
 
     pub(crate) fn lanes(&self) -> MutexGuard<'_, Lanes> {

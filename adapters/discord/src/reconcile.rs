@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::Discord;
 use crate::api::Call;
 use crate::error::{Act, send_error};
-use crate::send::{body, channel};
+use crate::send::{channel, sent};
 use crate::update::number;
 use crate::wire;
 
@@ -32,7 +32,7 @@ impl Reconcile for Discord {
         // one message before: without the right to read the history the answer is as empty as the future
         let after = u64::try_from(lost.after.0 - 1).unwrap_or(0);
         let page = self.api.call(Call::history(channel, after)).await.map_err(failed)?;
-        let content = body(&lost.part.body)?.content;
+        let content = sent(lost.part)?.content;
         Ok(search(lost, us, &content, wire::list(&page, "")))
     }
 }

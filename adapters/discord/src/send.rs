@@ -35,7 +35,7 @@ impl Discord {
         part: &Part,
         nonce: &str,
     ) -> Result<Receipt, SendError> {
-        let (channel, body) = (channel(to)?, body(&part.body)?);
+        let (channel, body) = (channel(to)?, sent(part)?);
         let (mut reply_to, mut may_open) = (body.reply_to, true);
         loop {
             let message = message(&body.content, reply_to, nonce);
@@ -164,8 +164,13 @@ fn message_id(id: MessageId) -> Option<serenity::model::id::MessageId> {
     Some(serenity::model::id::MessageId::new(id))
 }
 
+/// What is sent of a part: its stub, when it has one.
+pub(crate) fn sent(part: &Part) -> Result<Body, SendError> {
+    body(part.stub.as_ref().unwrap_or(&part.body))
+}
+
 /// Reads back what [`render`](crate::render) wrote.
-pub(crate) fn body(json: &str) -> Result<Body, SendError> {
+fn body(json: &str) -> Result<Body, SendError> {
     serde_json::from_str(json).map_err(|error| SendError::Rejected {
         reason: format!("The stored part is not one of Discord's: {error}."),
     })
