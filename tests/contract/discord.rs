@@ -169,7 +169,7 @@ async fn channels_never_read_before_begin_where_the_account_was_last_online() {
     listener.edge.until("it is fetched", |told| texts(told).ends_with("meanwhile")).await;
     fresh.says("now");
     listener.edge.until("it is heard", |told| texts(told).ends_with("meanwhile now")).await;
-    listener.stop().await;
+    assert_eq!(listener.stop().await.0, Ok(()));
     world.end().await;
 }
 

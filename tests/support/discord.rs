@@ -24,17 +24,20 @@ pub fn channel(fake: &DiscordFake, nonce_window: Duration) -> Discord {
 pub fn shown(content: &str) -> String {
     let mut shown = String::new();
     let mut rest = content;
+    let mut quoted = false;
     while let Some(c) = rest.chars().next() {
         if let Some(block) = rest.strip_prefix("```")
             && let Some(end) = block.find("```")
         {
-            let (head, code) = block[..end].split_once('\n').expect("a block has a line for its language");
+            let lines = if quoted { block[..end].replace("\n> ", "\n") } else { block[..end].to_owned() };
+            let (head, code) = lines.split_once('\n').expect("a block has a line for its language");
             assert!(!head.contains(' '), "{head:?} is no language");
             shown.push_str(code.strip_suffix('\n').expect("a block ends on a line of its own"));
             rest = &block[end + 3..];
             continue;
         }
         let line_start = shown.is_empty() || shown.ends_with('\n');
+        quoted &= !line_start;
         if c == '`' {
             let ticks = rest.len() - rest.trim_start_matches('`').len();
             let (fence, inner) = rest.split_at(ticks);
@@ -48,6 +51,12 @@ pub fn shown(content: &str) -> String {
         } else if let Some(after) = ["**", "~~", "*"].iter().find_map(|mark| rest.strip_prefix(mark)) {
             rest = after;
         } else if let Some(after) = rest.strip_prefix("> ").filter(|_| line_start) {
+            rest = after;
+            quoted = true;
+            continue;
+        } else if let Some(address) = rest.strip_prefix('<').filter(|rest| rest.starts_with("http")) {
+            let (address, after) = address.split_once('>').expect("an address has an end");
+            shown.push_str(address);
             rest = after;
         } else if rest.starts_with("http://") || rest.starts_with("https://") {
             let ends = |c: char| c.is_whitespace() || "<>`*~|\\[]".contains(c);

@@ -40,6 +40,10 @@ fn styled(out: &mut String, text: &str, span: &StyleSpan, inside: &[StyleSpan]) 
     }
     match &span.style {
         Style::Quote => quote(out, &inner),
+        // between brackets nothing in an address has a meaning
+        Style::Link { url } if url == plain && bare_address(plain) != Some(plain.len()) => {
+            out.extend(["<", plain, ">"]);
+        }
         Style::Link { url } if url == plain => out.push_str(plain),
         Style::Link { url } => around(out, &inner, "[", &format!("]({})", address(url))),
         Style::Bold => around(out, &inner, "**", "**"),
@@ -76,7 +80,7 @@ fn code(out: &mut String, plain: &str) {
     if plain.contains('`') {
         // two ticks around, and never two inside
         out.push_str("`` ");
-        out.push_str(&plain.replace("``", &format!("`{BREAK}`")).replace("``", &format!("`{BREAK}`")));
+        out.push_str(&apart(plain, "``", &format!("`{BREAK}`")));
         out.push_str(" ``");
     } else {
         out.push('`');
@@ -96,8 +100,17 @@ fn block(out: &mut String, plain: &str, language: Option<&str>) {
         out.push_str(language);
     }
     out.push('\n');
-    out.push_str(&plain.replace("```", &format!("`{BREAK}`{BREAK}`")));
+    out.push_str(&apart(plain, "```", &format!("``{BREAK}`")));
     out.push_str("\n```");
+}
+
+/// The text with every `run` of ticks in it parted, however long it goes on.
+fn apart(text: &str, run: &str, parted: &str) -> String {
+    let mut text = text.to_owned();
+    while text.contains(run) {
+        text = text.replace(run, parted);
+    }
+    text
 }
 
 fn quote(out: &mut String, inner: &str) {
@@ -154,6 +167,7 @@ fn is_markup(c: char, before: Option<char>, after: &str, at_line_start: bool) ->
         '\\' | '*' | '`' | '[' => true,
         '_' => !(is_word(before) && is_word(next)),
         '~' | '|' => before == Some(c) || next == Some(c),
+        ']' => next == Some('('),
         '<' => next.is_some_and(|c| "@#:/".contains(c) || c.is_ascii_alphabetic()),
         '>' | '#' => at_line_start,
         '-' | '+' => at_line_start && matches!(next, Some(' ' | '#')),
@@ -193,8 +207,9 @@ mod tests {
             ("[site](https://a.example/x_(y)) <https://b.example/_z_>", {
                 "[site](https://a.example/x_%28y%29) https://b.example/_z_"
             }),
+            ("<https://b.example/*x*>", "<https://b.example/*x*>"),
             ("``a`b``", "`` a`b ``"),
-            ("````\n```\n````", "```\n`\u{200b}`\u{200b}`\n```"),
+            ("`````\n```\n````\n`````", "```\n``\u{200b}`\n``\u{200b}``\n```"),
         ] {
             assert_eq!(marked_up(markdown), expected, "{markdown}");
         }
@@ -205,7 +220,7 @@ mod tests {
     #[test]
     fn text_that_looks_like_markup_is_escaped() {
         for (text, expected) in [
-            ("a*b snake_case _x_ \\ ` [x]", "a\\*b snake_case \\_x\\_ \\\\ \\` \\[x]"),
+            ("a*b snake_case _x_ \\ ` [x](y)", "a\\*b snake_case \\_x\\_ \\\\ \\` \\[x\\](y)"),
             ("~ ~~a~~ | ||b||", "~ \\~\\~a\\~\\~ | \\|\\|b\\|\\|"),
             ("# no\n> no\n- no\n-# no\n1. one", "\\# no\n\\> no\n\\- no\n\\-# no\n1. one"),
             ("a # b > c - d 1 < 2", "a # b > c - d 1 < 2"),
