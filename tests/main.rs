@@ -8,6 +8,7 @@ mod bad_input;
 mod chat;
 mod contract;
 mod delivery;
+mod discord;
 mod documents;
 mod engine;
 mod invariants;

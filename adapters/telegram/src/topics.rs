@@ -25,7 +25,7 @@ struct Topic {
 
 #[async_trait]
 impl Threads for Telegram {
-    fn from_message(&self) -> bool {
+    fn grows_from_message(&self) -> bool {
         false
     }
 
