@@ -3,7 +3,7 @@
 //! The director waits until every running turn waits for its model and nothing else is left to do, and then lets one
 //! or several answer. What is delivered stays in the table of deliveries, where the tests read it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -19,8 +19,8 @@ use roundtable::models::{
     Answer, Completion, ModelClient, ModelError, ModelEvent, ModelMessage, Request, ToolCall, Usage,
 };
 use roundtable::routing::{DmPolicy, KnownAgent, Policy, Rules};
-use roundtable::store::{Access, Audit, Read, Sql, Store, StoreError, Tx};
-use roundtable::time::SystemClock;
+use roundtable::store::{Access, Audit, Param, Read, Row, Sql, Store, StoreError, Tx};
+use roundtable::time::Clock;
 use roundtable::tools::Tools;
 use roundtable_contract::{
     AccountId, ChatKind, Conversation, Edge, Event, EventKey, Message, MessageId, MessageKind, Sender, UserId,
@@ -33,8 +33,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::bench::Notes;
 
-/// What a scripted model answers. Pure, so that it can be asked again.
-pub type Brain = fn(&Request) -> Answer;
+/// What a scripted model answers; `None`: nothing yet, it is asked again at the next step.
+type Brain = Box<dyn Fn(&Request) -> Option<Answer>>;
 
 /// Says this.
 pub fn says(text: impl Into<String>) -> Answer {
@@ -57,6 +57,32 @@ pub fn told(request: &Request) -> impl Iterator<Item = &str> {
         ModelMessage::User(text) | ModelMessage::Tool { content: text, .. } => Some(text.as_str()),
         ModelMessage::Assistant(_) => None,
     })
+}
+
+/// Who asks: the label of a child, the agent's id of others.
+pub fn who(request: &Request) -> String {
+    let facts =
+        request.system.lines().find(|line| line.starts_with("{\"")).expect("facts are a line of JSON");
+    let facts: Value = serde_json::from_str(facts).expect("facts are JSON");
+    facts["you"]["label"].as_str().or(facts["you"]["id"].as_str()).expect("an agent has an id").to_owned()
+}
+
+/// How often the session has answered before, in its whole transcript.
+pub fn answers(request: &Request) -> usize {
+    request.messages.iter().filter(|message| matches!(message, ModelMessage::Assistant(_))).count()
+}
+
+/// The results of the calls of the session's last step.
+pub fn results(request: &Request) -> Vec<Value> {
+    // What was said meanwhile comes behind them.
+    let newest = request.messages.iter().rev().skip_while(|message| matches!(message, ModelMessage::User(_)));
+    let tail = newest.map_while(|message| match message {
+        ModelMessage::Tool { content, .. } => Some(serde_json::from_str(content).expect("results are JSON")),
+        _ => None,
+    });
+    let mut results: Vec<Value> = tail.collect();
+    results.reverse();
+    results
 }
 
 /// A request that waits for the director.
@@ -125,9 +151,22 @@ pub fn in_worlds(seeds: &[u64], play: impl AsyncFn(&[u64]) + Sync) {
     });
 }
 
+/// A clock that the test moves.
+struct Hands(AtomicI64);
+
+impl Clock for Hands {
+    fn now(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn anchor(&self, _now: i64) {}
+}
+
 /// A node, and the director of its models.
 pub struct Sim {
-    store: Store,
+    pub store: Store,
+    engine: Arc<Engine>,
+    clock: Arc<Hands>,
     front: Front,
     asked: Puppet,
     brain: Brain,
@@ -144,21 +183,31 @@ impl Drop for Sim {
 
 impl Sim {
     /// A node with the agents `manager`, which answers everywhere and may spawn all, and `worker`.
-    pub async fn new(brain: Brain) -> Self {
+    pub async fn new(brain: impl Fn(&Request) -> Answer + 'static) -> Self {
+        Self::with(|_| {}, move |request| Some(brain(request))).await
+    }
+
+    /// The same with changes to the agents, by their ids, and models that may take their time.
+    pub async fn with(
+        change: impl Fn(&mut Agent),
+        brain: impl Fn(&Request) -> Option<Answer> + 'static,
+    ) -> Self {
         // Where there is memory to write to, its fsync costs nothing: what is proved here is order.
         let memory = Path::new("/dev/shm");
         let folder = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
         let folder = folder.expect("a temporary folder");
         let url = format!("sqlite:{}", folder.path().join("sim.db").display());
-        let clock = Arc::new(SystemClock::new());
-        let (store, writer) = Store::open(&url, 4, Access::Node, clock).await.expect("the store opens");
+        let clock = Arc::new(Hands(AtomicI64::new(1_700_000_000_000)));
+        let (store, writer) =
+            Store::open(&url, 4, Access::Node, clock.clone()).await.expect("the store opens");
         tokio::spawn(writer);
         let asked = Puppet(Arc::default());
-        let team = Team { agents: agents(&asked), tools: Tools::built_in(), outlet: Arc::new(Notes) };
+        let team = Team { agents: agents(&asked, change), tools: Tools::built_in(), outlet: Arc::new(Notes) };
         let settings = Settings {
             node: "sim".into(),
             lease: Duration::from_secs(60),
-            renew: Duration::from_secs(20),
+            // Not within a test, whose clock jumps.
+            renew: Duration::from_secs(3600),
             // Long: what no hint announces would make the test slow.
             poll: Duration::from_secs(2),
             max_turns: 256,
@@ -167,8 +216,10 @@ impl Sim {
         let stop = CancellationToken::new();
         let (working, stopped) = (engine.clone(), stop.clone());
         tokio::spawn(async move { working.run(stopped).await });
-        let front = Front::new(store.clone(), engine, Arc::new(edges(team)), Arc::new(States::default()));
-        Self { store, front, asked, brain, stop, messages: AtomicI64::new(1), _folder: folder }
+        let edges = Arc::new(edges(team));
+        let front = Front::new(store.clone(), engine.clone(), edges, Arc::new(States::default()));
+        let (messages, brain) = (AtomicI64::new(1), Box::new(brain));
+        Self { store, engine, clock, front, asked, brain, stop, messages, _folder: folder }
     }
 
     /// A person writes to the bot.
@@ -241,12 +292,15 @@ impl Sim {
             }
         }
         chosen.sort_unstable();
+        let mut answered = false;
         for at in chosen.into_iter().rev() {
-            let Asked { request, answer } = asked.remove(at);
-            // Whoever has gone away meanwhile needs no answer.
-            let _ = answer.send((self.brain)(&request));
+            if let Some(said) = (self.brain)(&asked[at].request) {
+                // Whoever has gone away meanwhile needs no answer.
+                let _ = asked.remove(at).answer.send(said);
+                answered = true;
+            }
         }
-        !fits.is_empty()
+        answered
     }
 
     /// Plays until nothing is left to do.
@@ -254,6 +308,41 @@ impl Sim {
         while self.quiet().await > 0 {
             self.step(rng, |_| true);
         }
+    }
+
+    /// Answers whatever waits, until no model has anything to say and nothing else is left to do now.
+    pub async fn settle(&self) {
+        loop {
+            self.quiet().await;
+            let mut asked = self.asked.0.lock().expect("nobody panics with it");
+            let ready = (0..asked.len()).find_map(|at| Some((at, (self.brain)(&asked[at].request)?)));
+            let Some((at, said)) = ready else { return };
+            let _ = asked.remove(at).answer.send(said);
+        }
+    }
+
+    /// A person writes to the bot in the usual private chat, and all that follows happens.
+    pub async fn hears(&self, text: &str) {
+        self.says(&Conversation::chat(account(), "1"), ChatKind::Direct, text).await;
+        self.settle().await;
+    }
+
+    /// Time passes, and all that follows happens.
+    pub async fn later(&self, by: Duration) {
+        self.clock.0.fetch_add(i64::try_from(by.as_millis()).expect("a sensible time"), Ordering::SeqCst);
+        let due = self.store.read(Due).await.expect("the database can be read");
+        self.engine.wake();
+        let begun = Instant::now();
+        while due > 0 && self.store.read(Due).await.expect("the database can be read") > 0 {
+            assert!(begun.elapsed() < PATIENCE, "what is due is not done");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        self.settle().await;
+    }
+
+    /// What was said in the usual private chat, in order.
+    pub async fn heard(&self) -> Vec<String> {
+        self.said().await.into_iter().filter(|(chat, _)| chat == "1").map(|(_, text)| text).collect()
     }
 
     /// What was said: conversation and text, in order.
@@ -274,13 +363,16 @@ impl Sim {
     }
 }
 
-fn agents(puppet: &Puppet) -> Arc<Agents> {
+fn agents(puppet: &Puppet, change: impl Fn(&mut Agent)) -> Arc<Agents> {
     let model = || Arc::new(puppet.clone()) as Arc<dyn ModelClient>;
     let mut manager = Agent::new("manager", "Manager", "You manage.", model());
     manager.subagents.allow = vec!["manager".into(), "worker".into()];
     manager.subagents.max_depth = 4;
     manager.subagents.max_sessions = 64;
-    Arc::new(Agents::new([manager, Agent::new("worker", "Worker", "You work.", model())]))
+    let mut agents = [manager, Agent::new("worker", "Worker", "You work.", model())];
+    agents.iter_mut().for_each(change);
+    let others = ["puppet", "other"].map(|id| (id.to_owned(), model()));
+    Arc::new(Agents::new(agents).thinking_with(BTreeMap::from(others)))
 }
 
 /// The account that all conversations are of.
@@ -342,6 +434,28 @@ impl Read for Quiet {
     }
 }
 
+/// How much is due and not done.
+struct Due;
+
+#[async_trait]
+impl Read for Due {
+    type Output = i64;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
+        let now = [Param::from(tx.now())];
+        tx.one(
+            sql("SELECT (SELECT COUNT(*) FROM waits WHERE resolved_at IS NULL AND due_at <= $1)
+                   + (SELECT COUNT(*) FROM runs WHERE ended_at IS NULL AND due_at <= $1)
+                   + (SELECT COUNT(*) FROM inbox i WHERE turn_id IS NULL AND wake = 1 AND not_before BETWEEN 1 AND $1
+                        AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.session_id = i.session_id
+                                        AND t.status IN ('running', 'waiting'))) AS due"),
+            &now,
+        )
+        .await?
+        .get("due")
+    }
+}
+
 struct Said;
 
 #[async_trait]
@@ -356,7 +470,7 @@ impl Read for Said {
                 &[],
             )
             .await?;
-        let read = |row: &roundtable::store::Row| {
+        let read = |row: &Row| {
             let place = format!("{}:{}", row.get::<String>("chat")?, row.get::<String>("thread")?);
             let body: Value = row.json("body")?;
             Ok((place.trim_end_matches(':').to_owned(), body["text"].as_str().unwrap_or_default().to_owned()))
@@ -373,6 +487,10 @@ impl Read for Outcomes {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
         let rows = tx.all(sql("SELECT task, outcome FROM runs ORDER BY id"), &[]).await?;
-        rows.iter().map(|row| Ok((row.get("task")?, row.json("outcome")?))).collect()
+        let outcome = |row: &Row| match row.get::<Option<String>>("outcome")? {
+            Some(_) => row.json("outcome"),
+            None => Ok(Value::Null),
+        };
+        rows.iter().map(|row| Ok((row.get("task")?, outcome(row)?))).collect()
     }
 }
