@@ -201,7 +201,8 @@ async fn two_talk_to_and_fro_until_the_limit_or_one_has_enough() {
         )
         .await;
         sim.hears("go").await;
-        assert_eq!(*words.borrow(), expected, "{:?}", sim.heard().await);
+        let heard = sim.heard().await;
+        assert_eq!(*words.borrow(), expected, "{heard:?}");
         assert_eq!(sim.audit().await, Vec::<String>::new());
     }
 }
