@@ -336,8 +336,17 @@ mod tests {
 
         Commands:
         - `/help`: what I can do
-        - `/new [keep]`: start afresh; with `keep`, running work goes on
+        - `/agents`: who is here, and what they are doing
+        - `/ask label text`: ask one of us, like `@label text`
+        - `/spawn agent [label:] task`: give a task to a new helper
+        - `/steer label text`: tell one of us something while it works
+        - `/focus label [everyone]`: send your messages here to one of us
+        - `/unfocus [everyone]`: send them where they went before
+        - `/status`: what is at work here, and what it has cost
+        - `/history label [n]`: what one of us has read and said
         - `/stop [label|all]`: stop what is running here
+        - `/kill label`: stop one of us, and all that it has started
+        - `/new [keep]`: start afresh; with `keep`, running work goes on
         - `/whoami`: who you are to me, and where we are
         ");
     }

@@ -229,3 +229,138 @@ fn said(answer: &Answer) -> String {
         (text, false) => format!("{text} (and calls {})", calls.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::models::ToolCall;
+    use crate::store::inbox::{Body, ItemKind};
+    use crate::store::sessions::Kind;
+
+    fn seat(label: Option<&str>, agent: &str, status: Status, level: usize) -> Seat {
+        let session = Summary {
+            id: 1,
+            key: String::new(),
+            tree_id: 1,
+            agent: agent.into(),
+            label: label.map(Into::into),
+            kind: Kind::Direct,
+            status,
+            parent_key: None,
+            parent_id: None,
+            depth: 0,
+            task: label.map(|_| "Dig a\n hole".into()),
+            conversation: String::new(),
+            generation: 1,
+            entries: 0,
+            input_tokens: 1200,
+            output_tokens: 34,
+            cost_micros: 0,
+            model: None,
+            run_status: label.map(|_| "done".into()),
+            updated_at: 0,
+        };
+        Seat { session, level }
+    }
+
+    fn team() -> Vec<KnownAgent> {
+        let agent = |id: &str| KnownAgent { id: id.into(), name: id.into(), aliases: Vec::new() };
+        vec![agent("manager"), agent("coder"), agent("researcher")]
+    }
+
+    #[test]
+    fn labels_that_call_nobody() {
+        assert_snapshot!(nobody_called("codr", Some("coder")), @"There is no `@codr` here, so nothing was done. Did you mean `@coder`?");
+        assert_snapshot!(nobody_called("zelda", None), @"There is no `@zelda` here, so nothing was done. `/agents` shows who there is.");
+        assert_snapshot!(no_such_agent("codr", Some("coder")), @"There is no agent `codr`. Did you mean `coder`?");
+        assert_snapshot!(no_such_agent("zelda", None), @"There is no agent `zelda`. `/agents` shows who there is.");
+        assert_snapshot!(several_called("helper"), @"Several here are called `@helper`: this went to the one that was active last.");
+        assert_snapshot!(archived("helper"), @"helper has ended and reads no more messages. `/agents` shows who is here.");
+    }
+
+    #[test]
+    fn working_with_one_of_the_team() {
+        assert_snapshot!(not_at_work("helper"), @"`@helper` is not at work, so there was nothing to stop.");
+        assert_snapshot!(not_yours("helper"), @"Somebody else asked for what `@helper` is doing: they or one of my owners can change that. Nothing was done.");
+        assert_snapshot!(steered("helper"), @"`@helper` reads it before its next step.");
+        assert_snapshot!(woken("helper"), @"`@helper` was not at work: it reads it now and answers here.");
+        assert_snapshot!(spawned("helper", "coder"), @"`@helper` (coder) is at work and answers here. `/steer helper …` corrects it, `/kill helper` stops it.");
+        assert_snapshot!(spawned("coder", "coder"), @"`@coder` is at work and answers here. `/steer coder …` corrects it, `/kill coder` stops it.");
+    }
+
+    #[test]
+    fn what_can_not_be_spawned() {
+        assert_snapshot!(Refused::BadLabel("all".into()), @"`all` can't be a label, so nothing was started: take up to 32 letters, digits, `-` and `_`, and none of all, here, everyone, channel, admin, bot, team.");
+        assert_snapshot!(Refused::LabelOfAgent("coder".into()), @"`coder` is the name of another agent, so nothing was started: take another label.");
+        assert_snapshot!(Refused::LabelTaken("helper".into()), @"`@helper` is at work already, so nothing was started: take another label, or tell it more with `/steer helper …`.");
+        assert_snapshot!(Refused::TooDeep, @"The team here may have no helpers, so nothing was started.");
+        assert_snapshot!(Refused::TooMany, @"As many are at work here as may be, so nothing was started: wait until one has ended, or stop one with `/kill`. `/status` shows them.");
+    }
+
+    #[test]
+    fn focus_comes_and_goes() {
+        assert_snapshot!(focused("coder", false), @"From now on your messages here go to `@coder`. `/unfocus` ends that.");
+        assert_snapshot!(focused("coder", true), @"From now on what everyone here says to me goes to `@coder`. `/unfocus everyone` ends that.");
+        assert_snapshot!(unfocused(true, false), @"Your messages here go where they went before.");
+        assert_snapshot!(unfocused(true, true), @"Messages here go where they went before.");
+        assert_snapshot!(unfocused(false, false), @"You have no focus here: `/focus label` sets one.");
+        assert_snapshot!(unfocused(false, true), @"There is no focus for everyone here: `/focus label everyone` sets one.");
+        assert_snapshot!(focus_is_for_owners(), @"Only one of my owners can decide for everyone here. Without `everyone` it is for your own messages.");
+        assert_snapshot!(focus_lost("coder"), @"coder has ended, so messages here go where they went before. `/focus label` chooses another.");
+    }
+
+    #[test]
+    fn the_table_is_a_tree() {
+        let table = [
+            seat(None, "manager", Status::Waiting, 0),
+            seat(Some("helper"), "coder", Status::Running, 1),
+            seat(Some("coder"), "coder", Status::Idle, 2),
+            seat(None, "researcher", Status::Idle, 1),
+        ];
+        assert_snapshot!(agents(&team(), &table), @"
+        - `@manager`, waiting
+          - `@helper` (coder), at work: Dig a hole
+            - `@coder`, finished: Dig a hole
+          - `@researcher`, idle
+        Not here yet, and called by their names: `@coder`.
+        ");
+        assert_snapshot!(status(&table), @"
+        - `@manager`, waiting: 1200 tokens read, 34 written
+        - `@helper`, at work: 1200 tokens read, 34 written
+        Together so far: 4800 tokens read, 136 written.
+        ");
+        let mut dear = seat(None, "coder", Status::Idle, 0);
+        dear.session.cost_micros = 1_239_999;
+        assert_snapshot!(status(&[dear]), @"
+        Nothing is running here.
+        Together so far: 1200 tokens read, 34 written, $1.23.
+        ");
+    }
+
+    #[test]
+    fn a_history_is_short() {
+        let entry = |content| Entry {
+            seq: 1,
+            generation: 1,
+            turn_id: 1,
+            step: 1,
+            call_index: None,
+            content,
+            created_at: 0,
+        };
+        let body = Body { text: "word ".repeat(50), ..Body::default() };
+        let input = Content::Input { kind: ItemKind::User, author: "Ann".into(), body };
+        let call = ToolCall { id: "1".into(), name: "agents_list".into(), arguments: serde_json::json!({}) };
+        let calls = Content::Answer(Answer { calls: vec![call], ..Answer::default() });
+        let said = Content::Answer(Answer { text: "Done.".into(), ..Answer::default() });
+        let entries = [input, calls, said].map(entry);
+        assert_snapshot!(history("coder", &entries), @"
+        - Ann: word word word word word word word word word word word word word word word word word word word word…
+        - coder: calls `agents_list`
+        - coder: Done.
+        ");
+        assert_snapshot!(history("coder", &[]), @"`@coder` has read and said nothing here yet. `@coder …` speaks to it.");
+    }
+}
