@@ -117,6 +117,7 @@ mod tests {
     #[test]
     fn sessions_are_listed() {
         let session: Summary = serde_json::from_value(json!({
+            "id": 1, "tree_id": 1, "label": null, "parent_key": null, "parent_id": null, "depth": 0, "task": null,
             "key": "agent:coder:telegram:main:dm:55", "agent": "coder", "kind": "direct", "status": "running",
             "conversation": "telegram:main:55", "generation": 1, "entries": 12, "input_tokens": 1200,
             "output_tokens": 34, "cost_micros": 12_345, "updated_at": 1_000,

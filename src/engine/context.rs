@@ -149,6 +149,7 @@ fn input(from: ItemKind, author: &str, body: &Body, kind: ChatKind) -> String {
         match (from, kind) {
             (ItemKind::User, ChatKind::Direct) => body.text.clone(),
             (ItemKind::User, ChatKind::Group) => format!("{}: {}", one_line(author), body.text),
+            (ItemKind::Task, _) => format!("[task from {}] {}", one_line(author), json!({"task": body.text})),
             (ItemKind::Announce, _) => format!("[a result, data only] {}", body.text),
             _ => format!("[{}, data only] {}", from.as_str(), json!({"from": author, "text": body.text})),
         }

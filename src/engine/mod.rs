@@ -25,6 +25,7 @@ mod transcripts;
 mod turn;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -64,6 +65,8 @@ pub struct Engine {
     settings: Settings,
     by: Claimant,
     slots: Arc<Semaphore>,
+    /// Something found no slot.
+    starved: AtomicBool,
     running: Mutex<HashMap<i64, CancellationToken>>,
     transcripts: transcripts::Transcripts,
     tasks: Mutex<JoinSet<()>>,
@@ -81,6 +84,7 @@ impl Engine {
         Arc::new(Self {
             by: Claimant { node: settings.node.clone(), lease },
             slots: Arc::new(Semaphore::new(settings.max_turns)),
+            starved: AtomicBool::new(false),
             store,
             team,
             settings,
@@ -108,19 +112,27 @@ impl Engine {
         if self.drain.is_cancelled() {
             return None;
         }
-        self.slots.clone().try_acquire_owned().ok().map(Slot)
+        let take = || self.slots.clone().try_acquire_owned().ok().map(Slot);
+        take().or_else(|| {
+            self.starved.store(true, Ordering::SeqCst);
+            // A slot that became free before that was said tells nobody.
+            take()
+        })
     }
 
     /// Drives a turn that was claimed with this slot.
     pub fn start(self: &Arc<Self>, turn: Turn, slot: Slot) {
         let engine = self.clone();
+        let capped = self.team.agents.get(&turn.agent).is_some_and(|agent| agent.max_turns > 0);
         let mut tasks = lock(&self.tasks);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(async move {
             driver::drive(&engine, turn).await;
             drop(slot.0);
-            // A session that found no slot can go on now.
-            engine.wake();
+            if engine.starved.swap(false, Ordering::SeqCst) || capped {
+                // What found no slot can go on now.
+                engine.wake();
+            }
         });
     }
 

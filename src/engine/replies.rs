@@ -26,12 +26,13 @@ pub async fn answer(
         return Ok(false);
     }
     let partner = exchange.partner(session.id);
-    if let Some(wait) = waits::of_exchange(tx, exchange.id).await?.filter(|wait| wait.session_id == partner) {
-        if waits::resolve(tx, wait.id, &reply(session, said).to_string()).await? {
-            exchanges::end(tx, exchange.id, "answered").await?;
-            after.work = true;
-            return Ok(false);
-        }
+    let wait = waits::of_exchange(tx, exchange.id).await?.filter(|wait| wait.session_id == partner);
+    if let Some(wait) = wait
+        && waits::resolve(tx, wait.id, &reply(session, said).to_string()).await?
+    {
+        exchanges::end(tx, exchange.id, "answered").await?;
+        after.work = true;
+        return Ok(false);
     }
     let silent = said.failure.is_none() && (said.text.trim().is_empty() || is_silent(said.text));
     if silent {

@@ -1,10 +1,17 @@
 //! The model that is there without a key: deterministic, offline, and it says so.
 //!
-//! It reads a request as a [`Scene`] and asks its [`roles`] in turn what they would do; the first that
-//! has a cue acts. A new role (a manager that spawns, a coder that reports) is one more function there.
+//! It reads a request as a [`Scene`], which says who speaks and which part it plays (the manager, the
+//! researcher or the coder), and asks its [`roles`] in turn what they would do; the first that has a cue acts.
+//! Given a thing to build, the three show how a team works: the manager delegates, waits, looks and sums up,
+//! the coder asks the researcher. What they say about the world was written beforehand, and they say so.
 
+mod coder;
+mod manager;
+mod messenger;
+mod researcher;
 mod roles;
 mod scene;
+mod voice;
 
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
@@ -22,10 +29,18 @@ pub struct Demo {
 /// What a role does in a scene.
 #[derive(Debug, Clone, PartialEq)]
 enum Act {
-    /// Answers.
+    /// Answers a person.
     Say(String),
-    /// Calls a tool that the request offers.
-    Call { tool: &'static str, arguments: Value },
+    /// Hands something to a teammate, or says one of the words that mean silence: nothing is added.
+    Report(String),
+    /// Calls tools that the request offers, all in one step.
+    Call(Vec<(&'static str, Value)>),
+}
+
+impl Act {
+    fn call(tool: &'static str, arguments: Value) -> Self {
+        Self::Call(vec![(tool, arguments)])
+    }
 }
 
 /// Said once, at the start of a conversation.
@@ -70,11 +85,16 @@ fn play(request: &Request) -> Answer {
         Act::Say(text) if scene.opening => {
             Answer { text: format!("{INTRODUCTION}\n\n{text}"), ..Answer::default() }
         }
-        Act::Say(text) => Answer { text, ..Answer::default() },
-        Act::Call { tool, arguments } => {
-            // Unique within the conversation, and the same for the same request.
-            let id = format!("demo_{}", request.messages.len());
-            Answer { calls: vec![ToolCall { id, name: tool.into(), arguments }], ..Answer::default() }
+        Act::Say(text) | Act::Report(text) => Answer { text, ..Answer::default() },
+        Act::Call(calls) => {
+            // Ids are unique within the conversation, and the same for the same request.
+            let step = request.messages.len();
+            let calls = calls.into_iter().enumerate().map(|(index, (tool, arguments))| ToolCall {
+                id: format!("demo_{step}_{index}"),
+                name: tool.into(),
+                arguments,
+            });
+            Answer { calls: calls.collect(), ..Answer::default() }
         }
     }
 }

@@ -200,7 +200,7 @@ impl Outlet for Way {
     fn opening(&self, place: &Place, name: &str, outgoing: &Outgoing) -> Option<Part> {
         let desk = self.0.desk(&place.address.account)?;
         let body = name.to_owned();
-        if desk.channel.threads()?.from_message() {
+        if desk.channel.threads()?.grows_from_message() {
             let message = desk.channel.render(outgoing).into_iter().next()?;
             return Some(Part { body, text: message.text, stub: Some(message.body) });
         }

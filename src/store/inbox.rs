@@ -16,6 +16,8 @@ words!(
         User = "user",
         /// Another agent.
         Agent = "agent",
+        /// Another agent, or a person by a command: what a run is to do.
+        Task = "task",
         /// The result of a run.
         Announce = "announce",
         /// The program.
@@ -319,7 +321,7 @@ pub async fn consume_exchange(
 pub async fn release_task(tx: &mut Tx<'_>, run_id: i64, conversation_id: i64) -> Result<(), StoreError> {
     tx.execute(
         sql!(
-            "UPDATE inbox SET not_before = 0, conversation_id = $2 WHERE run_id = $1 AND kind = 'agent' AND turn_id IS NULL"
+            "UPDATE inbox SET not_before = 0, conversation_id = $2 WHERE run_id = $1 AND kind = 'task' AND turn_id IS NULL"
         ),
         params![run_id, conversation_id],
     )

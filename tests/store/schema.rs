@@ -20,7 +20,7 @@ const POSTGRES_COLUMNS: &str = "
     SELECT table_name || '.' || column_name
         || CASE data_type WHEN 'bigint' THEN ' number' WHEN 'text' THEN ' text' ELSE ' ' || data_type END
         || CASE is_nullable WHEN 'NO' THEN ' required' ELSE '' END
-        || COALESCE(' default ' || column_default, '')
+        || COALESCE(' default ' || REPLACE(column_default, '::text', ''), '')
     FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> '_sqlx_migrations'";
 
 /// Keys and unique indexes by their columns, since only the indexes made by hand have names of ours.

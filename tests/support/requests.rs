@@ -6,7 +6,9 @@ use serde_json::Value;
 /// The id of the agent that asks.
 pub fn agent_of(request: &ModelRequest) -> String {
     let facts = request.system.split("# Where you are\n").last().unwrap_or_default();
-    let facts: Value = serde_json::from_str(facts.trim()).expect("the facts are JSON");
+    // The roster may follow.
+    let facts = facts.lines().next().unwrap_or_default();
+    let facts: Value = serde_json::from_str(facts).expect("the facts are JSON");
     facts["you"]["id"].as_str().expect("an agent has an id").to_owned()
 }
 

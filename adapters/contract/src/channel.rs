@@ -72,10 +72,10 @@ pub trait Channel: Send + Sync + 'static {
 #[async_trait]
 pub trait Threads: Send + Sync {
     /// Whether a thread grows out of a message of ours. Constant.
-    fn from_message(&self) -> bool;
+    fn grows_from_message(&self) -> bool;
 
     /// Opens a thread called `name` (at most 100 characters are used) beside or under `at`; `from` is the
-    /// opening message where [`Threads::from_message`] says so. Returns the thread's conversation. With the
+    /// opening message where [`Threads::grows_from_message`] says so. Returns the thread's conversation. With the
     /// same `from` any number of calls open one thread. Called with the deadline of a send.
     async fn open(
         &self,

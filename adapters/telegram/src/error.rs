@@ -71,6 +71,14 @@ const MEANINGS: &[(&[&str], &str)] = &[
         "The bot is no longer in chat {chat}. Add it again if it is to speak there",
     ),
     (
+        &["chat is not a forum"],
+        "Chat {chat} has no topics. Switch topics on in its settings, or spawn without a thread",
+    ),
+    (
+        &["not enough rights to create a topic"],
+        "The bot may not open topics in chat {chat}. Make it an administrator with the right to manage topics",
+    ),
+    (
         &["not enough rights", "have no rights", "chat_write_forbidden", "chat_send_plain_forbidden"],
         "The bot may not write in chat {chat}. Give it the right to send messages",
     ),

@@ -19,6 +19,7 @@ mod send;
 #[cfg(test)]
 mod stand_in;
 mod tame;
+mod topics;
 mod update;
 mod wire;
 
@@ -28,7 +29,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use roundtable_contract::{
     AccountId, Channel, Conversation, Edge, Edits, Limits, Outgoing, Part, Receipt, Reconcile, RunError,
-    SendError, Typing,
+    SendError, Threads, Typing,
 };
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -171,6 +172,10 @@ impl Channel for Telegram {
     }
 
     fn typing(&self) -> Option<&dyn Typing> {
+        Some(self)
+    }
+
+    fn threads(&self) -> Option<&dyn Threads> {
         Some(self)
     }
 

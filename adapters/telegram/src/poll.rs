@@ -119,8 +119,11 @@ impl Poller<'_> {
         let mut waited = false;
         loop {
             let stored = batch.store(self.edge).await;
-            if let Some(last) = batch.stored_up_to()
-                && cursor.move_to(last, Instant::now())
+            if let Some(last) = batch.stored_up_to() {
+                cursor.move_to(last, Instant::now());
+            }
+            // What was refused may be the last thing for a while.
+            if let Some(last) = cursor.due_position(idle || stored.is_err(), Instant::now())
                 && let Err(error) = self.edge.advance(&us.account, SCOPE, last.into()).await
             {
                 // the updates are stored, so at worst they are offered again after a restart
@@ -177,19 +180,25 @@ impl Poller<'_> {
     }
 }
 
+/// The position is stored at most so often while messages come: Telegram itself keeps what was confirmed, so an
+/// older one costs nothing but updates that are offered again and recognised.
+const STORE_EVERY: Duration = Duration::from_secs(1);
+
 /// The last stored update, and how old that was at some time.
 #[derive(Debug)]
 struct Cursor {
     last: Option<i32>,
     age: Duration,
     at: Instant,
+    /// The position that was stored last, and when.
+    kept: Option<(i32, Instant)>,
 }
 
 impl Cursor {
     /// Begins where an earlier process got to.
     fn new(position: Option<(i64, Duration)>, now: Instant) -> Self {
         let last = position.and_then(|(last, _)| last.try_into().ok());
-        Self { last, age: position.unwrap_or_default().1, at: now }
+        Self { last, age: position.unwrap_or_default().1, at: now, kept: None }
     }
 
     /// The first update we want, if we can tell.
@@ -198,11 +207,23 @@ impl Cursor {
         self.last.filter(|_| is_young).map(|last| last.saturating_add(1))
     }
 
-    /// Everything up to `last` is stored. `false` when that was known.
-    fn move_to(&mut self, last: i32, now: Instant) -> bool {
-        let is_news = self.last != Some(last);
-        *self = Self { last: Some(last), age: Duration::ZERO, at: now };
-        is_news
+    /// Everything up to `last` is stored.
+    fn move_to(&mut self, last: i32, now: Instant) {
+        (self.last, self.age, self.at) = (Some(last), Duration::ZERO, now);
+    }
+
+    /// The position, if it is to be stored now: it is news, and either nothing else is to be done or the last time
+    /// was long ago.
+    fn due_position(&mut self, idle: bool, now: Instant) -> Option<i32> {
+        let last = self.last?;
+        let wanted = match self.kept {
+            None => self.age == Duration::ZERO,
+            Some((kept, at)) => kept != last && (idle || now.duration_since(at) >= STORE_EVERY),
+        };
+        if wanted {
+            self.kept = Some((last, now));
+        }
+        self.kept.filter(|_| wanted).map(|(last, _)| last)
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::content::{attachments, is_service};
 use crate::entity::mark;
-use crate::wire;
+use crate::{topics, wire};
 
 /// Who we are: what `getMe` said.
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ struct NoAuthor;
 
 /// The event of a message, if it is of use.
 fn event(us: &Us, kind: MessageKind, message: &wire::Message) -> Result<Option<Event>, NoAuthor> {
-    if let Some(event) = moved(us, message) {
+    if let Some(event) = moved(us, message).or_else(|| topics::opened(us, message)) {
         return Ok(Some(event));
     }
     let ours = message.from.as_ref().is_some_and(|from| from.id == us.id);
@@ -118,7 +118,7 @@ fn moved(us: &Us, message: &wire::Message) -> Option<Event> {
     Some(Event::Moved { key, account: us.account.clone(), from: chat_id(from), to: chat_id(to) })
 }
 
-fn chat_id(id: i64) -> ChatId {
+pub(crate) fn chat_id(id: i64) -> ChatId {
     ChatId::new(id.to_string())
 }
 

@@ -102,8 +102,13 @@ fn fields<T: DeserializeOwned>() -> BTreeSet<String> {
 
 #[test]
 fn souls_promise_only_what_is_there() {
+    let there = crate::tools::sessions::specs().map(|spec| spec.name);
     for (path, soul) in super::super::souls::SOULS {
         assert!(soul.contains("NO_REPLY") && soul.contains("tools you are given"), "{path}");
-        assert!(!soul.contains("sessions_"), "{path} names a tool");
+        assert!(soul.lines().count() <= 60, "{path} is read with every request");
+        let words = soul.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        for named in words.filter(|word| word.starts_with("session_") || word.starts_with("sessions_")) {
+            assert!(there.iter().any(|name| name == named), "{path} names `{named}`");
+        }
     }
 }

@@ -1,3 +1,5 @@
+mod story;
+
 use futures::StreamExt;
 use serde_json::json;
 
@@ -37,12 +39,12 @@ fn it_introduces_itself_once() {
 fn it_calls_a_tool_it_is_offered_and_tells_the_result() {
     let mut asked = request(vec![user("Who is at the table?")], &["agents_list"]);
     let answer = play(&asked);
-    let call = ToolCall { id: "demo_1".into(), name: "agents_list".into(), arguments: json!({}) };
+    let call = ToolCall { id: "demo_1_0".into(), name: "agents_list".into(), arguments: json!({}) };
     assert_eq!(answer, Answer { calls: vec![call], ..Answer::default() });
 
     let content = json!({"status": "ok", "agents": [{"id": "manager", "name": "Manager"}, {"agentId": "coder"}, "ann"]});
     asked.messages.push(ModelMessage::Assistant(answer));
-    asked.messages.push(ModelMessage::Tool { call_id: "demo_1".into(), content: content.to_string() });
+    asked.messages.push(ModelMessage::Tool { call_id: "demo_1_0".into(), content: content.to_string() });
     let told = play(&asked);
     assert_eq!(told.text, format!("{INTRODUCTION}\n\nAt the table: Manager, coder and ann."));
     assert_eq!(told.calls, []);
@@ -50,7 +52,7 @@ fn it_calls_a_tool_it_is_offered_and_tells_the_result() {
     // Asked again, it looks again: the old result belongs to the old question.
     asked.messages.push(ModelMessage::Assistant(told));
     asked.messages.push(user("And now, who is at the table?"));
-    assert_eq!(play(&asked).calls[0].id, "demo_5");
+    assert_eq!(play(&asked).calls[0].id, "demo_5_0");
 }
 
 #[test]
@@ -65,7 +67,7 @@ fn a_result_it_does_not_understand_is_not_shown() {
     let mut asked = request(vec![user("who is here?")], &["agents_list"]);
     let answer = play(&asked);
     asked.messages.push(ModelMessage::Assistant(answer));
-    asked.messages.push(ModelMessage::Tool { call_id: "demo_1".into(), content: "<canary>".into() });
+    asked.messages.push(ModelMessage::Tool { call_id: "demo_1_0".into(), content: "<canary>".into() });
     assert!(!play(&asked).text.contains("canary"));
 }
 

@@ -168,7 +168,7 @@ pub async fn run(
     let item = NewItem {
         session_id: child_id,
         tree_id: caller.session.tree_id,
-        kind: ItemKind::Agent,
+        kind: ItemKind::Task,
         wake: true,
         conversation_id,
         exchange_id: None,

@@ -57,8 +57,9 @@ pub async fn run(
         let outcomes = take(tx, caller, None).await?;
         let mut result = json!({"status": "ok", "outcomes": outcomes, "running": live});
         if outcomes.is_empty() {
-            result["note"] =
-                json!("No child of yours is at work, and there is no result that you have not seen.");
+            result["note"] = json!(
+                "No child of yours is at work. Results that came before this call are among your messages above."
+            );
         }
         return Ok(Called::Done(result));
     }

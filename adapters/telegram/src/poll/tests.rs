@@ -51,8 +51,8 @@ fn degraded_by(core: &Core) -> Vec<String> {
 #[tokio::test]
 async fn updates_are_confirmed_by_the_poll_after_they_are_stored() {
     let core = Core { position: Some((6, Duration::ZERO)), ..Core::default() };
-    let (calls, result) = listened(&core, vec![me(), says(&[7, 8]), says(&[]), says(&[9])]).await;
-    let offsets = [Some(7), Some(9), Some(9), Some(10)];
+    let (calls, result) = listened(&core, vec![me(), says(&[7, 8]), says(&[9]), says(&[])]).await;
+    let offsets = [Some(7), Some(9), Some(10), Some(10)];
     let polls = offsets.map(|offset| call("getupdates", offset));
     assert_eq!((calls[0].0.as_str(), &calls[1..]), ("getme", &polls[..]));
     assert_eq!(result, Ok(()));
@@ -66,8 +66,9 @@ async fn updates_are_confirmed_by_the_poll_after_they_are_stored() {
 #[tokio::test]
 async fn what_the_core_does_not_take_is_offered_again_before_the_next_poll() {
     let core = Core { refusals: 3.into(), ..Core::default() };
-    let (calls, _) = listened(&core, vec![me(), says(&[7, 8])]).await;
-    assert_eq!(calls[1..], [call("getupdates", None), call("getupdates", Some(9))]);
+    let (calls, _) = listened(&core, vec![me(), says(&[7, 8]), says(&[])]).await;
+    let polls = [None, Some(9), Some(9)].map(|offset| call("getupdates", offset));
+    assert_eq!(calls[1..], polls);
     assert_eq!(degraded_by(&core).len(), 3);
     assert_eq!(core.states.into_inner().unwrap().pop(), Some(AccountState::Ready));
     assert_eq!(core.accepted.into_inner().unwrap(), ["7", "8"]);
@@ -136,9 +137,24 @@ fn an_offset_is_used_for_six_days() {
     let mut cursor = Cursor::new(Some((7, 5 * day)), now);
     assert_eq!((cursor.offset(now), cursor.offset(now + day)), (Some(8), None));
     // numbers that begin anew may be lower
-    assert!(cursor.move_to(3, now + day));
+    cursor.move_to(3, now + day);
     assert_eq!(cursor.offset(now + 2 * day), Some(4));
-    assert!(!cursor.move_to(3, now + day));
+}
+
+#[test]
+fn the_position_is_stored_at_once_then_once_a_second_and_when_there_is_nothing_else_to_do() {
+    let now = Instant::now();
+    let later = |millis| now + Duration::from_millis(millis);
+    let mut cursor = Cursor::new(Some((7, Duration::from_secs(60))), now);
+    assert_eq!(cursor.due_position(true, now), None, "what was read is stored");
+    cursor.move_to(8, now);
+    assert_eq!(cursor.due_position(false, now), Some(8));
+    cursor.move_to(9, later(10));
+    assert_eq!(cursor.due_position(false, later(10)), None);
+    assert_eq!(cursor.due_position(true, later(20)), Some(9));
+    assert_eq!(cursor.due_position(true, later(30)), None);
+    cursor.move_to(10, later(900));
+    assert_eq!(cursor.due_position(false, later(1020)), Some(10));
 }
 
 #[test]

@@ -294,3 +294,23 @@ fn numbers_of_updates() {
         assert_eq!(update_id(&update), None, "{update}");
     }
 }
+
+#[test]
+fn a_topic_that_we_opened_is_told_of_and_those_of_others_are_not() {
+    let opened = |from: i64| {
+        let bot = json!({"id": from, "is_bot": true, "first_name": "B"});
+        event_of(update(
+            "message",
+            forum(),
+            json!({"from": bot, "message_thread_id": 10, "is_topic_message": true,
+                "forum_topic_created": {"name": "coder", "icon_color": 7_322_096}}),
+        ))
+    };
+    let expected = Event::Opened {
+        key: EventKey::new("topic:-1001234567890:10"),
+        conversation: "telegram:main:-1001234567890:10".parse().unwrap(),
+        name: "coder".into(),
+    };
+    assert_eq!(opened(Us::example().id), Some(expected));
+    assert_eq!(opened(7), None);
+}
