@@ -4,6 +4,9 @@ use super::{Seat as _, at_rest, helper, world};
 use crate::support::requests::{heard, next_text};
 use crate::support::world::World;
 
+const ONE_CHILD: &str = "[agents.manager]\ndefault = true\n[agents.manager.subagents]\nmax_children = 1\n\
+                         [agents.coder]\n[agents.researcher]\n";
+
 /// A child with the label `helper` that is at work on its first task until the hold is released.
 async fn helper_at_work(world: &World, seat: &roundtable_fakes::Seat) -> roundtable_fakes::Hold {
     let call = world.model.hold("dig a hole");
@@ -79,7 +82,7 @@ async fn spawn_starts_a_child_that_answers_here_and_says_why_it_does_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn spawn_keeps_the_limits_of_the_team() {
-    let world = World::setting().config("[agents.manager.subagents]\nmax_children = 1\n").start().await;
+    let world = World::setting().config(ONE_CHILD).start().await;
     super::quiet(&world);
     let ann = world.telegram.user("ann");
     let call = helper_at_work(&world, &ann).await;
@@ -129,7 +132,8 @@ async fn kill_and_stop_end_the_work_of_one() {
     assert_eq!(next_text(&ann).await, "There is no @helpr here, so nothing was done. Did you mean @helper?");
     // What was stopped can be woken.
     ann.says("@helper again");
-    assert_eq!(next_text(&ann).await, "helper\necho: @helper again");
+    let again = next_text(&ann).await;
+    assert!(again.starts_with("helper\n") && again.ends_with("@helper again"), "{again}");
     world.end().await;
 }
 

@@ -3,7 +3,7 @@
 use roundtable_fakes::Reply;
 use serde_json::json;
 
-use super::{at_rest, helper, world};
+use super::{helper, world};
 use crate::support::databases::on_each_database;
 use crate::support::requests::next_text;
 use crate::support::world::World;
@@ -93,40 +93,4 @@ async fn a_focus_on_who_has_ended_is_none_and_a_reply_to_them_reaches_nobody() {
 async fn at_rest_but_archived(world: &World) {
     let over = |session: &String| session.ends_with(" idle") || session.ends_with(" archived");
     world.until("everybody is at rest", |rows| rows.pending == 0 && rows.sessions.iter().all(over)).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_thread_that_was_opened_for_a_child_speaks_to_it() {
-    let world = world().await;
-    let ann = world.telegram.user("ann").in_topic("team", "talk");
-    ann.place().promote_bot();
-    let task = json!({"task": "stand by", "agentId": "coder", "label": "helper", "thread": true});
-    world.model.once("open it", Reply::calls([("sessions_spawn", task)]));
-    world.model.after("sessions_spawn", Reply::text("opened"));
-    ann.mentions_bot("open it");
-    assert_eq!(next_text(&ann).await, "opened");
-    let line = next_text(&ann).await;
-    assert!(line.starts_with("helper finished"), "{line}");
-    let thread = world.telegram.user("ann").in_topic("team", "helper");
-    assert_eq!(next_text(&thread).await, "helper\necho: stand by");
-    at_rest(&world).await;
-    thread.says("nobody else is meant");
-    assert_eq!(next_text(&thread).await, "helper\necho: Ann: nobody else is meant");
-    // Another tree begins here; its child gets the same label.
-    helper(&world, &thread, "helper").await;
-    thread.says("@helper which?");
-    let mut said = [next_text(&thread).await, next_text(&thread).await];
-    said.sort();
-    assert_eq!(
-        said,
-        [
-            "Several here are called @helper: this went to the one that was active last.",
-            "helper\necho: Ann: @helper which?",
-        ]
-    );
-    at_rest(&world).await;
-    thread.says("/kill helper");
-    let killed = next_text(&thread).await;
-    assert!(killed.ends_with("went to the one that was active last."), "{killed}");
-    world.end().await;
 }
