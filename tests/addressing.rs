@@ -8,7 +8,7 @@ mod seat;
 mod table;
 
 use roundtable_fakes::Reply;
-use seat::{Said, Seat};
+use seat::Seat;
 
 use crate::support::world::{QUICK, World};
 

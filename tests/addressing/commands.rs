@@ -1,6 +1,6 @@
 //! The commands about the team, one by one.
 
-use super::{Seat as _, at_rest, helper, world};
+use super::{at_rest, helper, world};
 use crate::support::requests::{heard, next_text};
 use crate::support::world::World;
 

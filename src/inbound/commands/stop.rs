@@ -5,13 +5,17 @@ use crate::control;
 use crate::engine::{self, Effects};
 use crate::phrases;
 use crate::routing::Stop;
-use crate::store::{StoreError, Tx, sessions};
+use crate::store::{StoreError, Tx, runs, sessions};
 
 pub(super) async fn stop(tx: &mut Tx<'_>, asked: &Asked<'_>, which: &Stop) -> Result<Done, StoreError> {
-    let sessions = match which {
+    let mut sessions = match which {
         Stop::Here | Stop::All => sessions::of_conversation(tx, asked.place.id).await?,
         Stop::Label(label) => return kill(tx, asked, label).await,
     };
+    if let Some(run) = asked.place.run_id {
+        // The thread was opened for a child: it is its conversation too.
+        sessions.push(runs::get(tx, run).await?.session_id);
+    }
     let (mut stops, mut after) = (Vec::new(), Effects::default());
     for session in sessions {
         stops.push(control::stop(tx, &asked.edges.team, session, asked.whose(), &mut after).await?);
