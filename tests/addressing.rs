@@ -1,6 +1,7 @@
 //! Who is spoken to, and the commands about the team.
 
 mod commands;
+mod explain;
 mod focus;
 mod labels;
 mod rights;

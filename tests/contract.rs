@@ -68,6 +68,7 @@ macro_rules! suite {
     )+ };
 }
 
+mod discord;
 mod edge;
 mod editing;
 mod finding;

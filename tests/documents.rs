@@ -1,8 +1,9 @@
-//! Random documents, as models write them and worse, on their way through the Telegram channel: cut into
-//! messages, sent over real sockets to a server with Telegram's rules, and read back as people see them.
+//! Random documents, as models write them and worse, on their way through the channels: cut into
+//! messages, sent over real sockets to a server with the platform's rules, and read back as people see them.
 //!
 //! `ROUNDTABLE_PROVE_DOCS` sets how many, `ROUNDTABLE_PROVE_SEED` which; a failure names both.
 
+mod discord;
 mod markdown;
 
 use std::sync::Arc;
@@ -53,15 +54,15 @@ fn number(variable: &str, otherwise: u64) -> u64 {
     std::env::var(variable).map_or(otherwise, read)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn random_documents_arrive_whole() {
+/// Has random documents posted, several at a time; `post` gets the number of a chat and of the document.
+async fn documents<F>(post: impl Fn(usize, u64, String) -> F + Clone + Send + 'static)
+where
+    F: Future<Output = anyhow::Result<Totals>> + Send,
+{
     let (count, seed) = (number("ROUNDTABLE_PROVE_DOCS", 1_000), number("ROUNDTABLE_PROVE_SEED", 1));
-    let fake = TelegramFake::start().await.unwrap();
-    let channel: Arc<dyn Channel> = Arc::new(telegram::channel(&fake, ExactlyOnce::Probe));
     let next = Arc::new(AtomicU64::new(0));
     let readers = (0..CHATS).map(|chat| {
-        let (channel, next) = (Arc::clone(&channel), Arc::clone(&next));
-        let reader = fake.user(&format!("reader {chat}"));
+        let (post, next) = (post.clone(), Arc::clone(&next));
         tokio::spawn(async move {
             let mut totals = Totals::default();
             loop {
@@ -70,7 +71,7 @@ async fn random_documents_arrive_whole() {
                     return anyhow::Ok(totals);
                 }
                 let markdown = markdown::document(seed, number);
-                let sent = post(channel.as_ref(), &reader, number, &markdown).await;
+                let sent = post(chat, number, markdown.clone()).await;
                 let sent = sent.map_err(|error| {
                     anyhow!("document {number} of seed {seed}: {error:#}\nIt is {markdown:?}")
                 })?;
@@ -84,6 +85,38 @@ async fn random_documents_arrive_whole() {
     println!("seed {seed}: {totals:?}");
     assert_eq!(totals.documents, count);
     assert!(count < 100 || totals.cut * 20 > count, "too few documents needed cutting");
+}
+
+/// Whoever says the document of that number.
+fn speaker(number: u64) -> Speaker {
+    if number.is_multiple_of(3) { Speaker::Persona(PERSONA.into()) } else { Speaker::Program }
+}
+
+/// Compares what was written with what stands there; gives the number of words.
+fn compare_words(number: u64, markdown: &str, shown: &str) -> anyhow::Result<usize> {
+    let shown = match speaker(number) {
+        Speaker::Persona(name) if !shown.is_empty() => {
+            shown.strip_prefix(&name).context("nobody is named")?
+        }
+        _ => shown,
+    };
+    let (written, read) = (markdown::visible(markdown), markdown::visible(shown));
+    if let Some(at) = (0..written.len().max(read.len())).find(|at| written.get(*at) != read.get(*at)) {
+        anyhow::bail!("{:?} was written and {:?} is read as number {at}", written.get(at), read.get(at));
+    }
+    Ok(written.len())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn random_documents_arrive_whole() {
+    let fake = TelegramFake::start().await.unwrap();
+    let channel: Arc<dyn Channel> = Arc::new(telegram::channel(&fake, ExactlyOnce::Probe));
+    let readers: Arc<[_]> = (0..CHATS).map(|chat| fake.user(&format!("reader {chat}"))).collect();
+    documents(move |chat, number, markdown| {
+        let (channel, readers) = (Arc::clone(&channel), Arc::clone(&readers));
+        async move { post(channel.as_ref(), &readers[chat], number, &markdown).await }
+    })
+    .await;
     fake.finish().unwrap();
 }
 
@@ -91,9 +124,8 @@ async fn random_documents_arrive_whole() {
 async fn post(channel: &dyn Channel, reader: &Seat, number: u64, markdown: &str) -> anyhow::Result<Totals> {
     let place = reader.place();
     let to = Conversation::chat(AccountId::new("telegram", "main"), place.chat_id().to_string());
-    let persona = number.is_multiple_of(3);
-    let speaker = if persona { Speaker::Persona(PERSONA.into()) } else { Speaker::Program };
-    let parts = channel.render(&Outgoing { text: markdown.to_owned(), speaker, reply_to: None });
+    let outgoing = Outgoing { text: markdown.to_owned(), speaker: speaker(number), reply_to: None };
+    let parts = channel.render(&outgoing);
     let mut totals = Totals {
         documents: 1,
         characters: markdown.chars().count(),
@@ -111,14 +143,7 @@ async fn post(channel: &dyn Channel, reader: &Seat, number: u64, markdown: &str)
         last = message.id;
         shown.push_str(&message.text);
     }
-    if persona && !parts.is_empty() {
-        shown = shown.strip_prefix(PERSONA).context("nobody is named")?.to_owned();
-    }
-    let (written, read) = (markdown::visible(markdown), markdown::visible(&shown));
-    if let Some(at) = (0..written.len().max(read.len())).find(|at| written.get(*at) != read.get(*at)) {
-        anyhow::bail!("{:?} was written and {:?} is read as number {at}", written.get(at), read.get(at));
-    }
-    totals.words = written.len();
+    totals.words = compare_words(number, markdown, &shown)?;
     Ok(totals)
 }
 

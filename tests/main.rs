@@ -9,6 +9,7 @@ mod bad_input;
 mod chat;
 mod contract;
 mod delivery;
+mod discord;
 mod documents;
 mod engine;
 mod invariants;

@@ -173,7 +173,10 @@ fn settings(config: &Config) -> Settings {
 
 /// Makes a code when there is an account that could need one and nobody owns the bot.
 async fn owner_code(store: &Store, config: &Config) -> anyhow::Result<Option<String>> {
-    if !config.channels.telegram.values().any(|account| account.enabled && account.owners.is_empty()) {
+    let channels = &config.channels;
+    let discord = channels.discord.values().any(|account| account.enabled && account.owners.is_empty());
+    let telegram = channels.telegram.values().any(|account| account.enabled && account.owners.is_empty());
+    if !discord && !telegram {
         return Ok(None);
     }
     admin::new_owner_code(store).await.context("the owner's code can't be stored")
@@ -181,5 +184,6 @@ async fn owner_code(store: &Store, config: &Config) -> anyhow::Result<Option<Str
 
 /// Whether the configuration connects any platform beside the local channel.
 pub fn has_platform(config: &Config) -> bool {
-    config.channels.telegram.values().any(|account| account.enabled)
+    config.channels.discord.values().any(|account| account.enabled)
+        || config.channels.telegram.values().any(|account| account.enabled)
 }

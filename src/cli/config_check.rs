@@ -57,9 +57,12 @@ fn summary(loaded: &Loaded) -> String {
         .iter()
         .map(|(id, model)| format!("{id} ({}/{})", model.provider.as_str(), model.model))
         .collect();
+    let discord = config.channels.discord.iter().filter(|(_, account)| account.enabled);
     let telegram = config.channels.telegram.iter().filter(|(_, account)| account.enabled);
     let local = config.channels.local.enabled.then(|| "local:main".to_owned());
-    let accounts: Vec<String> = telegram.map(|(name, _)| format!("telegram:{name}")).chain(local).collect();
+    let discord = discord.map(|(name, _)| format!("discord:{name}"));
+    let telegram = telegram.map(|(name, _)| format!("telegram:{name}"));
+    let accounts: Vec<String> = discord.chain(telegram).chain(local).collect();
     let mut lines = vec![
         format!("ok: {file}"),
         format!("agents: {}", agents.join(", ")),

@@ -44,8 +44,9 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
     }
 }
 
-const NO_PLATFORM: &str = "No platform is configured, and there is no terminal to chat in. Set TELEGRAM_BOT_TOKEN, or \
-    write [channels.telegram.main] into roundtable.toml; or run `roundtable chat`.";
+const NO_PLATFORM: &str = "No platform is configured, and there is no terminal to chat in. Set DISCORD_TOKEN \
+    or TELEGRAM_BOT_TOKEN, or write [channels.discord.main] or [channels.telegram.main] into roundtable.toml; or run \
+    `roundtable chat`.";
 
 fn banner(config: &Config, accounts: &[AccountId], address: SocketAddr, code: Option<&str>) -> String {
     let names = |names: Vec<String>| names.join(", ");

@@ -21,8 +21,8 @@ subagents.allow = ["researcher", "coder"]
 [agents.coder]
 "#;
 
-const TELEGRAM: &str = "[channels.telegram.main]";
-const TELEGRAM_TOKEN: &str = "TELEGRAM_BOT_TOKEN";
+/// The platforms, each with the variable that usually holds the token of its account `main`.
+const PLATFORMS: [(&str, &str); 2] = [("discord", "DISCORD_TOKEN"), ("telegram", "TELEGRAM_BOT_TOKEN")];
 /// Where the HTTP token is usually given.
 pub(super) const HTTP_TOKEN: &str = "ROUNDTABLE_HTTP_TOKEN";
 
@@ -38,9 +38,11 @@ pub(super) fn missing_sections(file: &str, env: &BTreeMap<String, String>) -> Ve
         layers.push(format!("[models.main]\nprovider = {provider:?}"));
     }
     let no_channels = is_absent(&written, "channels");
-    let accountless = tree::table(&mut written, ["channels"]).is_some_and(|all| is_absent(all, "telegram"));
-    if (no_channels || accountless) && is_set(env, TELEGRAM_TOKEN) {
-        layers.push(TELEGRAM.to_owned());
+    for (platform, token) in PLATFORMS {
+        let accountless = tree::table(&mut written, ["channels"]).is_some_and(|all| is_absent(all, platform));
+        if (no_channels || accountless) && is_set(env, token) {
+            layers.push(format!("[channels.{platform}.main]"));
+        }
     }
     layers
 }
@@ -62,13 +64,15 @@ pub(super) fn complete(tree: &mut Table, env: &BTreeMap<String, String>, finding
         default(agent, "name", capitalised(id));
         default(agent, "soul", format!("agents/{id}.md"));
     }
-    for (name, account) in tree::entries(tree, ["channels", "telegram"]) {
-        if name == "main" {
-            default(account, "token", format!("env:{TELEGRAM_TOKEN}"));
-        } else if !account.contains_key("token") {
-            let path = KeyPath::of(["channels", "telegram", name, "token"]);
-            let help = "write `token = \"env:NAME\"` with the variable that holds this bot's token";
-            findings.error(&path, "is missing", Some(help.into()));
+    for (platform, token) in PLATFORMS {
+        for (name, account) in tree::entries(tree, ["channels", platform]) {
+            if name == "main" {
+                default(account, "token", format!("env:{token}"));
+            } else if !account.contains_key("token") {
+                let path = KeyPath::of(["channels", platform, name, "token"]);
+                let help = "write `token = \"env:NAME\"` with the variable that holds this bot's token";
+                findings.error(&path, "is missing", Some(help.into()));
+            }
         }
     }
 }

@@ -41,7 +41,10 @@ use serde::Deserialize;
 
 pub use agents::{Agent, Queue, Subagents, Visibility};
 pub use bindings::{Binding, Mention};
-pub use channels::{Bots, Channels, DirectMessages, ExactlyOnce, Group, Local, Rates, Senders, Telegram};
+pub use channels::{
+    Bots, Channels, DirectMessages, Discord, DiscordGroup, DiscordRates, DiscordSenders, ExactlyOnce, Group,
+    Local, Rates, Senders, Telegram,
+};
 pub use http::Http;
 pub use load::{Loaded, Sources, load};
 pub use models::{Model, Prices, Provider};

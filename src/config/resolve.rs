@@ -78,12 +78,18 @@ fn secret_places(tree: &mut Table) -> Vec<Place> {
         let what = format!("your {provider} key");
         places.push(place(KeyPath::of(["models", id, "api_key"]), &what, "api_key", true));
     }
-    for (name, account) in tree::entries(tree, ["channels", "telegram"]) {
-        let enabled = account
-            .get("enabled")
-            .is_none_or(|value| *value != Value::Boolean(false) && value.as_str() != Some("false"));
-        let path = KeyPath::of(["channels", "telegram", name, "token"]);
-        places.push(place(path, "the token that @BotFather gave your bot", "token", enabled));
+    let tokens = [
+        ("discord", "the token on your bot's page at discord.com/developers"),
+        ("telegram", "the token that @BotFather gave your bot"),
+    ];
+    for (platform, what) in tokens {
+        for (name, account) in tree::entries(tree, ["channels", platform]) {
+            let enabled = account
+                .get("enabled")
+                .is_none_or(|value| *value != Value::Boolean(false) && value.as_str() != Some("false"));
+            let path = KeyPath::of(["channels", platform, name, "token"]);
+            places.push(place(path, what, "token", enabled));
+        }
     }
     places
 }

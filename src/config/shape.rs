@@ -63,10 +63,6 @@ fn key_path(path: &serde_path_to_error::Path) -> KeyPath {
 
 /// Serde's message in the words of a configuration.
 fn explain(path: &KeyPath, message: &str) -> (String, Option<String>) {
-    if *path == KeyPath::of(["channels", "discord"]) {
-        let help = "take the section out, or use `channels.telegram`";
-        return ("Discord comes in a later version".into(), Some(help.into()));
-    }
     // "unknown field `x`, expected one of `a`, `b`"; the word itself may hold anything.
     let choice = message.rsplit_once(", expected ").map(|(_, choice)| quoted(choice)).unwrap_or_default();
     if message.starts_with("unknown field `") {

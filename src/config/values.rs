@@ -21,6 +21,10 @@ impl WebUrl {
         self.0.as_str().trim_end_matches('/')
     }
 
+    pub(super) fn discord() -> Self {
+        Self(Url::parse("https://discord.com").expect("a constant that parses"))
+    }
+
     pub(super) fn telegram() -> Self {
         Self(Url::parse("https://api.telegram.org").expect("a constant that parses"))
     }

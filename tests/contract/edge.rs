@@ -1,11 +1,13 @@
 //! The core as a channel sees it, made of nothing but memory.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use roundtable_contract::{AcceptError, AccountId, AccountState, Channel, Event, Message, RunError};
+use roundtable_contract::{
+    AcceptError, AccountId, AccountState, Channel, Event, EventKey, Message, RunError,
+};
 use roundtable_fakes::PATIENCE;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -52,18 +54,27 @@ pub enum Whim {
 pub struct Edge {
     told: watch::Sender<Told>,
     whims: HashMap<&'static str, Whim>,
+    /// It knows what it has accepted, as the core does, and a second event with the same key does nothing.
+    known: Option<Mutex<HashSet<EventKey>>>,
 }
 
 impl Edge {
-    /// An edge that takes everything but `text`.
-    pub fn but(text: &'static str, whim: Whim) -> Self {
-        Self { whims: HashMap::from([(text, whim)]), ..Self::default() }
+    /// An edge that was there before: it knows positions, and what it has accepted since.
+    pub fn knowing(positions: HashMap<String, i64>) -> Self {
+        let told = watch::Sender::new(Told { positions, ..Told::default() });
+        Self { told, known: Some(Mutex::default()), ..Self::default() }
     }
 
-    /// An edge of a process that starts again: it knows the positions and nothing else.
+    /// The same, taking everything but `text`.
+    pub fn but(self, text: &'static str, whim: Whim) -> Self {
+        Self { whims: HashMap::from([(text, whim)]), ..self }
+    }
+
+    /// An edge of a process that starts again: it knows the positions, and which events it took if it did before.
     pub fn after(&self) -> Self {
         let positions = self.told.borrow().positions.clone();
-        Self { told: watch::Sender::new(Told { positions, ..Told::default() }), ..Self::default() }
+        let known = self.known.as_ref().map(|known| Mutex::new(known.lock().unwrap().clone()));
+        Self { told: watch::Sender::new(Told { positions, ..Told::default() }), known, ..Self::default() }
     }
 
     /// What it was told so far.
@@ -83,6 +94,9 @@ impl Edge {
 impl roundtable_contract::Edge for Edge {
     async fn accept(&self, event: Event) -> Result<(), AcceptError> {
         let Event::Message(message) = event else { return Ok(()) };
+        if self.known.as_ref().is_some_and(|known| known.lock().unwrap().contains(&message.key)) {
+            return Ok(());
+        }
         let mut offers = 0;
         self.told.send_modify(|told| {
             told.offered.push((*message).clone());
@@ -94,6 +108,9 @@ impl roundtable_contract::Edge for Edge {
                 return Err(AcceptError { reason: "the database is away".into() });
             }
             _ => {}
+        }
+        if let Some(known) = &self.known {
+            known.lock().unwrap().insert(message.key.clone());
         }
         self.told.send_modify(|told| told.accepted.push(*message));
         Ok(())

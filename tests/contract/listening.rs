@@ -24,7 +24,7 @@ async fn chatter(subject: &dyn Heard, places: &[Conversation], lines: usize) -> 
 pub async fn every_message_comes_once_and_in_order(subject: &mut dyn Heard) {
     let places = subject.places();
     let said = chatter(subject, &places, 20).await;
-    let listener = listen(subject.channel(), Edge::default());
+    let listener = listen(subject.channel(), subject.edge());
     // The line that is said last proves that none of those before it is still to come.
     let last = subject.says(&places[0], "last").await;
     listener.edge.until("all is said", |told| told.accepted.len() > 20 * places.len()).await;
@@ -49,7 +49,7 @@ pub async fn every_message_comes_once_and_in_order(subject: &mut dyn Heard) {
 pub async fn what_was_accepted_does_not_come_again(subject: &mut dyn Heard) {
     let places = subject.places();
     chatter(subject, &places, 3).await;
-    let listener = listen(subject.channel(), Edge::default());
+    let listener = listen(subject.channel(), subject.edge());
     listener.edge.until("all is said", |told| told.accepted.len() == 3 * places.len()).await;
     listener.edge.until("the position is kept", |told| !told.positions.is_empty()).await;
     let (_, edge) = listener.stop().await;
@@ -66,7 +66,7 @@ pub async fn what_was_refused_is_offered_again(subject: &mut dyn Heard) {
         subject.says(&places[0], text).await;
         subject.says(&places[1], &format!("{text} here")).await;
     }
-    let listener = listen(subject.channel(), Edge::but("two", Whim::Refuse(3)));
+    let listener = listen(subject.channel(), subject.edge().but("two", Whim::Refuse(3)));
     listener.edge.until("all is accepted", |told| told.accepted.len() == 6).await;
     let (_, edge) = listener.stop().await;
     let told = edge.seen();
@@ -79,7 +79,7 @@ pub async fn what_was_refused_is_offered_again(subject: &mut dyn Heard) {
 
 /// A process that cannot store "two", and ends.
 async fn give_up(subject: &dyn Heard) -> Arc<Edge> {
-    let listener = listen(subject.channel(), Edge::but("two", Whim::Refuse(usize::MAX)));
+    let listener = listen(subject.channel(), subject.edge().but("two", Whim::Refuse(usize::MAX)));
     listener.edge.until("it was refused twice", |told| told.offers_of("two") == 2).await;
     let (_, edge) = listener.stop().await;
     assert_eq!(edge.seen().offers_of("three"), 0, "it comes after what was refused");
@@ -103,17 +103,17 @@ pub async fn what_was_refused_is_not_confirmed(subject: &mut dyn Heard) {
 pub async fn a_stop_does_not_wait_for_the_edge(subject: &mut dyn Heard) {
     let at = &subject.places()[0];
     subject.says(at, "one").await;
-    let listener = listen(subject.channel(), Edge::but("one", Whim::Block));
+    let listener = listen(subject.channel(), subject.edge().but("one", Whim::Block));
     listener.edge.until("it is offered", |told| told.offers_of("one") == 1).await;
     assert_eq!(listener.stop().await.0, Ok(()));
-    let listener = listen(subject.channel(), Edge::default());
+    let listener = listen(subject.channel(), subject.edge());
     listener.edge.until("it is offered again", |told| told.texts_of(at.chat.as_str()) == ["one"]).await;
     assert_eq!(listener.stop().await.0, Ok(()));
 }
 
 pub async fn an_outage_is_reported_and_passes(subject: &mut dyn Heard) {
     let at = &subject.places()[0];
-    let listener = listen(subject.channel(), Edge::default());
+    let listener = listen(subject.channel(), subject.edge());
     listener.edge.until("the account is ready", |told| told.states.contains(&AccountState::Ready)).await;
     subject.cut_off().await;
     let degraded = |state: &AccountState| matches!(state, AccountState::Degraded(_));

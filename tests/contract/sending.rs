@@ -23,7 +23,8 @@ pub async fn what_is_constant_stays_the_same(subject: &mut dyn Subject) {
     let can = || [channel.edits().is_some(), channel.typing().is_some(), channel.reconcile().is_some()];
     let before = about();
     assert!(places.iter().all(|at| at.account == before.0));
-    assert_eq!(before.2[0], before.2[1], "{} and {} share a counter", places[0], places[1]);
+    let shared = before.2[0] == before.2[1];
+    assert_eq!(shared, subject.shares_counters(), "{} and {}", places[0], places[1]);
     assert_eq!(can(), subject.capabilities());
     for at in &places {
         deliver(channel.as_ref(), at, &part(channel.as_ref(), "hello")).await;

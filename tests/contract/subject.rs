@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::edge::Edge;
 use async_trait::async_trait;
 use roundtable_contract::{Channel, Conversation, MessageId, Outgoing, Part, Receipt, Speaker};
 
@@ -15,8 +16,13 @@ pub trait Subject {
     /// Which capabilities the account has: edits, typing, reconcile.
     fn capabilities(&self) -> [bool; 3];
 
-    /// Conversations that exist, of every kind the platform has. The first two share a counter.
+    /// Conversations that exist, of every kind the platform has. The first two share a counter, if any do.
     fn places(&self) -> Vec<Conversation>;
+
+    /// Whether some conversations share a counter.
+    fn shares_counters(&self) -> bool {
+        true
+    }
 
     /// Somebody writes to a place. Gives the message's number.
     async fn says(&self, at: &Conversation, text: &str) -> MessageId;
@@ -61,6 +67,12 @@ pub trait Loses: Subject {
 pub trait Heard: Subject {
     /// The account becomes useless for good.
     fn ruin(&self);
+
+    /// A core for the account to talk to: a new one, where the platform keeps what nobody has heard yet, and
+    /// otherwise one that was there before it was said.
+    fn edge(&self) -> Edge {
+        Edge::default()
+    }
 }
 
 /// A way in which a send ends without an answer.

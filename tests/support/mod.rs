@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod databases;
+pub mod discord;
 pub mod look;
 pub mod postgres;
 pub mod process;

@@ -1,4 +1,5 @@
-//! A world to test in: a Telegram server, a model server, and a node of the program between them.
+//! A world to test in: a Telegram server, a model server, perhaps a Discord server, and a node of the program
+//! between them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use roundtable::config::{self, Sources};
 use roundtable::store::deliveries::{self, Listed};
 use roundtable::store::{Access, Read, Store, StoreError, Tx};
 use roundtable::time::SystemClock;
-use roundtable_fakes::{ModelFake, TelegramFake};
+use roundtable_fakes::{DiscordFake, ModelFake, TelegramFake};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
@@ -33,9 +34,14 @@ listen = "127.0.0.1:0"
 pub const QUICK: &str = "limits = { chat_per_second = 0, group_per_minute = 0, total_per_second = 0 }\n\
                          poll_timeout = \"5s\"\nsend_timeout = \"700ms\"";
 
+/// No waiting for what Discord would limit: lines for [`Setting::discord`].
+pub const QUICK_DISCORD: &str =
+    "limits = { chat_per_second = 0, total_per_second = 0 }\nsend_timeout = \"700ms\"";
+
 /// How a world begins.
 pub struct Setting {
     database: Option<String>,
+    discord: Option<String>,
     telegram: String,
     more: String,
 }
@@ -50,6 +56,12 @@ impl Setting {
     /// Lines of the `[channels.telegram.main]` table, instead of `dm = "open"` and every group.
     pub fn telegram(mut self, lines: &str) -> Self {
         lines.clone_into(&mut self.telegram);
+        self
+    }
+
+    /// A Discord server too, with lines of the `[channels.discord.main]` table.
+    pub fn discord(mut self, lines: &str) -> Self {
+        self.discord = Some(lines.to_owned());
         self
     }
 
@@ -75,6 +87,15 @@ impl Setting {
         let data = dir.path().join("data");
         let url = self.database.unwrap_or_else(|| format!("sqlite:{}", data.join("roundtable.db").display()));
         let node = NODE.replacen("[node]", &format!("[node]\ndata_dir = {:?}", data.display()), 1);
+        let discord = match &self.discord {
+            Some(_) => Some(DiscordFake::start().await.expect("the Discord fake starts")),
+            None => None,
+        };
+        let mut more = self.more;
+        if let (Some(fake), Some(lines)) = (&discord, self.discord) {
+            let api_url = fake.api_url();
+            more = format!("[channels.discord.main]\napi_url = {api_url:?}\n{lines}\n{more}");
+        }
         let text = format!(
             "{node}\n[store]\nurl = {url:?}\n\
              [models.main]\nprovider = \"openai\"\nmodel = \"fake\"\napi_key = \"env:MODEL_KEY\"\n\
@@ -83,14 +104,15 @@ impl Setting {
             model.url(),
             telegram.url(),
             self.telegram,
-            self.more,
+            more,
         );
         std::fs::write(&file, text).expect("the configuration can be written");
-        let env = BTreeMap::from([
+        let mut env = BTreeMap::from([
             ("TELEGRAM_BOT_TOKEN".to_owned(), telegram.token()),
             ("MODEL_KEY".to_owned(), "sk-test".to_owned()),
         ]);
-        World { telegram, model, env, file, url, dir, node: None }
+        env.extend(discord.as_ref().map(|fake| ("DISCORD_TOKEN".to_owned(), fake.token())));
+        World { telegram, discord, model, env, file, url, dir, node: None }
     }
 }
 
@@ -98,6 +120,7 @@ impl Setting {
 pub struct World {
     /// The Telegram server.
     pub telegram: TelegramFake,
+    discord: Option<DiscordFake>,
     /// The model server.
     pub model: ModelFake,
     /// The environment of the node.
@@ -131,12 +154,27 @@ impl World {
     /// A world with private chats open to everyone and every group allowed.
     pub fn setting() -> Setting {
         let telegram = format!("dm = \"open\"\ngroups = [\"*\"]\n{QUICK}");
-        Setting { database: None, telegram, more: String::new() }
+        Setting { database: None, discord: None, telegram, more: String::new() }
     }
 
     /// The usual world.
     pub async fn start() -> Self {
         Self::setting().start().await
+    }
+
+    /// A world with a Discord server too, its private chats open to everyone and every guild allowed.
+    pub async fn with_discord() -> Self {
+        Self::setting().discord(&format!("dm = \"open\"\n{QUICK_DISCORD}")).start().await
+    }
+
+    /// The Discord server, of a world that has one.
+    pub fn discord(&self) -> &DiscordFake {
+        self.discord.as_ref().expect("the setting asked for Discord")
+    }
+
+    /// The same, to take it off the network.
+    pub fn discord_mut(&mut self) -> &mut DiscordFake {
+        self.discord.as_mut().expect("the setting asked for Discord")
     }
 
     /// Where the world keeps its files.
@@ -232,6 +270,10 @@ impl World {
     pub async fn end(mut self) {
         self.stop_node().await;
         self.telegram.finish().expect("Telegram saw nothing wrong");
+        if let Some(discord) = &self.discord {
+            discord.assert_no_pings().expect("nobody is called");
+            discord.finish().expect("Discord saw nothing wrong");
+        }
         self.model.finish().expect("the model saw nothing wrong");
     }
 }

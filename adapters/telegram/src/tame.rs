@@ -2,37 +2,18 @@
 
 use std::ops::Range;
 
-use roundtable_text::{Style, StyleSpan, Styled, normalise};
+use roundtable_text::{Style, StyleSpan, Styled};
 use url::Url;
 
 /// Looks like nothing and ends a user name, so that Telegram sees no mention.
 const BREAK: &str = "\u{200b}";
 
-/// The text with bare `@name`s broken and with links that Telegram would not follow written out.
+/// The text with bare `@name`s broken and with links that Telegram would not follow written out: it drops
+/// the address behind a text unless it leads to a web page, and turns `tg://user?id=…` into a mention.
 pub(crate) fn tame(styled: &Styled) -> Styled {
-    let linked = write_out_links(styled);
+    let linked = styled.write_out_links(is_web);
     let mentions = mentions(&linked).into_iter().map(|at| (at, BREAK.to_owned())).collect();
-    insert(&linked, mentions)
-}
-
-/// Telegram drops the address behind a text unless it leads to a web page, and turns `tg://user?id=…`
-/// into a mention: such addresses are put after their text.
-fn write_out_links(styled: &Styled) -> Styled {
-    let mut inserts = Vec::new();
-    let mut spans = Vec::with_capacity(styled.spans.len());
-    for span in &styled.spans {
-        match &span.style {
-            Style::Link { url } if !is_web(url) => {
-                let url = normalise(url);
-                if url.trim_start_matches("mailto:") != &styled.text[span.start..span.end] {
-                    inserts.push((span.end, format!(" ({url})")));
-                }
-            }
-            _ => spans.push(span.clone()),
-        }
-    }
-    inserts.sort_by_key(|(at, _)| *at);
-    insert(&Styled { text: styled.text.clone(), spans }, inserts)
+    linked.insert(mentions)
 }
 
 fn is_web(url: &str) -> bool {
@@ -81,32 +62,6 @@ fn code(spans: &[StyleSpan]) -> Vec<Range<usize>> {
 fn within(stretches: &[Range<usize>], at: usize) -> bool {
     let next = stretches.partition_point(|stretch| stretch.end <= at);
     stretches.get(next).is_some_and(|stretch| stretch.start <= at)
-}
-
-/// Puts texts in at the given places, in order. What is put where a stretch ends stays outside of it.
-fn insert(styled: &Styled, inserts: Vec<(usize, String)>) -> Styled {
-    let mut text = String::with_capacity(styled.text.len() + 3 * inserts.len());
-    // for every insert: its place, and how much longer the text is from there on
-    let mut grown = Vec::with_capacity(inserts.len());
-    let (mut from, mut more) = (0, 0);
-    for (at, piece) in inserts {
-        text.push_str(&styled.text[from..at]);
-        text.push_str(&piece);
-        more += piece.len();
-        grown.push((at, more));
-        from = at;
-    }
-    text.push_str(&styled.text[from..]);
-    let shift = |at: usize, inserts_before: usize| match inserts_before {
-        0 => at,
-        n => at + grown[n - 1].1,
-    };
-    let moved = |span: &StyleSpan| StyleSpan {
-        start: shift(span.start, grown.partition_point(|(at, _)| *at <= span.start)),
-        end: shift(span.end, grown.partition_point(|(at, _)| *at < span.end)),
-        style: span.style.clone(),
-    };
-    Styled { text, spans: styled.spans.iter().map(moved).collect() }
 }
 
 #[cfg(test)]

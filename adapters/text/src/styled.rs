@@ -72,6 +72,53 @@ impl Styled {
         Styled { text: format!("{name}\n{}", self.text), spans }
     }
 
+    /// Writes the address behind a text after it, for links that `follows` says no to: a platform that does
+    /// not follow an address would show only the text.
+    pub fn write_out_links(&self, follows: impl Fn(&str) -> bool) -> Styled {
+        let mut inserts = Vec::new();
+        let mut spans = Vec::with_capacity(self.spans.len());
+        for span in &self.spans {
+            match &span.style {
+                Style::Link { url } if !follows(url) => {
+                    let url = normalise(url);
+                    if url.trim_start_matches("mailto:") != &self.text[span.start..span.end] {
+                        inserts.push((span.end, format!(" ({url})")));
+                    }
+                }
+                _ => spans.push(span.clone()),
+            }
+        }
+        inserts.sort_by_key(|(at, _)| *at);
+        Styled { text: self.text.clone(), spans }.insert(inserts)
+    }
+
+    /// Puts texts in at the given places (bytes between graphemes, in order). What is put where a stretch
+    /// ends stays outside of it.
+    pub fn insert(&self, inserts: Vec<(usize, String)>) -> Styled {
+        let mut text = String::with_capacity(self.text.len() + 3 * inserts.len());
+        // for every insert: its place, and how much longer the text is from there on
+        let mut grown = Vec::with_capacity(inserts.len());
+        let (mut from, mut more) = (0, 0);
+        for (at, piece) in inserts {
+            text.push_str(&self.text[from..at]);
+            text.push_str(&piece);
+            more += piece.len();
+            grown.push((at, more));
+            from = at;
+        }
+        text.push_str(&self.text[from..]);
+        let shift = |at: usize, inserts_before: usize| match inserts_before {
+            0 => at,
+            n => at + grown[n - 1].1,
+        };
+        let moved = |span: &StyleSpan| StyleSpan {
+            start: shift(span.start, grown.partition_point(|(at, _)| *at <= span.start)),
+            end: shift(span.end, grown.partition_point(|(at, _)| *at < span.end)),
+            style: span.style.clone(),
+        };
+        Styled { text, spans: self.spans.iter().map(moved).collect() }
+    }
+
     /// The stretches `ranges` (in order, apart, on char boundaries) as texts of their own. A style that
     /// reaches over a cut goes on in the next stretch.
     pub(crate) fn cut(&self, ranges: &[Range<usize>]) -> Vec<Styled> {

@@ -11,7 +11,8 @@ use super::super::layers::EMBEDDED;
 use super::super::*;
 use super::loaded;
 
-const KEYS: [(&str, &str); 2] = [("TELEGRAM_BOT_TOKEN", "1:a"), ("ANTHROPIC_API_KEY", "k")];
+const KEYS: [(&str, &str); 3] =
+    [("DISCORD_TOKEN", "a.b.c"), ("TELEGRAM_BOT_TOKEN", "1:a"), ("ANTHROPIC_API_KEY", "k")];
 
 /// The embedded file with every key switched on.
 fn everything() -> String {
@@ -31,14 +32,14 @@ fn the_embedded_file_is_a_right_file() {
 
 #[test]
 fn every_key_it_shows_can_be_switched_on() {
-    let config = loaded(&everything(), &[KEYS[0], KEYS[1], ("ROUNDTABLE_HTTP_TOKEN", "t")]);
-    assert_eq!(config.bindings.len(), 2);
+    let config = loaded(&everything(), &[KEYS[0], KEYS[1], KEYS[2], ("ROUNDTABLE_HTTP_TOKEN", "t")]);
+    assert_eq!(config.bindings.len(), 3);
     assert_eq!(config.http.token.unwrap().expose(), "t");
 }
 
 #[test]
 fn what_it_shows_are_the_defaults() {
-    let shown = loaded(&everything(), &[KEYS[0], KEYS[1], ("ROUNDTABLE_HTTP_TOKEN", "t")]);
+    let shown = loaded(&everything(), &[KEYS[0], KEYS[1], KEYS[2], ("ROUNDTABLE_HTTP_TOKEN", "t")]);
     let real = loaded("", &KEYS);
     assert_eq!(shown.node, Node { name: Some("node-1".into()), ..real.node.clone() });
     assert_eq!(shown.store.url.expose(), real.store.url.expose());
@@ -46,6 +47,9 @@ fn what_it_shows_are_the_defaults() {
     assert_eq!(shown.models["main"].prices, Some(Prices { input: 3.0, output: 15.0 }));
     let models = shown.models.into_iter().map(|(id, model)| (id, Model { prices: None, ..model }));
     same(&models.collect::<BTreeMap<_, _>>(), &real.models);
+    let mut discord = shown.channels.discord;
+    assert_eq!(discord.get_mut("main").map(|main| std::mem::take(&mut main.group)).unwrap().len(), 1);
+    same(&discord, &real.channels.discord);
     let mut telegram = shown.channels.telegram;
     assert_eq!(telegram.get_mut("main").map(|main| std::mem::take(&mut main.group)).unwrap().len(), 1);
     same(&telegram, &real.channels.telegram);
@@ -80,12 +84,14 @@ fn every_key_there_is_appears_in_it() {
     assert_eq!(at(&["agents", "manager", "subagents"]), fields::<Subagents>());
     assert_eq!(at(&["channels"]), fields::<Channels>());
     assert_eq!(at(&["channels", "local"]), fields::<Local>());
+    assert_eq!(at(&["channels", "discord", "main"]), fields::<Discord>());
+    assert_eq!(at(&["channels", "discord", "main", "limits"]), fields::<DiscordRates>());
+    assert_eq!(at(&["channels", "discord", "main", "group", "*"]), fields::<DiscordGroup>());
     assert_eq!(at(&["channels", "telegram", "main"]), fields::<Telegram>());
     assert_eq!(at(&["channels", "telegram", "main", "limits"]), fields::<Rates>());
     assert_eq!(at(&["channels", "telegram", "main", "group", "*"]), fields::<Group>());
     let bindings = &at(&["bindings", "0"]) | &at(&["bindings", "1"]);
-    let discords = ["guild", "role"].map(str::to_owned).into();
-    assert_eq!(&bindings | &discords, fields::<Written>());
+    assert_eq!(&bindings | &at(&["bindings", "2"]), fields::<Written>());
 }
 
 fn keys(value: &Value) -> BTreeSet<String> {

@@ -27,7 +27,12 @@ fn two_variables_are_enough_to_start() {
     assert_eq!((*provider, model.as_str()), (Provider::OpenAi, "gpt-5.6"));
     assert_eq!(api_key.as_ref().unwrap().expose(), "key");
     assert_eq!(config.channels.telegram["main"].token.expose(), "1:a");
+    assert!(config.channels.discord.is_empty());
     assert_eq!(config.agents.len(), 3);
+    let config = loaded("[node]\nname = \"a\"", &[("DISCORD_TOKEN", " a.b.c\n")]);
+    let main = &config.channels.discord["main"];
+    assert_eq!((main.token.expose(), main.guilds.as_slice()), ("a.b.c", ["*".to_owned()].as_slice()));
+    assert!(config.channels.telegram.is_empty());
 }
 
 #[test]

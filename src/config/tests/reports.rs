@@ -150,7 +150,7 @@ fn no_default_agent() {
 }
 
 #[test]
-fn telegram_accounts() {
+fn accounts() {
     let file = r#"
 [channels.telegram.main]
 [channels.telegram.two]
@@ -163,7 +163,13 @@ poll_timeout = "90s"
 token = "file:nothing"
 [channels.telegram.three.group."12"]
 [channels.discord.main]
+[channels.discord.two]
 token = "x"
+guilds = ["ours", 5]
+users = ["ann"]
+group.general.roles = [1]
+group."*".senders = "roles"
+limits.group_per_minute = 5
 "#;
     insta::assert_snapshot!(report(file, &[]), @r#"
     error: roundtable.toml:2: channels.telegram.main.token: the variable TELEGRAM_BOT_TOKEN is not set; set it to the token that @BotFather gave your bot, or write `token = "file:PATH"`
@@ -175,8 +181,15 @@ token = "x"
     error: roundtable.toml:8: channels.telegram.two.poll_timeout: is too long; Telegram waits 50 s at most
     error: roundtable.toml:10: channels.telegram.three.token: there is no file `nothing`; set it to the token that @BotFather gave your bot, or write `token = "file:PATH"`
     error: roundtable.toml:11: channels.telegram.three.group.12: `12` is no group; write the group's number, like "-1001234567890" (`/whoami` in the group says it), or "*"
-    error: roundtable.toml:12: channels.discord: Discord comes in a later version; take the section out, or use `channels.telegram`
-    10 errors in the configuration
+    error: roundtable.toml:12: channels.discord.main.token: the variable DISCORD_TOKEN is not set; set it to the token on your bot's page at discord.com/developers, or write `token = "file:PATH"`
+    error: roundtable.toml:15: channels.discord.two.guilds[0]: `ours` is no server; write the number of a server or channel ("Copy ID" in Discord's developer mode), or "*"
+    error: roundtable.toml:16: channels.discord.two.users[0]: `ann` is no person; write the person's number (`/whoami` says it): names can be taken over by others
+    error: roundtable.toml:17: channels.discord.two.group.general: `general` is no server or channel; write the number of a server or channel ("Copy ID" in Discord's developer mode), or "*"
+    error: roundtable.toml:17: channels.discord.two.group.general.roles: has no meaning here; write `senders = "roles"` beside it
+    error: roundtable.toml:18: channels.discord.two.group."*".roles: is empty, so that only owners would be heard; name them: `roles = ["…"]`
+    error: roundtable.toml:19: channels.discord.two.limits.group_per_minute: unknown key; choose from `chat_per_second`, `chat_burst` and `total_per_second`
+    warning: roundtable.toml:14: channels.discord.two.token: the secret itself is in the file; write `token = "env:NAME"` or `"file:PATH"`
+    16 errors in the configuration
     "#);
 }
 
@@ -243,6 +256,14 @@ mention = "allways"
 [[bindings]]
 agent = "coder"
 channel = "telegramm"
+[[bindings]]
+agent = "coder"
+channel = "telegram"
+guild = 1
+[[bindings]]
+agent = "coder"
+chat = 1
+role = 2
 "#;
     insta::assert_snapshot!(report(file, &[("TELEGRAM_BOT_TOKEN", "1:a")]), @r#"
     error: roundtable.toml:3: bindings[0].agents[1]: there is no agent `codre`; did you mean `coder`?
@@ -250,12 +271,13 @@ channel = "telegramm"
     error: roundtable.toml:5: bindings[0].account: there is no account `mian`; did you mean `main`?
     error: roundtable.toml:6: bindings[1]: names no agent; write `agent = "…"` or `agents = ["…", "…"]`
     error: roundtable.toml:6: bindings[1]: names no place; give a channel, account, chat or user; for everywhere else there is the default agent
-    error: roundtable.toml:9: bindings[2].channel: Discord comes in a later version; choose from `telegram` and `local`
-    error: roundtable.toml:10: bindings[2].guild: is Discord's, which comes in a later version; take it out
+    error: roundtable.toml:9: bindings[2].channel: there is no discord account; add [channels.discord.main]
     error: roundtable.toml:13: bindings[3].thread: needs a chat; give the `chat` too: threads are numbered within a chat
     error: roundtable.toml:14: bindings[3].mention: `allways` is none of `required` and `always`; did you mean `always`?
     error: roundtable.toml:17: bindings[4].channel: there is no channel `telegramm`; did you mean `telegram`?
-    10 errors in the configuration
+    error: roundtable.toml:21: bindings[5].guild: is Discord's: telegram has none; take it out
+    error: roundtable.toml:25: bindings[6].role: needs a guild; give the `guild` too: roles belong to a server
+    11 errors in the configuration
     "#);
 }
 

@@ -56,11 +56,16 @@ fn bound(
             .to_owned();
         findings.error(path, "names no place", Some(help));
     }
+    let elsewhere = binding.channel.as_ref().filter(|channel| *channel != "discord");
     for (key, value) in [("guild", &binding.guild), ("role", &binding.role)] {
-        if value.is_some() {
+        if let (Some(_), Some(channel)) = (value, elsewhere) {
             let help = Some("take it out".to_owned());
-            findings.error(&path.clone().key(key), "is Discord's, which comes in a later version", help);
+            findings.error(&path.clone().key(key), format!("is Discord's: {channel} has none"), help);
         }
+    }
+    if binding.role.is_some() && binding.guild.is_none() {
+        let help = Some("give the `guild` too: roles belong to a server".to_owned());
+        findings.error(&path.clone().key("role"), "needs a guild", help);
     }
     if binding.thread.is_some() && binding.chat.is_none() {
         let help = Some("give the `chat` too: threads are numbered within a chat".to_owned());
@@ -70,25 +75,23 @@ fn bound(
 }
 
 fn account_exists(binding: &Binding, path: &KeyPath, config: &Config, findings: &mut Findings) {
+    let discord: BTreeSet<String> = config.channels.discord.keys().cloned().collect();
     let telegram: BTreeSet<String> = config.channels.telegram.keys().cloned().collect();
     let local = BTreeSet::from(["main".to_owned()]);
     let accounts = match binding.channel.as_deref() {
+        Some("discord") => discord,
         Some("telegram") => telegram,
         Some("local") => local,
-        None => &telegram | &local,
+        None => &(&discord | &telegram) | &local,
         Some(other) => {
-            let path = path.clone().key("channel");
-            let help = suggest(other, ["telegram", "local"]);
-            match other {
-                "discord" => findings.error(&path, "Discord comes in a later version", help),
-                _ => findings.error(&path, format!("there is no channel `{other}`"), help),
-            }
+            let help = suggest(other, ["discord", "telegram", "local"]);
+            findings.error(&path.clone().key("channel"), format!("there is no channel `{other}`"), help);
             return;
         }
     };
-    if accounts.is_empty() {
-        let help = Some("add [channels.telegram.main]".to_owned());
-        findings.error(&path.clone().key("channel"), "there is no telegram account", help);
+    if let (true, Some(channel)) = (accounts.is_empty(), &binding.channel) {
+        let help = Some(format!("add [channels.{channel}.main]"));
+        findings.error(&path.clone().key("channel"), format!("there is no {channel} account"), help);
     } else if let Some(account) = &binding.account {
         known("account", account, &accounts, path.clone().key("account"), findings);
     }

@@ -1,6 +1,8 @@
 //! What no type can say: references, ids, circles, rules that can never win.
 
+mod accounts;
 mod bindings;
+mod discord;
 mod telegram;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +31,7 @@ pub(super) fn check(config: &Config, defined: &Defined, findings: &mut Findings)
     ids(config, findings);
     models(config, defined, findings);
     agents(config, defined, findings);
+    discord::check(config, findings);
     telegram::check(config, findings);
     bindings::check(config, &with_aliases(config, defined), findings);
 }
@@ -58,6 +61,10 @@ fn numbers(config: &Config, findings: &mut Findings) {
         let path = KeyPath::of(["agents", id]);
         periods.push((path.clone().key("turn_timeout"), agent.turn_timeout));
         counts.push((path.key("inbox_cap"), agent.inbox_cap));
+    }
+    for (name, account) in &config.channels.discord {
+        let path = KeyPath::of(["channels", "discord", name]);
+        periods.push((path.key("send_timeout"), account.send_timeout));
     }
     for (name, account) in &config.channels.telegram {
         let path = KeyPath::of(["channels", "telegram", name]);
@@ -91,9 +98,11 @@ fn database(config: &Config, findings: &mut Findings) {
 
 fn ids(config: &Config, findings: &mut Findings) {
     let models = config.models.keys().map(|id| (KeyPath::of(["models", id]), id));
-    let accounts =
+    let discord =
+        config.channels.discord.keys().map(|name| (KeyPath::of(["channels", "discord", name]), name));
+    let telegram =
         config.channels.telegram.keys().map(|name| (KeyPath::of(["channels", "telegram", name]), name));
-    for (path, id) in models.chain(accounts) {
+    for (path, id) in models.chain(discord).chain(telegram) {
         well_formed(id, &path, findings);
     }
     let mut owners: BTreeMap<&str, &str> =

@@ -16,6 +16,9 @@ const LIST: &str = "sessions_list";
 const HISTORY: &str = "sessions_history";
 const SEND: &str = "sessions_send";
 
+/// What people are told while the researcher is at work.
+const BEGUN: &str = "I have asked the researcher which source to take.";
+
 /// A wait that ends so often without outcomes is given up.
 const PATIENCE: usize = 5;
 
@@ -47,7 +50,7 @@ pub(super) fn is_build(scene: &Scene<'_>) -> bool {
 fn build(scene: &Scene<'_>) -> Result<Act, String> {
     let spawned = scene.results(SPAWN);
     let Some(first) = spawned.first() else {
-        return Ok(delegate(scene, Part::Researcher, research(&scene.said)));
+        return Ok(delegate(scene));
     };
     started(first, Part::Researcher)?;
     let waits = scene.results(YIELD);
@@ -57,20 +60,33 @@ fn build(scene: &Scene<'_>) -> Result<Act, String> {
         return Ok(look);
     }
     let Some(second) = spawned.get(1) else {
-        return Ok(delegate(scene, Part::Coder, coding(&scene.said, findings)));
+        return Ok(Act::Call(vec![spawn(Part::Coder, coding(&scene.said, findings))]));
     };
     started(second, Part::Coder)?;
-    let Some(code) = outcome(&waits, Part::Coder) else { return wait(scene, &waits) };
-    Err(summary(scene, findings, code?))
+    Err(handed_over(scene, findings))
 }
 
-/// Spawns and waits in one step, so that no result can come in between.
-fn delegate(scene: &Scene<'_>, part: Part, task: String) -> Act {
-    let mut calls = vec![(SPAWN, json!({"task": task, "label": part.id(), "agentId": part.id()}))];
+/// Spawns the researcher and waits in one step, so that no result can come in between.
+fn delegate(scene: &Scene<'_>) -> Act {
+    let mut calls = vec![spawn(Part::Researcher, research(&scene.said))];
     if scene.offers(YIELD) {
-        calls.push((YIELD, json!({"until": "all"})));
+        calls.push((YIELD, json!({"until": "all", "message": BEGUN})));
     }
     Act::Call(calls)
+}
+
+fn spawn(part: Part, task: String) -> (&'static str, Value) {
+    (SPAWN, json!({"task": task, "label": part.id(), "agentId": part.id()}))
+}
+
+/// What it says about a result that people have seen: the last word of the story, and else nothing.
+pub(super) fn closing(scene: &Scene<'_>) -> Option<String> {
+    let result: Value = serde_json::from_str(&scene.said).ok()?;
+    let done = result["label"] == Part::Coder.id() && result["status"] == "done";
+    done.then(|| {
+        "That is the page, and the way to Vercel with it. To go on with them, write `@researcher …` or `@coder …`."
+            .into()
+    })
 }
 
 fn started(result: &Value, part: Part) -> Result<(), String> {
@@ -157,15 +173,16 @@ fn coding(said: &str, findings: &str) -> String {
     )
 }
 
-fn summary(scene: &Scene<'_>, findings: &str, code: &str) -> String {
+/// Ends the turn while the coder works: its result is shown under its own name when it is there.
+fn handed_over(scene: &Scene<'_>, findings: &str) -> String {
     let recommendation = findings.lines().next().unwrap_or_default();
-    let mut parts = vec![format!("**researcher:** {recommendation}"), format!("**coder:** {code}")];
+    let mut parts = vec![format!("The researcher says: {recommendation}")];
     let (listed, read) = (scene.results(LIST).pop(), scene.results(HISTORY).pop());
     let count = |result: Option<Value>, rows: &str| result?[rows].as_array().map(Vec::len);
     if let (Some(sessions), Some(entries)) = (count(listed, "sessions"), count(read, "entries")) {
         parts.push(format!(
-            "Between the two I looked at the table (sessions there: {sessions}) and at what the researcher had \
-             done (entries read: {entries})."
+            "I looked at the table (sessions there: {sessions}) and at what the researcher had done (entries \
+             read: {entries})."
         ));
     }
     if !scene.cued(&["bitcoin", "btc"]) {
@@ -175,7 +192,7 @@ fn summary(scene: &Scene<'_>, findings: &str, code: &str) -> String {
                 .into(),
         );
     }
-    parts.push("To go on with them, write `@researcher …` or `@coder …`.".into());
+    parts.push("The coder writes the page now and hands it out here.".into());
     parts.join("\n\n")
 }
 

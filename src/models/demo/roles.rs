@@ -18,7 +18,10 @@ pub(super) fn act(scene: &Scene<'_>) -> Act {
     match scene.voice {
         Voice::Person => ROLES.iter().find_map(|role| role(scene)).unwrap_or_else(|| echo(scene)),
         Voice::Agent { task } => colleague(scene, task || scene.opening),
-        Voice::Notice => Act::Report(SILENCE.into()),
+        Voice::Notice => {
+            let last = if scene.part == Part::Manager { manager::closing(scene) } else { None };
+            Act::Report(last.unwrap_or_else(|| SILENCE.into()))
+        }
     }
 }
 

@@ -96,39 +96,25 @@ fn the_three_build_a_page_together() {
         "sessions_history" => json!({"status": "ok", "entries": [{}, {}, {}]}),
         other => panic!("{other}"),
     });
-    let script = [
-        "sessions_spawn",
-        "sessions_yield",
-        "sessions_list",
-        "sessions_history",
-        "sessions_spawn",
-        "sessions_yield",
-    ];
+    let script = ["sessions_spawn", "sessions_yield", "sessions_list", "sessions_history", "sessions_spawn"];
     assert_eq!(names(&calls), script);
     assert!(tasks[0].arguments["task"].as_str().unwrap().contains(WISH));
     assert!(tasks[1].arguments["task"].as_str().unwrap().contains(researcher::FINDINGS));
-    let page = format!("```html\n{}```", coder::PAGE);
-    assert!(summary.starts_with(INTRODUCTION) && summary.contains(&page), "{summary}");
-    insta::assert_snapshot!(summary.replace(INTRODUCTION, "INTRODUCTION").replace(&page, "PAGE"), @r"
+    insta::assert_snapshot!(summary.replace(INTRODUCTION, "INTRODUCTION"), @r"
     INTRODUCTION
 
-    **researcher:** Use Coinbase's public spot price: one request, no key. (Demonstration: this was written beforehand and nothing was looked up, so check it before you rely on it.)
+    The researcher says: Use Coinbase's public spot price: one request, no key. (Demonstration: this was written beforehand and nothing was looked up, so check it before you rely on it.)
 
-    **coder:** The page is written. It has not been run and it is not deployed: in this demonstration I have no tools for either.
+    I looked at the table (sessions there: 2) and at what the researcher had done (entries read: 3).
 
-    `index.html`
-    PAGE
-    It asks Coinbase's public ticker every 30 seconds while it is visible; when a request fails, it keeps the last price and shows that it is old. The researcher advised both when I asked.
-
-    To deploy it to Vercel, in the folder with the file (one static file needs no `vercel.json`):
-    1. `npm install --global vercel`
-    2. `vercel login`
-    3. `vercel --prod`
-
-    Between the two I looked at the table (sessions there: 2) and at what the researcher had done (entries read: 3).
-
-    To go on with them, write `@researcher …` or `@coder …`.
+    The coder writes the page now and hands it out here.
     ");
+    let page = format!("```html\n{}```", coder::PAGE);
+    let outcome = child(&tasks[1])["outcomes"][0].clone();
+    let handed_out = outcome["result"].as_str().unwrap();
+    assert!(handed_out.contains(&page) && handed_out.contains("The researcher advised both"), "{handed_out}");
+    let told = format!("[a result, data only] {outcome}");
+    assert!(play(&cast("manager", &told)).text.starts_with("That is the page"));
 }
 
 #[test]

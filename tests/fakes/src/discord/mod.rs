@@ -48,7 +48,7 @@ const GUILD: &str = "guild";
 ///
 /// Faults, holds and calls name routes: `create_message`, `edit_message`, `delete_message`, `get_message`, `get_messages`, `typing`,
 /// `create_reaction`, `create_dm`, `get_channel`, `edit_channel`, `create_thread_from_message`, `create_thread`,
-/// `active_threads`, `archived_threads`, `gateway`, `gateway_bot`, `me`, `application`.
+/// `active_threads`, `archived_threads`, `get_member`, `gateway`, `gateway_bot`, `me`, `application`.
 #[derive(Debug)]
 pub struct DiscordFake {
     fake: Arc<Fake<World>>,

@@ -55,7 +55,7 @@ impl World {
     }
 
     /// A member without its user.
-    fn member_json(&self, guild: u64, user: u64) -> Value {
+    pub(super) fn member_json(&self, guild: u64, user: u64) -> Value {
         let roles = self.guilds.get(&guild).and_then(|guild| guild.members.get(&user));
         let roles: Vec<String> = roles.into_iter().flatten().map(u64::to_string).collect();
         json!({

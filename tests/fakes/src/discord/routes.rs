@@ -76,6 +76,7 @@ const ROUTES: &[Route] = routes! {
         ["name" "type" "auto_archive_duration" "invitable" "message" "applied_tags"] [] 201;
     archived_threads GET "/channels/{channel_id}/threads/archived/public" [] ["before" "limit"] 200;
     active_threads GET "/guilds/{guild_id}/threads/active" [] [] 200;
+    get_member GET "/guilds/{guild_id}/members/{user_id}" [] [] 200;
 };
 
 /// The route of a path below `/api/v10`, with the path's variable parts.
@@ -153,6 +154,19 @@ fn create_dm(world: &mut World, request: &Request) -> Answer {
     }
     let channel = world.dm(request.bot, person);
     Ok(world.channel_json(channel, request.bot, false))
+}
+
+fn get_member(world: &mut World, request: &Request) -> Answer {
+    let (guild, user) = (request.id("guild_id")?, request.id("user_id")?);
+    let members = world.guilds.get(&guild).map(|guild| &guild.members);
+    let members = members.filter(|members| members.contains_key(&request.bot));
+    let members = members.ok_or_else(|| Failure::new(404, 10004, "Unknown Guild"))?;
+    if !members.contains_key(&user) {
+        return Err(Failure::new(404, 10007, "Unknown Member"));
+    }
+    let mut member = world.member_json(guild, user);
+    member["user"] = world.user_json(user);
+    Ok(member)
 }
 
 fn get_channel(world: &mut World, request: &Request) -> Answer {

@@ -1,0 +1,227 @@
+//! Fetching what was missed: channel by channel, from a little before what is known, oldest first.
+
+use std::collections::{HashSet, VecDeque};
+use std::convert::Infallible;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use roundtable_contract::MessageKind;
+use serenity::model::id::ChannelId;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::api::{ApiError, Call};
+use crate::gateway::Pause;
+use crate::listen::{Listener, now};
+use crate::update::edited_at;
+use crate::wire;
+
+/// Channels fetched at the same time: a small part of the 50 requests a second.
+const AT_ONCE: usize = 4;
+/// How much before the position is fetched again, in milliseconds: snowflakes are not made by one clock.
+const MARGIN: i64 = 5 * 60_000;
+/// How far back is fetched at most, in milliseconds.
+const WINDOW: i64 = 24 * 60 * 60_000;
+/// The most messages that one answer holds.
+const PAGE: usize = 100;
+/// How long a login waits for its servers to come, which say where nothing was missed.
+const SETTLING: Duration = Duration::from_secs(5);
+
+/// What is to be fetched.
+#[derive(Debug, Default)]
+pub(crate) struct Backfill {
+    state: Mutex<State>,
+    news: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Channels with news.
+    due: VecDeque<u64>,
+    /// Channels of which it is not known whether they have.
+    perhaps: VecDeque<u64>,
+    running: HashSet<u64>,
+    /// Servers that a login has named and that are still to come.
+    away: HashSet<u64>,
+    /// When those that may have news are no longer waited for.
+    settled: Option<Instant>,
+}
+
+impl State {
+    fn is_settled(&self) -> bool {
+        self.away.is_empty() || self.settled.is_none_or(|at| at <= Instant::now())
+    }
+}
+
+impl Backfill {
+    /// A login: all `channels` may have news, until the servers `away` have come and said.
+    pub(crate) fn begin(&self, channels: impl Iterator<Item = u64>, away: HashSet<u64>) {
+        let mut state = self.state();
+        // what was due before the login still is
+        let channels = channels.filter(|channel| !state.due.contains(channel)).collect();
+        state.perhaps = channels;
+        state.away = away;
+        state.settled = Some(Instant::now() + SETTLING);
+        drop(state);
+        self.news.notify_one();
+    }
+
+    /// A channel has news.
+    pub(crate) fn add(&self, channel: u64) {
+        let mut state = self.state();
+        state.perhaps.retain(|other| *other != channel);
+        if !state.due.contains(&channel) {
+            state.due.push_back(channel);
+        }
+        drop(state);
+        self.news.notify_one();
+    }
+
+    /// A channel has no news: `true` if it was thought that it might.
+    pub(crate) fn spare(&self, channel: u64) -> bool {
+        let mut state = self.state();
+        let before = state.perhaps.len();
+        state.perhaps.retain(|other| *other != channel);
+        state.perhaps.len() < before
+    }
+
+    /// A server has come.
+    pub(crate) fn arrived(&self, guild: u64) {
+        self.state().away.remove(&guild);
+        self.news.notify_one();
+    }
+
+    /// Whether nothing is to be fetched.
+    pub(crate) fn is_done(&self) -> bool {
+        let state = self.state();
+        state.due.is_empty() && state.perhaps.is_empty() && state.running.is_empty() && state.is_settled()
+    }
+
+    /// Fetches for ever.
+    pub(crate) async fn run(&self, listener: &Listener<'_>) -> Infallible {
+        let mut running = FuturesUnordered::new();
+        loop {
+            while running.len() < AT_ONCE
+                && let Some(channel) = self.next(listener)
+            {
+                running.push(fetch(listener, channel));
+            }
+            let settled = self.state().settled.filter(|at| *at > Instant::now());
+            tokio::select! {
+                Some(channel) = running.next() => self.end(listener, channel),
+                () = self.news.notified() => {}
+                () = sleep_until(settled.unwrap_or_else(Instant::now)), if settled.is_some() => {}
+            }
+        }
+    }
+
+    /// The next channel to fetch: before others one in which somebody waits.
+    fn next(&self, listener: &Listener<'_>) -> Option<u64> {
+        let mut state = self.state();
+        let State { due, perhaps, running, .. } = &*state;
+        let free = |channel: &&u64| !running.contains(channel);
+        let all = due.iter().chain(perhaps.iter().filter(|_| state.is_settled())).filter(free);
+        let waits = |channel: &&u64| listener.lanes().waits(**channel);
+        let next = all.clone().find(waits).or(all.clone().next()).copied()?;
+        state.due.retain(|other| *other != next);
+        state.perhaps.retain(|other| *other != next);
+        state.running.insert(next);
+        Some(next)
+    }
+
+    /// A channel is fetched, and its newer messages go on, unless it is to be fetched again.
+    fn end(&self, listener: &Listener<'_>, channel: u64) {
+        let mut state = self.state();
+        state.running.remove(&channel);
+        let again = state.due.contains(&channel) || state.perhaps.contains(&channel);
+        drop(state);
+        if !again {
+            listener.lanes().close(channel);
+            listener.wake();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Fetches one channel into its lane; gives the channel.
+async fn fetch(listener: &Listener<'_>, channel: u64) -> u64 {
+    let read = listener.lanes().read_up_to(channel);
+    let mut after = start(read, now());
+    let mut pause = Pause::new(listener.pauses());
+    loop {
+        let page = listener.api().patiently(|| Call::history(ChannelId::new(channel), after)).await;
+        let mut page = match page {
+            Ok(page) => wire::list(&page, "").to_vec(),
+            Err(error @ ApiError::Refused { .. }) => {
+                tracing::debug!(
+                    discord.account = %listener.account(), channel, %error, "nothing more is to be fetched"
+                );
+                return channel;
+            }
+            Err(error) => {
+                tracing::debug!(
+                    discord.account = %listener.account(), channel, %error, "what was missed is not there yet"
+                );
+                listener.lanes().release(channel);
+                listener.wake();
+                sleep(pause.next()).await;
+                continue;
+            }
+        };
+        let is_last = page.len() < PAGE;
+        page.sort_by_key(|message| wire::id(message, "/id"));
+        for message in page {
+            let Some(id) = wire::id(&message, "/id") else { continue };
+            // what was read before may have been changed since, and what was not is what it is now
+            let edited = id <= read && edited_at(&message).is_some();
+            let kind = if edited { MessageKind::Edit } else { MessageKind::New };
+            listener.put(channel, kind, message, false);
+            after = after.max(id);
+        }
+        listener.lanes().read(channel, after);
+        listener.wake();
+        if is_last {
+            return channel;
+        }
+        while !listener.lanes().has_room_in(channel) {
+            listener.room().await;
+        }
+    }
+}
+
+/// Where to begin, behind what was read: a little before, and never too far back.
+fn start(read: u64, now: i64) -> u64 {
+    let before = wire::first_at(wire::made_at(read) - MARGIN);
+    before.max(wire::first_at(now - WINDOW))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fetching_begins_a_little_before_and_never_too_far_back() {
+        let now = 1_800_000_000_000;
+        let read = wire::first_at(now - 60_000);
+        assert_eq!(wire::made_at(start(read, now)), now - 60_000 - MARGIN);
+        assert_eq!(wire::made_at(start(wire::first_at(now - 3 * WINDOW), now)), now - WINDOW);
+        assert_eq!(wire::made_at(start(0, now)), now - WINDOW);
+    }
+
+    #[test]
+    fn channels_without_news_are_spared() {
+        let backfill = Backfill::default();
+        assert!(backfill.is_done());
+        backfill.begin([20, 21].into_iter(), HashSet::from([1]));
+        assert!(!backfill.is_done());
+        assert!(backfill.spare(20) && !backfill.spare(20));
+        backfill.add(21);
+        assert!(!backfill.spare(21), "it is known to have news");
+        backfill.arrived(1);
+        assert!(!backfill.is_done());
+    }
+}

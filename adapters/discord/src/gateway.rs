@@ -1,0 +1,369 @@
+//! The connection: log in, keep it alive, resume it, log in again.
+//!
+//! <https://discord.com/developers/docs/events/gateway>. A connection that ends is resumed, so that Discord
+//! sends what was missed; only when it will not, a new session begins and the rest is fetched (`backfill`).
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::time::Duration;
+
+use roundtable_contract::{AccountState, RunError};
+use serde_json::{Value, json};
+use serenity::model::gateway::GatewayIntents;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use crate::Pauses;
+use crate::api::{ApiError, Call};
+use crate::error::{degraded, fatal_close, wrong_token};
+use crate::listen::Listener;
+use crate::socket::{Frame, Gone, Socket};
+use crate::wire;
+
+/// Operations (<https://discord.com/developers/docs/topics/opcodes-and-status-codes#gateway>).
+mod op {
+    pub(super) const DISPATCH: i64 = 0;
+    pub(super) const HEARTBEAT: i64 = 1;
+    pub(super) const IDENTIFY: i64 = 2;
+    pub(super) const RESUME: i64 = 6;
+    pub(super) const RECONNECT: i64 = 7;
+    pub(super) const INVALID_SESSION: i64 = 9;
+    pub(super) const HELLO: i64 = 10;
+    pub(super) const ACK: i64 = 11;
+}
+
+/// How long Discord may take to say hello.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(20);
+/// Keeps the session alive when we hang up.
+const GOING_ON: u16 = 4000;
+/// Failures in a row to reach the place where a session is to be resumed, before a new one is begun.
+const RESUMES: u32 = 5;
+
+/// What we ask to hear of.
+fn intents() -> GatewayIntents {
+    GatewayIntents::GUILDS
+        | GatewayIntents::GUILD_MESSAGES
+        | GatewayIntents::DIRECT_MESSAGES
+        | GatewayIntents::MESSAGE_CONTENT
+}
+
+/// Stays connected until it is dropped, or until the account turns out to be of no use.
+pub(crate) async fn connect(listener: &Listener<'_>) -> RunError {
+    let mut gateway = Gateway {
+        listener,
+        session: None,
+        pause: Pause::new(listener.pauses()),
+        last_login: None,
+        failed_resumes: 0,
+    };
+    loop {
+        let Err(end) = gateway.connection().await;
+        listener.lost();
+        match end {
+            End::Again => {}
+            End::Lost(gone) => {
+                if let Some(error) = gone.code.and_then(|code| fatal_close(listener.account(), code)) {
+                    return error;
+                }
+                // not authenticated, wrong number, too late: Discord has forgotten the session
+                if matches!(gone.code, Some(4003 | 4007 | 4009)) {
+                    gateway.session = None;
+                }
+                let reason = format!("The connection to Discord is lost and will be opened again: {gone}");
+                gateway.degrade(reason, Duration::ZERO).await;
+            }
+            End::Refused(error) => {
+                if let Some(error) = wrong_token(listener.account(), &error) {
+                    return error;
+                }
+                let after = match &error {
+                    ApiError::RateLimited { after, .. } => *after,
+                    _ => Duration::ZERO,
+                };
+                gateway.degrade(degraded(&error), after).await;
+            }
+        }
+    }
+}
+
+/// What Discord needs to go on where a connection ended.
+struct Session {
+    id: String,
+    /// Where it goes on.
+    url: String,
+    /// The last dispatch we have.
+    seq: i64,
+}
+
+/// Why a connection ended.
+enum End {
+    /// It is opened again at once.
+    Again,
+    Lost(Gone),
+    Refused(ApiError),
+}
+
+impl From<Gone> for End {
+    fn from(gone: Gone) -> Self {
+        Self::Lost(gone)
+    }
+}
+
+/// Nothing but an end comes out of a connection.
+enum Never {}
+
+struct Gateway<'a> {
+    listener: &'a Listener<'a>,
+    session: Option<Session>,
+    pause: Pause,
+    last_login: Option<Instant>,
+    failed_resumes: u32,
+}
+
+impl Gateway<'_> {
+    /// Opens a connection, and listens on it until it ends.
+    async fn connection(&mut self) -> Result<Never, End> {
+        let mut socket = self.open().await?;
+        let hello = timeout(HELLO_TIMEOUT, socket.next()).await;
+        let hello = hello.map_err(|_| Gone::because("the gateway says nothing"))??;
+        if hello.op != op::HELLO {
+            return self.other(hello, socket).await;
+        }
+        let interval = wire::number(&hello.data, "/heartbeat_interval").unwrap_or(41_250).max(1);
+        let mut pulse = Pulse::new(Duration::from_millis(interval.unsigned_abs()));
+        let (op, data) = self.greeting();
+        socket.send(op, data).await?;
+        loop {
+            let has_room = self.listener.has_room();
+            pulse.starved |= !has_room;
+            let frame = tokio::select! {
+                frame = socket.next(), if has_room => frame?,
+                () = self.listener.room(), if !has_room => continue,
+                () = sleep_until(pulse.next) => {
+                    if !pulse.may_go_on() {
+                        // a silent connection: hang up so that the session stays alive
+                        socket.close(GOING_ON).await;
+                        return Err(Gone::because("the gateway no longer answers").into());
+                    }
+                    self.beat(&mut socket).await?;
+                    continue;
+                }
+            };
+            match frame.op {
+                op::DISPATCH => {
+                    // whatever is sent again proves that the session goes on
+                    if self.session.is_some() && !std::mem::replace(&mut pulse.found, true) {
+                        self.found();
+                    }
+                    self.dispatch(frame);
+                }
+                op::HEARTBEAT => self.beat(&mut socket).await?,
+                op::ACK => {
+                    pulse.answered = true;
+                    self.listener.alive();
+                }
+                _ => return self.other(frame, socket).await,
+            }
+        }
+    }
+
+    /// Payloads after which a connection ends.
+    async fn other(&mut self, frame: Frame, socket: Socket) -> Result<Never, End> {
+        socket.close(GOING_ON).await;
+        match frame.op {
+            op::RECONNECT => Err(End::Again),
+            op::INVALID_SESSION => {
+                if frame.data.as_bool() != Some(true) {
+                    self.session = None;
+                }
+                // Discord wants a pause of 1 to 5 s here
+                sleep(self.listener.pauses().identify.mul_f64(jitter().max(0.2))).await;
+                Err(End::Again)
+            }
+            op => Err(Gone::because(format!("the gateway speaks out of turn (operation {op})")).into()),
+        }
+    }
+
+    /// Connects to where the session goes on, or to where a new one begins.
+    async fn open(&mut self) -> Result<Socket, End> {
+        if let Some(session) = &self.session {
+            let opened = Socket::open(&session.url).await;
+            if opened.is_err() {
+                self.failed_resumes += 1;
+                if self.failed_resumes >= RESUMES {
+                    self.session = None;
+                }
+            }
+            return Ok(opened?);
+        }
+        let gateway = self.listener.api().call(Call::gateway()).await.map_err(End::Refused)?;
+        if wire::number(&gateway, "/session_start_limit/remaining") == Some(0) {
+            let ms = wire::number(&gateway, "/session_start_limit/reset_after").unwrap_or(60_000);
+            let after = Duration::from_millis(ms.unsigned_abs());
+            return Err(End::Refused(ApiError::RateLimited { after, whole_account: true }));
+        }
+        let url = wire::text(&gateway, "/url");
+        let url =
+            url.ok_or_else(|| End::Refused(ApiError::Unknown("an answer without an address".into())))?;
+        if let Some(last) = self.last_login {
+            sleep_until(last + self.listener.pauses().identify).await;
+        }
+        let socket = Socket::open(url).await?;
+        self.last_login = Some(Instant::now());
+        Ok(socket)
+    }
+
+    /// The first payload: who we are, or what we want to go on with.
+    fn greeting(&self) -> (i64, Value) {
+        let token = self.listener.token();
+        match &self.session {
+            Some(session) => {
+                (op::RESUME, json!({"token": token, "session_id": session.id, "seq": session.seq}))
+            }
+            None => (
+                op::IDENTIFY,
+                json!({
+                    "token": token,
+                    "intents": intents().bits(),
+                    "properties": {"os": std::env::consts::OS, "browser": "roundtable", "device": "roundtable"},
+                }),
+            ),
+        }
+    }
+
+    async fn beat(&self, socket: &mut Socket) -> Result<(), Gone> {
+        let seq = self.session.as_ref().map_or(Value::Null, |session| session.seq.into());
+        socket.send(op::HEARTBEAT, seq).await
+    }
+
+    fn dispatch(&mut self, frame: Frame) {
+        if frame.event == "READY" {
+            self.session = Some(Session {
+                id: wire::text(&frame.data, "/session_id").unwrap_or_default().to_owned(),
+                url: wire::text(&frame.data, "/resume_gateway_url").unwrap_or_default().to_owned(),
+                seq: frame.seq.unwrap_or(0),
+            });
+        } else if let (Some(session), Some(seq)) = (&mut self.session, frame.seq) {
+            if seq > session.seq + 1 {
+                self.listener.missed();
+            }
+            session.seq = session.seq.max(seq);
+        }
+        match frame.event.as_str() {
+            "READY" => {
+                self.listener.ready(&frame.data);
+                self.found();
+            }
+            event => self.listener.dispatch(event, frame.data),
+        }
+    }
+
+    /// The session is there.
+    fn found(&mut self) {
+        self.pause.reset();
+        self.failed_resumes = 0;
+        self.listener.found();
+    }
+
+    /// Says what is wrong and waits, at least for `pause`.
+    async fn degrade(&mut self, reason: String, pause: Duration) {
+        let pause = self.pause.next().max(pause);
+        tracing::warn!(
+            discord.account = %self.listener.account(), pause_ms = pause.as_millis() as u64, "{reason}"
+        );
+        self.listener.report(AccountState::Degraded(reason));
+        sleep(pause).await;
+    }
+}
+
+/// The heartbeat of one connection.
+struct Pulse {
+    interval: Duration,
+    next: Instant,
+    /// The last beat was answered.
+    answered: bool,
+    /// Nothing was read for a while, an answer neither.
+    starved: bool,
+    /// The session that the connection goes on with has been heard.
+    found: bool,
+}
+
+impl Pulse {
+    /// The first beat comes early, at a time of its own for every client.
+    fn new(interval: Duration) -> Self {
+        let next = Instant::now() + interval.mul_f64(jitter());
+        Self { interval, next, answered: true, starved: false, found: false }
+    }
+
+    /// A beat is due; `false` when the last one was not answered.
+    fn may_go_on(&mut self) -> bool {
+        let alive = self.answered || self.starved;
+        (self.answered, self.starved) = (false, false);
+        self.next = Instant::now() + self.interval;
+        alive
+    }
+}
+
+/// A number between 0 and 1, of no quality.
+fn jitter() -> f64 {
+    let random = RandomState::new().build_hasher().finish() >> 11;
+    random as f64 / (1_u64 << 53) as f64
+}
+
+/// Growing pauses between attempts.
+#[derive(Debug)]
+pub(crate) struct Pause {
+    pauses: Pauses,
+    next: Duration,
+}
+
+impl Pause {
+    pub(crate) fn new(pauses: Pauses) -> Self {
+        Self { pauses, next: pauses.first }
+    }
+
+    fn reset(&mut self) {
+        self.next = self.pauses.first;
+    }
+
+    pub(crate) fn next(&mut self) -> Duration {
+        let now = self.next;
+        self.next = (now * 2).min(self.pauses.most);
+        now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_begin_again() {
+        let second = Duration::from_secs(1);
+        let pauses = Pauses { first: second, most: 3 * second, ..Pauses::default() };
+        let mut pause = Pause::new(pauses);
+        assert_eq!([pause.next(), pause.next(), pause.next()], [second, 2 * second, 3 * second]);
+        pause.reset();
+        assert_eq!(pause.next(), second);
+    }
+
+    #[test]
+    fn the_first_beat_comes_within_the_interval() {
+        for _ in 0..100 {
+            assert!((0.0..1.0).contains(&jitter()));
+        }
+    }
+
+    #[test]
+    fn a_beat_without_an_answer_is_the_last() {
+        let mut pulse = Pulse::new(Duration::from_secs(1));
+        assert!(pulse.may_go_on());
+        assert!(!pulse.may_go_on());
+        pulse.starved = true;
+        assert!(pulse.may_go_on(), "the answer may lie unread");
+    }
+
+    #[test]
+    fn we_ask_for_what_we_need() {
+        assert_eq!(intents().bits(), 1 | 1 << 9 | 1 << 12 | 1 << 15);
+    }
+}

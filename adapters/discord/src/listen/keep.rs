@@ -1,0 +1,94 @@
+//! What outlives the process: how far each channel was read, and when the account was last online.
+
+use std::convert::Infallible;
+use std::sync::atomic::Ordering;
+
+use futures::stream::{self, StreamExt as _};
+use tokio::time::{Instant, interval_at};
+
+use super::{Listener, now};
+use crate::gateway::Pause;
+use crate::wire;
+
+/// The name under which the core keeps when the account was last online: a snowflake of that time.
+const ONLINE: &str = "@online";
+/// Positions that are kept at the same time.
+const KEEPERS: usize = 16;
+/// Time to let pass before a newer "online" is worth keeping, in milliseconds.
+const ONLINE_STEP: i64 = 30_000;
+
+impl Listener<'_> {
+    /// Reads how far an earlier process got.
+    pub(super) async fn remember(&self) {
+        let mut pause = Pause::new(self.pauses());
+        let positions = loop {
+            match self.edge.positions(self.account()).await {
+                Ok(positions) => break positions,
+                Err(error) => self.refused_by_core(&error.to_string(), pause.next()).await,
+            }
+        };
+        let mut lanes = self.lanes();
+        for (scope, position) in positions {
+            let position = u64::try_from(position).unwrap_or(0);
+            if scope == ONLINE {
+                self.online.store(position, Ordering::Relaxed);
+            } else if let Ok(channel) = scope.parse() {
+                lanes.remember(channel, position);
+            }
+        }
+    }
+
+    /// Keeps positions now and then, and has the channels in use looked through.
+    pub(super) async fn keep(&self) -> Infallible {
+        let pauses = self.pauses();
+        let mut store = interval_at(Instant::now() + pauses.store, pauses.store);
+        let mut sweep = interval_at(Instant::now() + pauses.sweep, pauses.sweep);
+        let mut kept = self.online.load(Ordering::Relaxed);
+        loop {
+            tokio::select! {
+                _ = store.tick() => {
+                    self.keep_positions().await;
+                    self.keep_online(&mut kept).await;
+                }
+                _ = sweep.tick() => self.sweep(),
+            }
+        }
+    }
+
+    pub(super) async fn keep_positions(&self) {
+        let moved = self.lanes().moved();
+        let keep = |(channel, position): (u64, u64)| async move {
+            let position = i64::try_from(position).unwrap_or(i64::MAX);
+            if let Err(error) = self.edge.advance(self.account(), &channel.to_string(), position).await {
+                // the messages are stored, so at worst they are offered again after a restart
+                tracing::warn!(discord.account = %self.account(), %error, "a position was not kept");
+                self.lanes().not_kept(channel);
+            }
+        };
+        stream::iter(moved).for_each_concurrent(KEEPERS, keep).await;
+    }
+
+    /// Keeps that we are online, once nothing older is still to be fetched.
+    async fn keep_online(&self, kept: &mut u64) {
+        let online = self.online.load(Ordering::Relaxed);
+        let is_news = wire::made_at(online) - wire::made_at(*kept) >= ONLINE_STEP;
+        if !is_news || !self.backfill.is_done() {
+            return;
+        }
+        let position = i64::try_from(online).unwrap_or(i64::MAX);
+        if self.edge.advance(self.account(), ONLINE, position).await.is_ok() {
+            *kept = online;
+        }
+    }
+
+    /// Looks through the channels that were used within the last hour: an event may have been lost.
+    pub(super) fn sweep(&self) {
+        let recent = wire::first_at(now() - 3_600_000);
+        let mut lanes = self.lanes();
+        let used: Vec<_> = lanes.positions().filter(|(_, position)| *position > recent).collect();
+        for (channel, position) in used {
+            lanes.open(channel, position);
+            self.backfill.add(channel);
+        }
+    }
+}

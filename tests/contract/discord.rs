@@ -1,0 +1,197 @@
+//! Discord: within the time in which it knows nonces, and after it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use roundtable_contract::{AccountId, Channel, Conversation, MessageId};
+use roundtable_fakes::discord::{Place, Seat};
+use roundtable_fakes::{DiscordFake, Fault};
+
+use super::edge::{Edge, Told, listen};
+use super::subject::{HasNowhere, Heard, Loses, Loss, Seen, Subject};
+use crate::support::discord;
+
+mod nonce {
+    use super::*;
+    suite!(Discord::start(Duration::from_secs(60)); rendering sending nowhere editing losing listening);
+}
+
+mod history {
+    use super::*;
+    suite!(Discord::start(Duration::ZERO); finding losing losing_and_finding);
+}
+
+/// A world with two private chats, a channel and a thread.
+struct Discord {
+    fake: DiscordFake,
+    nonce_window: Duration,
+    seats: Vec<Seat>,
+    nowhere: Vec<Conversation>,
+}
+
+impl Discord {
+    async fn start(nonce_window: Duration) -> Self {
+        let fake = DiscordFake::start().await.unwrap();
+        let (ann, bob) = (fake.user("ann"), fake.user("bob"));
+        let channel = ann.in_channel("general");
+        let thread = ann.in_thread("general", "plans");
+        let gone = ann.in_channel("gone").place();
+        gone.delete();
+        let hidden = ann.in_channel("hidden").place();
+        hidden.deny(roundtable_fakes::discord::rights::VIEW_CHANNEL);
+        let account = AccountId::new("discord", "main");
+        let nowhere = vec![
+            address(&gone),
+            address(&hidden),
+            Conversation::chat(account.clone(), "12345"),
+            Conversation::chat(account.clone(), "0"),
+            Conversation::chat(account, "general"),
+        ];
+        Self { fake, nonce_window, seats: vec![ann, bob, channel, thread], nowhere }
+    }
+
+    fn seat(&self, at: &Conversation) -> &Seat {
+        self.seats.iter().find(|seat| address(&seat.place()) == *at).expect("a place of this world")
+    }
+}
+
+fn address(place: &Place) -> Conversation {
+    Conversation::chat(AccountId::new("discord", "main"), place.channel_id().to_string())
+}
+
+#[async_trait(?Send)]
+impl Subject for Discord {
+    fn channel(&self) -> Arc<dyn Channel> {
+        Arc::new(discord::channel(&self.fake, self.nonce_window))
+    }
+
+    fn capabilities(&self) -> [bool; 3] {
+        [true, true, true]
+    }
+
+    fn places(&self) -> Vec<Conversation> {
+        self.seats.iter().map(|seat| address(&seat.place())).collect()
+    }
+
+    fn shares_counters(&self) -> bool {
+        false
+    }
+
+    async fn says(&self, at: &Conversation, text: &str) -> MessageId {
+        MessageId(self.seat(at).says(text).id.cast_signed())
+    }
+
+    async fn visible(&self, at: &Conversation) -> Vec<Seen> {
+        let place = self.seat(at).place();
+        let mut messages = place.messages();
+        messages.retain(|message| message.from == self.fake.bot_id());
+        place.read_everything();
+        let seen = |message: roundtable_fakes::discord::Message| Seen {
+            id: MessageId(message.id.cast_signed()),
+            name: None,
+            text: discord::shown(&message.text),
+        };
+        messages.into_iter().map(seen).collect()
+    }
+
+    fn longest(&self) -> Option<usize> {
+        Some(2000)
+    }
+
+    async fn cut_off(&mut self) {
+        self.fake.stop().await;
+    }
+
+    async fn restore(&mut self) {
+        self.fake.restart().await.unwrap();
+    }
+
+    async fn end(self) {
+        self.fake.assert_no_pings().unwrap();
+        self.fake.finish().unwrap();
+    }
+}
+
+impl HasNowhere for Discord {
+    fn nowhere(&self) -> Vec<Conversation> {
+        self.nowhere.clone()
+    }
+}
+
+impl Loses for Discord {
+    fn losses(&self) -> Vec<Loss> {
+        let loss = |landed| move |fault| Loss { landed, fault };
+        let landed = [Fault::DropAfter, Fault::Html502After, Fault::TruncatedJson].map(loss(true));
+        let never = [Fault::DropBefore, Fault::Html502Before].map(loss(false));
+        landed.into_iter().chain(never).collect()
+    }
+
+    fn lose_send(&self, loss: &Loss) {
+        self.fake.fail_next("create_message", loss.fault.clone());
+    }
+
+    fn lose_answer_to_edit(&self) {
+        self.fake.fail_next("edit_message", Fault::DropAfter);
+    }
+}
+
+impl Heard for Discord {
+    fn ruin(&self) {
+        self.fake.revoke_token();
+    }
+
+    /// Everything here has been read before anything is said: a channel is older than its messages.
+    fn edge(&self) -> Edge {
+        let read = |seat: &Seat| {
+            let channel = seat.place().channel_id();
+            (channel.to_string(), channel.cast_signed())
+        };
+        Edge::knowing(self.seats.iter().map(read).collect::<HashMap<_, _>>())
+    }
+}
+
+/// What is said in a channel that was never read before is heard if the account was there before, and a new
+/// account begins with what is said next.
+#[tokio::test]
+async fn channels_never_read_before_begin_where_the_account_was_last_online() {
+    let world = Discord::start(Duration::ZERO).await;
+    let fresh = world.fake.user("ann").in_channel("fresh");
+    let texts = |told: &Told| told.texts_of(&fresh.place().channel_id().to_string()).join(" ");
+    fresh.says("before everything");
+    let listener = listen(world.channel(), Edge::knowing(HashMap::new()));
+    listener.edge.until("it is kept that we were there", |told| told.positions.contains_key("@online")).await;
+    let (_, edge) = listener.stop().await;
+    assert_eq!(texts(&edge.seen()), "");
+    fresh.says("meanwhile");
+    let listener = listen(world.channel(), edge.after());
+    listener.edge.until("it is fetched", |told| texts(told).ends_with("meanwhile")).await;
+    fresh.says("now");
+    listener.edge.until("it is heard", |told| texts(told).ends_with("meanwhile now")).await;
+    assert_eq!(listener.stop().await.0, Ok(()));
+    world.end().await;
+}
+
+/// Messages of a channel that were missed come before those that are said now, page by page.
+#[tokio::test]
+async fn what_was_missed_comes_first_and_in_order() {
+    let world = Discord::start(Duration::ZERO).await;
+    let (at, seat) = (&world.places()[2], &world.seats[2]);
+    for number in 0..250 {
+        seat.says(&number.to_string());
+    }
+    let hold = world.fake.hold("get_messages");
+    let listener = listen(world.channel(), world.edge());
+    hold.arrived().await.unwrap();
+    seat.says("250");
+    hold.release();
+    listener.edge.until("all is heard", |told| told.accepted.len() == 251).await;
+    let (_, edge) = listener.stop().await;
+    let told = edge.seen();
+    let numbers: Vec<usize> =
+        told.texts_of(at.chat.as_str()).iter().map(|text| text.parse().unwrap()).collect();
+    assert!(numbers.into_iter().eq(0..251));
+    assert_eq!(told.offered.len(), 251, "something came twice");
+    world.end().await;
+}

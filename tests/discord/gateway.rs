@@ -1,0 +1,125 @@
+//! The connection to the gateway: what is said while it is broken is heard, once.
+
+use roundtable_fakes::discord::Seat;
+
+use super::next;
+use crate::support::requests::heard;
+use crate::support::world::World;
+
+/// Somebody has spoken before, so that what follows is known to be missed.
+async fn met(world: &World) -> [Seat; 2] {
+    world.discord().connected().await.unwrap();
+    let ann = world.discord().user("ann");
+    let seats = [ann.clone(), ann.in_channel("general")];
+    for seat in &seats {
+        seat.mentions_bot("hello");
+        assert!(next(seat).await.ends_with("hello"));
+    }
+    seats
+}
+
+/// What was said meanwhile is answered once, and so is what is said now.
+async fn goes_on(world: World, seats: &[Seat; 2]) {
+    for seat in seats {
+        assert!(next(seat).await.ends_with("meanwhile"));
+        seat.mentions_bot("and now?");
+        assert!(next(seat).await.ends_with("and now?"));
+    }
+    world.end().await;
+}
+
+fn says_meanwhile(seats: &[Seat; 2]) {
+    seats.iter().for_each(|seat| drop(seat.mentions_bot("meanwhile")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_connection_is_resumed() {
+    let world = World::with_discord().await;
+    let seats = met(&world).await;
+    world.discord().gateway_down();
+    says_meanwhile(&seats);
+    world.discord().gateway_up();
+    for seat in &seats {
+        assert!(next(seat).await.ends_with("meanwhile"));
+    }
+    assert_eq!(world.discord().resume_paths(), ["/resume"]);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_to_reconnect_is_followed() {
+    let world = World::with_discord().await;
+    let seats = met(&world).await;
+    world.discord().ask_to_reconnect();
+    says_meanwhile(&seats);
+    goes_on(world, &seats).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forgotten_session_is_made_up_for() {
+    let world = World::with_discord().await;
+    let seats = met(&world).await;
+    world.discord().gateway_down();
+    says_meanwhile(&seats);
+    world.discord().forget_sessions();
+    world.discord().gateway_up();
+    goes_on(world, &seats).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invalid_session_begins_anew() {
+    let world = World::with_discord().await;
+    let seats = met(&world).await;
+    world.discord().invalidate_sessions(false);
+    says_meanwhile(&seats);
+    goes_on(world, &seats).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_while_the_process_was_away_is_answered() {
+    let mut world = World::with_discord().await;
+    let seats = met(&world).await;
+    world.stop_node().await;
+    says_meanwhile(&seats);
+    world.start_node().await;
+    goes_on(world, &seats).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_everything_passes() {
+    let mut world = World::with_discord().await;
+    let seats = met(&world).await;
+    world.discord_mut().stop().await;
+    says_meanwhile(&seats);
+    world.discord_mut().restart().await.unwrap();
+    goes_on(world, &seats).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_connection_is_given_up_and_resumed() {
+    let mut world = World::with_discord().await;
+    world.stop_node().await;
+    world.discord().set(|settings| settings.heartbeat = std::time::Duration::from_millis(200));
+    world.start_node().await;
+    let seats = met(&world).await;
+    world.discord().freeze_gateway();
+    says_meanwhile(&seats);
+    goes_on(world, &seats).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn edits_are_heard_and_previews_are_not() {
+    let world = World::with_discord().await;
+    world.discord().connected().await.unwrap();
+    let ann = world.discord().user("ann");
+    let said = ann.says("see https://a.example");
+    next(&ann).await;
+    ann.link_unfurls(&said);
+    ann.edits(&said, "see https://b.example");
+    ann.says("seen?");
+    next(&ann).await;
+    let heard = heard(&world.model.requests()[1]);
+    assert_eq!(heard.matches("b.example").count(), 1, "{heard}");
+    assert!(heard.matches("a.example").count() <= 1, "{heard}");
+    world.end().await;
+}

@@ -1,0 +1,159 @@
+//! Answers on their way out.
+
+use std::time::Duration;
+
+use roundtable::store::deliveries::{Listed, State};
+use roundtable_contract::{Channel as _, Conversation, MessageId};
+use roundtable_fakes::discord::rights;
+use roundtable_fakes::{DiscordFake, Fault, PATIENCE, Reply, Scope};
+
+use super::next;
+use crate::support::discord;
+use crate::support::world::World;
+
+/// Waits until the deliveries that are not sent are so.
+async fn until(world: &World, what: &str, holds: impl Fn(&[Listed]) -> bool) -> Vec<Listed> {
+    let found = async {
+        loop {
+            let listed = world.deliveries().await;
+            if holds(&listed) {
+                return listed;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("waited until {what}"))
+}
+
+/// Why a delivery has failed.
+async fn failure(world: &World) -> String {
+    let failed = |listed: &[Listed]| matches!(listed, [listed] if listed.state == State::Failed);
+    let listed = until(world, "a delivery has failed", failed).await;
+    listed[0].error.clone().unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_answer_comes_whole_and_calls_nobody() {
+    let world = World::with_discord().await;
+    world.discord().connected().await.unwrap();
+    let ann = world.discord().user("ann");
+    let code = "let x = \"@everyone <@&1>\";\n".repeat(200);
+    world.model.when("code", Reply::text(format!("@everyone <@{}> look:\n```rust\n{code}```", ann.id())));
+    ann.says("code please");
+    let mut lines = 0;
+    while lines < 200 {
+        let text = next(&ann).await;
+        assert!(text.chars().count() <= 2000 && text.matches("```").count() == 2, "{text}");
+        lines += text.matches("let x").count();
+    }
+    assert_eq!(lines, 200);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_is_not_sent_twice() {
+    for fault in [Fault::DropAfter, Fault::Html502After, Fault::TruncatedJson, Fault::DropBefore, Fault::Hang]
+    {
+        let world = World::with_discord().await;
+        world.discord().connected().await.unwrap();
+        let ann = world.discord().user("ann");
+        world.discord().fail_next("create_message", fault.clone());
+        ann.says("hello");
+        assert_eq!(next(&ann).await, "echo: hello", "{fault:?}");
+        ann.says("again");
+        assert_eq!(next(&ann).await, "echo: again", "{fault:?}");
+        until(&world, "all is known to be sent", |listed| listed.is_empty()).await;
+        world.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_that_nobody_shows_us_is_repeated_with_its_nonce() {
+    let world = World::with_discord().await;
+    world.discord().connected().await.unwrap();
+    let ann = world.discord().user("ann");
+    let hold = world.model.hold("hello");
+    ann.says("hello");
+    hold.arrived().await.unwrap();
+    world.discord().gateway_down();
+    world.discord().fail_next("create_message", Fault::DropAfter);
+    hold.release();
+    assert_eq!(next(&ann).await, "echo: hello");
+    until(&world, "it is known to be sent", |listed| listed.is_empty()).await;
+    assert_eq!(world.discord().calls_of("create_message").len(), 2);
+    world.discord().gateway_up();
+    world.discord().connected().await.unwrap();
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_is_opened_once_from_a_message() {
+    let fake = DiscordFake::start().await.unwrap();
+    let channel = discord::channel(&fake, Duration::from_secs(60));
+    let seat = fake.user("ann").in_channel("general");
+    let said = seat.says("a topic");
+    let at: Conversation = format!("discord:main:{}", seat.place().channel_id()).parse().unwrap();
+    let threads = channel.threads().unwrap();
+    assert!(threads.from_message());
+    let from = Some(MessageId(said.id.cast_signed()));
+    for _ in 0..2 {
+        let opened = threads.open(&at, &"plan".repeat(40), from).await.unwrap();
+        assert_eq!(opened.chat.as_str(), said.id.to_string());
+    }
+    assert_eq!(fake.place(said.id).name().chars().count(), 100);
+    let other = seat.says("another");
+    seat.place().deny(rights::CREATE_PUBLIC_THREADS);
+    let refused = threads.open(&at, "plans", Some(MessageId(other.id.cast_signed()))).await.unwrap_err();
+    assert!(refused.to_string().contains("Create Public Threads"), "{refused}");
+    fake.finish().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_delays_an_answer() {
+    for scope in [Scope::User, Scope::Shared, Scope::Global] {
+        let world = World::with_discord().await;
+        world.discord().connected().await.unwrap();
+        let ann = world.discord().user("ann");
+        world.discord().fail_next("create_message", Fault::Limited { scope, retry_after_ms: 300 });
+        ann.says("hello");
+        assert_eq!(next(&ann).await, "echo: hello", "{scope:?}");
+        world.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archived_thread_is_opened_again_and_a_locked_one_says_why() {
+    let world = World::with_discord().await;
+    world.discord().connected().await.unwrap();
+    let ann = world.discord().user("ann");
+    let thread = ann.in_thread("general", "plans");
+    let hold = world.model.hold("first");
+    thread.mentions_bot("first");
+    hold.arrived().await.unwrap();
+    thread.place().archive();
+    hold.release();
+    assert!(next(&thread).await.ends_with("first"));
+    let hold = world.model.hold("second");
+    thread.mentions_bot("second");
+    hold.arrived().await.unwrap();
+    thread.place().set_locked(true);
+    hold.release();
+    let reason = failure(&world).await;
+    assert!(reason.contains("locked") && reason.contains("Manage Threads"), "{reason}");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hidden_channel_fails_once_and_says_which_right_is_missing() {
+    let world = World::with_discord().await;
+    world.discord().connected().await.unwrap();
+    let ann = world.discord().user("ann").in_channel("general");
+    let hold = world.model.hold("hello");
+    ann.mentions_bot("hello");
+    hold.arrived().await.unwrap();
+    ann.place().deny(rights::VIEW_CHANNEL);
+    hold.release();
+    let reason = failure(&world).await;
+    assert!(reason.contains("View Channel"), "{reason}");
+    assert!(world.discord().invalid_requests() < 10);
+    world.end().await;
+}
