@@ -93,7 +93,7 @@ async fn a_thread_is_opened_once_from_a_message() {
     let said = seat.says("a topic");
     let at: Conversation = format!("discord:main:{}", seat.place().channel_id()).parse().unwrap();
     let threads = channel.threads().unwrap();
-    assert!(threads.from_message());
+    assert!(threads.grows_from_message());
     let from = Some(MessageId(said.id.cast_signed()));
     for _ in 0..2 {
         let opened = threads.open(&at, &"plan".repeat(40), from).await.unwrap();

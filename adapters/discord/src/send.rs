@@ -112,7 +112,7 @@ impl Edits for Discord {
 
 #[async_trait]
 impl Threads for Discord {
-    fn from_message(&self) -> bool {
+    fn grows_from_message(&self) -> bool {
         true
     }
 
