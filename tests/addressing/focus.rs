@@ -3,7 +3,7 @@
 use roundtable_fakes::Reply;
 use serde_json::json;
 
-use super::{helper, world};
+use super::{at_rest, helper, world};
 use crate::support::databases::on_each_database;
 use crate::support::requests::next_text;
 use crate::support::world::World;
@@ -93,4 +93,37 @@ async fn a_focus_on_who_has_ended_is_none_and_a_reply_to_them_reaches_nobody() {
 async fn at_rest_but_archived(world: &World) {
     let over = |session: &String| session.ends_with(" idle") || session.ends_with(" archived");
     world.until("everybody is at rest", |rows| rows.pending == 0 && rows.sessions.iter().all(over)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_that_was_opened_for_a_child_speaks_to_it() {
+    let world = world().await;
+    let ann = world.telegram.user("ann").in_topic("team", "talk");
+    ann.place().promote_bot();
+    let task = json!({"task": "stand by", "agentId": "coder", "label": "helper", "thread": true});
+    world.model.once("open it", Reply::calls([("sessions_spawn", task)]));
+    world.model.after("sessions_spawn", Reply::text("opened"));
+    ann.mentions_bot("open it");
+    assert_eq!(next_text(&ann).await, "opened");
+    let line = next_text(&ann).await;
+    assert!(line.starts_with("helper finished"), "{line}");
+    let thread = world.telegram.user("ann").in_topic("team", "helper");
+    assert!(next_text(&thread).await.starts_with("helper\n"));
+    at_rest(&world).await;
+    // Nobody is named: the thread is the child's.
+    let call = world.model.hold("go on");
+    thread.says("go on");
+    call.arrived().await.unwrap();
+    thread.says("/stop");
+    assert_eq!(next_text(&thread).await, "Stopped: helper.");
+    thread.says("and again");
+    let again = next_text(&thread).await;
+    assert!(again.starts_with("helper\n") && again.ends_with("and again"), "{again}");
+    // It can be spoken to from outside, and others from inside.
+    ann.says("@helper from outside");
+    let outside = next_text(&ann).await;
+    assert!(outside.starts_with("helper\n") && outside.ends_with("from outside"), "{outside}");
+    thread.says("@researcher hello");
+    assert_eq!(next_text(&thread).await, "Researcher\necho: Ann: @researcher hello");
+    world.end().await;
 }
