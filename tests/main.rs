@@ -16,4 +16,5 @@ mod invariants;
 mod kills;
 mod outbox;
 mod store;
+mod team;
 mod telegram;

@@ -227,7 +227,7 @@ impl Accept {
         }
         self.push(tx, place, session, piece).await?;
         if session.open_turn.is_some() {
-            interrupt(tx, session.id, &mut accepted.after).await?;
+            interrupt(tx, session.id, place.id, &mut accepted.after).await?;
         }
         let turn = match &self.by {
             Some(by) if accepted.turn.is_none() => {

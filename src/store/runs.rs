@@ -240,6 +240,19 @@ pub async fn live_children(tx: &mut Tx<'_>, requester_id: i64) -> Result<Vec<Run
     .collect()
 }
 
+/// How many runs that a session asked for in one of its generations are live. Others do not concern it any more.
+pub async fn count_live(tx: &mut Tx<'_>, requester_id: i64, generation: i64) -> Result<i64, StoreError> {
+    tx.one(
+        sql!(
+            "SELECT COUNT(*) AS count FROM runs
+             WHERE requester_id = $1 AND requester_generation = $2 AND ended_at IS NULL"
+        ),
+        params![requester_id, generation],
+    )
+    .await?
+    .get("count")
+}
+
 /// How many of the runs that one turn asked for are live.
 pub async fn live_siblings(tx: &mut Tx<'_>, turn_id: i64) -> Result<i64, StoreError> {
     tx.one(
@@ -282,6 +295,21 @@ pub async fn of_wait(tx: &mut Tx<'_>, wait_id: i64) -> Result<Vec<Run>, StoreErr
         .iter()
         .map(read)
         .collect()
+}
+
+/// The runs whose outcomes a turn was told of, by its inbox or by its waits.
+pub async fn told_to(tx: &mut Tx<'_>, turn_id: i64) -> Result<Vec<Run>, StoreError> {
+    tx.all(
+        sql!(
+            "SELECT * FROM runs WHERE id IN (SELECT run_id FROM inbox WHERE turn_id = $1 AND kind = 'announce')
+               OR wait_id IN (SELECT id FROM waits WHERE turn_id = $1) ORDER BY id"
+        ),
+        params![turn_id],
+    )
+    .await?
+    .iter()
+    .map(read)
+    .collect()
 }
 
 /// The thread of a run is there.

@@ -75,6 +75,11 @@ pub fn specs() -> [ToolSpec; 7] {
     ]
 }
 
+/// Whether a tool only looks at sessions, or waits for them: with children at work that may be done again and again.
+pub fn only_looks(name: &str) -> bool {
+    matches!(name, "sessions_list" | "sessions_history" | "sessions_yield" | "session_status")
+}
+
 /// Makes a call, in the engine's transaction. What is refused has changed nothing.
 pub async fn call(
     tx: &mut Tx<'_>,
