@@ -3,6 +3,7 @@
 
 mod support;
 
+mod addressing;
 mod admission;
 mod bad_input;
 mod chat;

@@ -73,7 +73,7 @@ async fn below(tx: &mut Tx<'_>, session_id: i64, whose: Whose<'_>) -> Result<Vec
     let Whose::Sender(sender) = whose else { return trees::descendants(tx, session_id).await };
     let mut all = Vec::new();
     for run in runs::live_children(tx, session_id).await? {
-        if run.turn_id != 0 && turns::asked_by(tx, run.turn_id).await? == sender {
+        if runs::asked_by(tx, &run).await? == sender {
             all.push(run.session_id);
             all.extend(trees::descendants(tx, run.session_id).await?);
         }

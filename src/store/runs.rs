@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Row, StoreError, Tx, params, sql, words};
+use super::{Row, StoreError, Tx, params, sql, turns, words};
 
 words!(
     /// Where a run stands. Whether a live one is queued, at work or waiting is its session's status.
@@ -212,6 +212,20 @@ pub async fn of_session(tx: &mut Tx<'_>, session_id: i64) -> Result<Option<Run>,
         )
         .await?;
     row.as_ref().map(read).transpose()
+}
+
+/// Who asked for a run: the platform's id of a person who did, or whoever had asked the requester's turn.
+pub async fn asked_by(tx: &mut Tx<'_>, run: &Run) -> Result<String, StoreError> {
+    if run.turn_id != 0 {
+        return turns::asked_by(tx, run.turn_id).await;
+    }
+    let row = tx
+        .optional(
+            sql!("SELECT sender FROM inbox WHERE run_id = $1 AND session_id = $2 ORDER BY id LIMIT 1"),
+            params![run.id, run.session_id],
+        )
+        .await?;
+    Ok(row.map(|row| row.get("sender")).transpose()?.unwrap_or_default())
 }
 
 /// The live runs that a session asked for, oldest first. What is decided by it needs the tree's lock.

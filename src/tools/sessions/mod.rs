@@ -26,6 +26,7 @@ use crate::store::{StoreError, Tx};
 
 pub use caller::{Called, Caller, Effect, Failure, WaitFor};
 pub use labels::take as take_label;
+pub use spawn::within_limits;
 
 use super::Refusal;
 use super::arguments::{self, INVALID};

@@ -22,6 +22,7 @@ ALTER TABLE runs ADD COLUMN cleanup TEXT NOT NULL DEFAULT 'keep';
 -- The wait that took the outcome; without one it became an inbox item.
 ALTER TABLE runs ADD COLUMN wait_id INTEGER;
 CREATE INDEX runs_by_session ON runs (session_id);
+CREATE INDEX runs_by_conversation ON runs (conversation_id);
 CREATE INDEX runs_live ON runs (requester_id) WHERE ended_at IS NULL;
 CREATE INDEX runs_due ON runs (due_at) WHERE ended_at IS NULL;
 CREATE INDEX runs_opening ON runs (id) WHERE status = 'opening';
