@@ -1,13 +1,15 @@
 //! The program is killed wherever it hurts, and nothing is lost, said twice or put in the wrong place.
 //!
-//! Twenty conversations are in flight, on the built binary as a process of its own. After each death it is
-//! started again; when everything is answered, the chats and the database are judged.
+//! Twenty conversations are in flight, and beside them teams on both platforms that spawn, wait and talk, on the built
+//! binary as a process of its own. After each death it is started again; when everything is answered, the chats and the
+//! database are judged.
 
 mod load;
 mod points;
 mod random;
 mod report;
 mod run;
+mod team;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

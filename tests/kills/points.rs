@@ -24,10 +24,11 @@ use When::{Never, Recovering, Stopping, Working};
 const MIDDLE: &str = "commit.finish.after:4";
 
 /// Every boundary, and how a test gets there.
-pub const BOUNDARIES: [(&str, When); 28] = [
+pub const BOUNDARIES: [(&str, When); 32] = [
     ("commit.accept", Working(7)),
     ("commit.claim", Working(2)),
     ("commit.answer", Working(2)),
+    ("commit.calls", Working(3)),
     ("commit.result", Working(2)),
     ("commit.finish", Working(4)),
     ("commit.suspend", Working(2)),
@@ -35,7 +36,10 @@ pub const BOUNDARIES: [(&str, When); 28] = [
     ("commit.sending", Working(2)),
     ("commit.settle", Working(3)),
     ("commit.advance", Working(2)),
-    ("commit.take_lease", Working(4)),
+    ("commit.opened", Working(1)),
+    ("commit.thread_seen", Working(1)),
+    ("commit.expire", Working(1)),
+    ("commit.take_lease", Working(7)),
     ("commit.renew", Working(2)),
     ("commit.take_over", Recovering("call.model.before:9", 2)),
     ("commit.void_leases", Recovering(MIDDLE, 1)),
