@@ -3,6 +3,7 @@
 
 mod support;
 
+mod addressing;
 mod admission;
 mod bad_input;
 mod chat;
@@ -15,4 +16,5 @@ mod invariants;
 mod kills;
 mod outbox;
 mod store;
+mod team;
 mod telegram;
