@@ -16,7 +16,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use futures::StreamExt as _;
 
 use crate::support::databases::Database;
-use points::{BOUNDARIES, TWO_STEPS, When, points};
+use points::{BOUNDARIES, TEAMS, TWO_STEPS, When, points};
 use report::{Outcome, conclude};
 use run::{Mode, die_at, die_often};
 
@@ -47,6 +47,16 @@ async fn a_kill_between_two_steps_of_a_message_doubles_no_content_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_between_two_steps_of_a_message_doubles_no_content_on_postgres() {
     at_boundaries(&TWO_STEPS, Database::Postgres, Mode::Edit).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_while_children_are_at_work_loses_and_doubles_nothing_on_sqlite() {
+    at_boundaries(&TEAMS, Database::Sqlite, Mode::Probe).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_while_children_are_at_work_loses_and_doubles_nothing_on_postgres() {
+    at_boundaries(&TEAMS, Database::Postgres, Mode::Probe).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use super::{Read, Sql, StoreError, Tx, params, sql};
 use crate::models::Answer;
 
 /// Each rule with a statement that counts what breaks it.
-const RULES: [(&str, Sql); 10] = [
+const RULES: [(&str, Sql); 11] = [
     (
         "items that nobody has taken",
         sql!("SELECT COUNT(*) AS broken FROM inbox WHERE turn_id IS NULL AND wake = 1"),
@@ -44,6 +44,7 @@ const RULES: [(&str, Sql); 10] = [
              WHERE w.resolved_at IS NULL AND t.status <> 'waiting'"
         ),
     ),
+    ("runs that have not ended", sql!("SELECT COUNT(*) AS broken FROM runs WHERE ended_at IS NULL")),
     (
         "transcripts with gaps",
         sql!(
@@ -58,7 +59,8 @@ const RULES: [(&str, Sql); 10] = [
     (
         "deliveries without a number, or with that of another",
         sql!(
-            "SELECT COUNT(*) AS broken FROM deliveries d WHERE d.state = 'sent' AND NOT EXISTS (
+            "SELECT COUNT(*) AS broken FROM deliveries d
+             WHERE d.state = 'sent' AND (d.kind <> 'thread' OR d.message_id IS NOT NULL) AND NOT EXISTS (
                  SELECT 1 FROM messages m JOIN conversations c ON c.space_id = m.space_id
                  WHERE c.id = d.conversation_id AND m.message_id = d.message_id AND m.delivery_id = d.id)"
         ),

@@ -8,7 +8,7 @@ use crate::support::databases::Database;
 /// When a process passes a boundary.
 #[derive(Debug, Clone, Copy)]
 pub enum When {
-    /// While twenty conversations are in flight, so many times at least.
+    /// While all conversations are in flight, so many times at least.
     Working(u32),
     /// In the process that takes up what one left that died at the first point.
     Recovering(&'static str, u32),
@@ -66,6 +66,14 @@ pub const TWO_STEPS: [(&str, When); 5] = [
     ("call.send", Working(3)),
     ("call.edit", Working(3)),
     ("commit.settle", Working(4)),
+];
+
+/// The boundaries that are passed in another way when children are at work, or have ended.
+pub const TEAMS: [(&str, When); 4] = [
+    ("commit.finish", Working(20)),
+    ("commit.resume", Working(6)),
+    ("call.send", Working(24)),
+    ("commit.settle", Working(20)),
 ];
 
 /// One death to be died.
