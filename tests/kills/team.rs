@@ -110,9 +110,13 @@ impl Team {
         let telegram = world.telegram.watch(|world| Some(sight::on_telegram(world))).await;
         let lines = world.discord().watch(|world| Some(sight::on_discord(world))).await;
         let lines: Vec<Line> = lines.into_iter().chain(telegram).filter(|line| self.is_ours(line)).collect();
-        let verdict = self.judge(&lines, stubs);
-        for line in &lines {
-            self.read(world, line).await?;
+        let mut verdict = self.judge(&lines, stubs);
+        let topics = world.telegram.watch(|world| Some(sight::topics_opened_twice(world))).await;
+        verdict.doubled.extend(topics.into_iter().map(|name| format!("the topic {name}")));
+        if verdict.is_clean() {
+            for line in &lines {
+                self.read(world, line).await?;
+            }
         }
         self.checked = self.asked.len();
         Ok(verdict)

@@ -1,6 +1,6 @@
 //! What people see, the same for both platforms.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use roundtable_fakes::{World as TelegramWorld, discord};
@@ -91,13 +91,23 @@ impl fmt::Display for Mark {
     }
 }
 
-/// What nobody has read on Telegram.
-pub fn on_telegram(world: &TelegramWorld) -> Vec<Line> {
-    let opened = |message: &roundtable_fakes::Message| {
+/// The topics that bots have opened, each with its name.
+fn topics(world: &TelegramWorld) -> impl Iterator<Item = ((i64, Option<i64>), String)> {
+    world.bot_messages().filter_map(|message| {
         let name = message.content.get("forum_topic_created")?["name"].as_str()?;
         Some(((message.chat, message.thread), name.to_owned()))
-    };
-    let rooms: HashMap<_, _> = world.bot_messages().filter_map(opened).collect();
+    })
+}
+
+/// The names that more than one topic has.
+pub fn topics_opened_twice(world: &TelegramWorld) -> Vec<String> {
+    let mut seen = HashSet::new();
+    topics(world).map(|(_, name)| name).filter(|name| !seen.insert(name.clone())).collect()
+}
+
+/// What nobody has read on Telegram.
+pub fn on_telegram(world: &TelegramWorld) -> Vec<Line> {
+    let rooms: HashMap<_, _> = topics(world).collect();
     let said = world.bot_messages().filter(|said| !said.read && !said.is_service());
     said.map(|said| Line {
         spot: Spot::Telegram(said.chat, said.thread),
