@@ -1,20 +1,22 @@
 //! The program is killed wherever it hurts, and nothing is lost, said twice or put in the wrong place.
 //!
-//! Twenty conversations are in flight, on the built binary as a process of its own. After each death it is
-//! started again; when everything is answered, the chats and the database are judged.
+//! Twenty conversations are in flight, and beside them teams on both platforms that spawn, wait and talk, on the built
+//! binary as a process of its own. After each death it is started again; when everything is answered, the chats and the
+//! database are judged.
 
 mod load;
 mod points;
 mod random;
 mod report;
 mod run;
+mod team;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures::StreamExt as _;
 
 use crate::support::databases::Database;
-use points::{BOUNDARIES, TWO_STEPS, When, points};
+use points::{BOUNDARIES, TEAMS, TWO_STEPS, When, points};
 use report::{Outcome, conclude};
 use run::{Mode, die_at, die_often};
 
@@ -45,6 +47,16 @@ async fn a_kill_between_two_steps_of_a_message_doubles_no_content_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_between_two_steps_of_a_message_doubles_no_content_on_postgres() {
     at_boundaries(&TWO_STEPS, Database::Postgres, Mode::Edit).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_while_children_are_at_work_loses_and_doubles_nothing_on_sqlite() {
+    at_boundaries(&TEAMS, Database::Sqlite, Mode::Probe).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_while_children_are_at_work_loses_and_doubles_nothing_on_postgres() {
+    at_boundaries(&TEAMS, Database::Postgres, Mode::Probe).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

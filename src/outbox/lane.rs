@@ -168,8 +168,7 @@ async fn look(
     let found = match desk.channel.reconcile() {
         // The second step of a two-step delivery may simply be made again.
         _ if delivery.message.is_some() => Ok(Found::Absent),
-        // The platform's own event would have told of a thread that is there.
-        _ if delivery.opens_for.is_some() && delivery.part.stub.is_none() => Ok(Found::Absent),
+        _ if delivery.opens_for.is_some() && delivery.part.stub.is_none() => Ok(opened_or_not(desk)),
         None => Ok(Found::Unclear),
         Some(reconcile) => match find(outbox, desk, reconcile, place, &delivery).await? {
             Some(found) => found,
@@ -179,6 +178,14 @@ async fn look(
     tracing::info!(delivery.id, account = %place.address.account, ?found, "a message of unknown outcome was looked for");
     let shown = verdict::of_look(&delivery, &found, &desk.channel.limits(), outbox.store.now());
     settle(outbox, delivery, shown).await
+}
+
+/// The platform's own event would have told of a thread that is there, once all events that were waiting are read.
+fn opened_or_not(desk: &Desk) -> Found {
+    match desk.channel.threads() {
+        Some(threads) if !threads.has_told_all() => Found::Further(MessageId(0)),
+        _ => Found::Absent,
+    }
 }
 
 /// Looks for a lost message, call by call at the chat's pace. `None`: the account is not ours any more.

@@ -9,6 +9,9 @@ use crate::store::deliveries::{Delivery, NEVER, Shown};
 /// A platform that can't be reached is tried again for so long.
 const GIVE_UP: i64 = 24 * 60 * 60 * 1000;
 
+/// How soon what could not be told yet is looked at again.
+const LOOK_AGAIN: i64 = 300;
+
 const FIRST_PAUSE: i64 = 1000;
 const LONGEST_PAUSE: i64 = 5 * 60 * 1000;
 
@@ -47,7 +50,9 @@ pub fn of_look(delivery: &Delivery, found: &Result<Found, SendError>, limits: &L
         Ok(Found::Visible(receipt)) if delivery.part.stub.is_some() => Shown::Stubbed(receipt.id),
         Ok(Found::Visible(receipt)) => Shown::Sent(receipt.id),
         Ok(Found::Absent) => Shown::Later { due_at: now, error: "it was lost on the way".into() },
-        Ok(Found::Further(_)) => Shown::Unknown { due_at: now, error: "it is being looked for".into() },
+        Ok(Found::Further(_)) => {
+            Shown::Unknown { due_at: now + LOOK_AGAIN, error: "it is being looked for".into() }
+        }
         // A stub that is seen twice costs nothing, a message that never comes does.
         Ok(Found::Unclear) if delivery.part.stub.is_some() => Shown::Later {
             due_at: now + if delivery.unknowns <= 1 { 0 } else { pause(delivery.unknowns - 1) },

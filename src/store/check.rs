@@ -77,7 +77,8 @@ const RULES: [(&str, Sql); 14] = [
     (
         "deliveries without a number, or with that of another",
         sql!(
-            "SELECT COUNT(*) AS broken FROM deliveries d WHERE d.state = 'sent' AND NOT EXISTS (
+            "SELECT COUNT(*) AS broken FROM deliveries d
+             WHERE d.state = 'sent' AND (d.kind <> 'thread' OR d.message_id IS NOT NULL) AND NOT EXISTS (
                  SELECT 1 FROM messages m JOIN conversations c ON c.space_id = m.space_id
                  WHERE c.id = d.conversation_id AND m.message_id = d.message_id AND m.delivery_id = d.id)"
         ),

@@ -213,6 +213,11 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Nothing is wrong.
+    pub fn is_clean(&self) -> bool {
+        self.lost.is_empty() && self.doubled.is_empty() && self.misplaced.is_empty()
+    }
+
     /// One conversation: its open questions, and what bots said there since.
     fn judge(&mut self, asked: &[&Asked], here: &[&Message], stubs: bool) {
         let (half, whole): (Vec<&Message>, Vec<&Message>) =

@@ -8,7 +8,7 @@ use crate::support::databases::Database;
 /// When a process passes a boundary.
 #[derive(Debug, Clone, Copy)]
 pub enum When {
-    /// While twenty conversations are in flight, so many times at least.
+    /// While all conversations are in flight, so many times at least.
     Working(u32),
     /// In the process that takes up what one left that died at the first point.
     Recovering(&'static str, u32),
@@ -24,10 +24,11 @@ use When::{Never, Recovering, Stopping, Working};
 const MIDDLE: &str = "commit.finish.after:4";
 
 /// Every boundary, and how a test gets there.
-pub const BOUNDARIES: [(&str, When); 28] = [
+pub const BOUNDARIES: [(&str, When); 32] = [
     ("commit.accept", Working(7)),
     ("commit.claim", Working(2)),
     ("commit.answer", Working(2)),
+    ("commit.calls", Working(3)),
     ("commit.result", Working(2)),
     ("commit.finish", Working(4)),
     ("commit.suspend", Working(2)),
@@ -35,7 +36,10 @@ pub const BOUNDARIES: [(&str, When); 28] = [
     ("commit.sending", Working(2)),
     ("commit.settle", Working(3)),
     ("commit.advance", Working(2)),
-    ("commit.take_lease", Working(4)),
+    ("commit.opened", Working(1)),
+    ("commit.thread_seen", Working(1)),
+    ("commit.expire", Working(1)),
+    ("commit.take_lease", Working(7)),
     ("commit.renew", Working(2)),
     ("commit.take_over", Recovering("call.model.before:9", 2)),
     ("commit.void_leases", Recovering(MIDDLE, 1)),
@@ -62,6 +66,14 @@ pub const TWO_STEPS: [(&str, When); 5] = [
     ("call.send", Working(3)),
     ("call.edit", Working(3)),
     ("commit.settle", Working(4)),
+];
+
+/// The boundaries that are passed in another way when children are at work, or have ended.
+pub const TEAMS: [(&str, When); 4] = [
+    ("commit.finish", Working(20)),
+    ("commit.resume", Working(6)),
+    ("call.send", Working(24)),
+    ("commit.settle", Working(20)),
 ];
 
 /// One death to be died.

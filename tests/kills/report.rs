@@ -56,8 +56,7 @@ impl Outcome {
 
     /// Nothing is wrong.
     pub fn is_clean(&self) -> bool {
-        let Verdict { lost, doubled, misplaced } = &self.verdict;
-        [lost, doubled, misplaced, &self.broken].into_iter().all(Vec::is_empty)
+        self.verdict.is_clean() && self.broken.is_empty()
     }
 
     fn problems(&self) -> String {

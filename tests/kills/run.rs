@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
-use roundtable::store::{Access, Audit, Store};
+use roundtable::store::{Access, Audit, Read, Store};
 use roundtable::time::SystemClock;
 
 use super::load::{Load, unanswered};
 use super::points::{Point, When};
 use super::random::Random;
 use super::report::Outcome;
+use super::team::{Runs, Team, WasOnline};
 use crate::support::databases::{Database, Fresh};
 use crate::support::process::{Process, last_words};
 use crate::support::world::World;
@@ -26,6 +27,10 @@ const REST: Duration = Duration::from_secs(10);
 const ACCOUNT: &str = "dm = \"open\"\ngroups = [\"*\"]\npoll_timeout = \"5s\"\nsend_timeout = \"3s\"\n\
     limits = { chat_per_second = 0, group_per_minute = 0, total_per_second = 0 }\n";
 
+/// The account on Discord, with the same time-out.
+const DISCORD: &str =
+    "dm = \"open\"\nsend_timeout = \"3s\"\nlimits = { chat_per_second = 0, total_per_second = 0 }\n";
+
 /// What is done about sends of unknown outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -39,51 +44,87 @@ pub enum Mode {
 struct Scene {
     world: World,
     load: Load,
+    team: Team,
     database: Fresh,
     mode: Mode,
 }
 
 impl Scene {
-    async fn set(database: Database, mode: Mode) -> Self {
+    /// A world before its first process; in that of a `late` team a child's time runs out.
+    async fn set(database: Database, mode: Mode, late: bool) -> anyhow::Result<Self> {
         let fresh = database.fresh().await;
         let word = if mode == Mode::Edit { "edit" } else { "probe" };
         let account = format!("{ACCOUNT}exactly_once = \"{word}\"\n");
-        let world = World::setting().on(&fresh.url).telegram(&account).without_node().await;
+        let setting = World::setting().on(&fresh.url).telegram(&account).discord(DISCORD);
+        let world = setting.without_node().await;
         // A lease that no pause of a busy machine outlasts, so that only the kills take it away.
         world.configure(|text| text.replacen("lease = \"600ms\"", "lease = \"2s\"", 1));
+        let (store, writer) = Store::open(&fresh.url, 1, Access::Node, Arc::new(SystemClock::new())).await?;
+        let (was_online, ()) = tokio::join!(async move { store.commit(WasOnline).await }, writer);
+        was_online?;
         let load = Load::new(&world.telegram, &world.model);
-        Self { world, load, database: fresh, mode }
+        let team = Team::new(&world, late);
+        Ok(Self { world, load, team, database: fresh, mode })
     }
 
     fn start(&self, crash_at: Option<&str>) -> anyhow::Result<Process> {
         Process::start(&self.world, crash_at)
     }
 
-    fn ask_all(&mut self) {
-        self.load.ask(|| true);
+    fn ask(&mut self, mut asks: impl FnMut() -> bool) {
+        self.load.ask(&mut asks);
+        self.team.ask(&mut asks);
     }
 
-    /// How many of the open questions are not answered.
+    fn ask_all(&mut self) {
+        self.ask(|| true);
+    }
+
+    /// How much is not there yet of what Telegram is to show.
     async fn unanswered(&self) -> usize {
-        self.world.telegram.watch(|world| Some(unanswered(world, self.load.open()).len())).await
+        self.world.telegram.watch(|world| Some(self.left(world))).await
+    }
+
+    fn left(&self, world: &roundtable_fakes::World) -> usize {
+        unanswered(world, self.load.open()).len() + self.team.missing_on_telegram(world).len()
+    }
+
+    /// What is not there yet, for people.
+    async fn missing(&self) -> String {
+        let telegram = self.world.telegram.watch(|world| {
+            let open = unanswered(world, self.load.open()).into_iter().map(str::to_owned);
+            Some(open.chain(self.team.missing_on_telegram(world)).collect::<Vec<_>>())
+        });
+        let mut all = telegram.await;
+        all.extend(self.world.discord().watch(|world| Some(self.team.missing_on_discord(world))).await);
+        all.join("\n")
+    }
+
+    /// All that people see, and what the last process said.
+    fn evidence(&self) -> String {
+        let (telegram, discord) = (self.world.telegram.transcript(), self.world.discord().transcript());
+        format!("{telegram}\n{discord}\n{}", last_words(&self.world))
     }
 
     /// Waits until everything is answered; gives the times from the start of the process to the first
     /// answer after it (`left` were left to give then) and to the last.
     async fn recovered(&self, process: &Process, left: usize) -> anyhow::Result<(Duration, Duration)> {
         let at_most = |left: usize| {
-            self.world
-                .telegram
-                .watch(move |world| (unanswered(world, self.load.open()).len() <= left).then(Instant::now))
+            self.world.telegram.watch(move |world| (self.left(world) <= left).then(Instant::now))
         };
-        let times = async { (at_most(left.saturating_sub(1)).await, at_most(0).await) };
+        let discord = self
+            .world
+            .discord()
+            .watch(|world| self.team.missing_on_discord(world).is_empty().then(Instant::now));
+        let times = async {
+            let first = at_most(left.saturating_sub(1)).await;
+            let (telegram, discord) = tokio::join!(at_most(0), discord);
+            (first, telegram.max(discord))
+        };
         match tokio::time::timeout(PATIENCE, times).await {
             Ok((first, last)) => Ok((first - process.started(), last - process.started())),
             Err(_) => {
-                let open =
-                    self.world.telegram.watch(|world| Some(unanswered(world, self.load.open()).join(", ")));
-                let (open, chats) = (open.await, self.world.telegram.transcript());
-                bail!("not answered within {PATIENCE:?}: {open}\n{chats}\n{}", process.said())
+                bail!("not seen within {PATIENCE:?}:\n{}\n{}", self.missing().await, self.evidence())
             }
         }
     }
@@ -95,17 +136,19 @@ impl Scene {
         process.stop().await?;
         self.look(&mut outcome).await?;
         outcome.broken.extend(self.at_rest().await?);
+        outcome.broken.extend(self.team.wrong_runs(&self.read(Runs).await?));
         if outcome.is_clean() {
             self.world.end().await;
         } else {
-            outcome.evidence = format!("{}\n{}", self.world.telegram.transcript(), last_words(&self.world));
+            outcome.evidence = self.evidence();
         }
         Ok(outcome)
     }
 
     async fn look(&mut self, outcome: &mut Outcome) -> anyhow::Result<()> {
-        let verdict = self.load.check(&self.world.telegram, self.mode == Mode::Edit).await?;
-        outcome.add(verdict);
+        let stubs = self.mode == Mode::Edit;
+        outcome.add(self.team.check(&self.world, stubs).await?);
+        outcome.add(self.load.check(&self.world.telegram, stubs).await?);
         Ok(())
     }
 
@@ -113,25 +156,28 @@ impl Scene {
     /// it still breaks after a long time. Another process's database tells nobody of its changes, so it is
     /// asked again and again.
     async fn at_rest(&self) -> anyhow::Result<Vec<String>> {
+        let begun = Instant::now();
+        loop {
+            let broken = self.read(Audit).await?;
+            if broken.is_empty() || begun.elapsed() > REST {
+                return Ok(broken);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Reads from the database, beside the program.
+    async fn read<R: Read>(&self, what: R) -> anyhow::Result<R::Output> {
         let clock = Arc::new(SystemClock::new());
         let (store, writer) = Store::open(&self.database.url, 1, Access::Look, clock).await?;
-        let audit = async move {
-            let begun = Instant::now();
-            loop {
-                let broken = store.read(Audit).await?;
-                if broken.is_empty() || begun.elapsed() > REST {
-                    return anyhow::Ok(broken);
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        tokio::join!(audit, writer).0
+        let (found, ()) = tokio::join!(async move { store.read(what).await }, writer);
+        Ok(found?)
     }
 }
 
 /// Dies at one point, and once before if the point is one of recovery.
 pub async fn die_at(point: &Point, database: Database, mode: Mode) -> anyhow::Result<Outcome> {
-    let mut scene = Scene::set(database, mode).await;
+    let mut scene = Scene::set(database, mode, point.at.starts_with("commit.expire.")).await?;
     scene.ask_all();
     let first = match point.when {
         When::Recovering(earlier, _) => earlier,
@@ -170,26 +216,26 @@ pub async fn die_at(point: &Point, database: Database, mode: Mode) -> anyhow::Re
 /// Lives through `kills` deaths at random moments.
 pub async fn die_often(kills: u32, database: Database, mode: Mode, seed: u64) -> anyhow::Result<Outcome> {
     let mut random = Random::seeded(seed);
-    let mut scene = Scene::set(database, mode).await;
+    let mut scene = Scene::set(database, mode, false).await?;
     let mut outcome = Outcome::new(&format!("random, seed {seed}"), database, mode);
     let mut process = scene.start(None)?;
     while outcome.kills < kills {
         scene.ask_all();
-        scene.load.ask(|| random.below(2) == 0);
+        scene.ask(|| random.below(2) == 0);
         // A second death in a row hits the recovery; a third in a row might rightly end a turn.
         let deaths = 1 + u32::from(random.below(4) == 0 && outcome.kills + 1 < kills);
         for _ in 0..deaths {
             moment(&scene, &mut random).await;
             process.kill_nine().await?;
             outcome.kills += 1;
-            scene.load.ask(|| random.below(4) == 0);
+            scene.ask(|| random.below(4) == 0);
             process = scene.start(None)?;
         }
         let left = scene.unanswered().await;
         let (first, last) = scene.recovered(&process, left).await?;
         outcome.took(first, last);
         scene.look(&mut outcome).await?;
-        ensure!(outcome.is_clean(), "{outcome}\n{}\n{}", scene.world.telegram.transcript(), process.said());
+        ensure!(outcome.is_clean(), "{outcome}\n{}", scene.evidence());
     }
     scene.judge(process, outcome).await
 }
@@ -202,7 +248,7 @@ async fn moment(scene: &Scene, random: &mut Random) {
         .world
         .telegram
         .watch(|world| {
-            let over = world.calls().count() >= target || unanswered(world, scene.load.open()).is_empty();
+            let over = world.calls().count() >= target || scene.left(world) == 0;
             over.then_some(())
         })
         .await;

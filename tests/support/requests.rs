@@ -5,11 +5,19 @@ use serde_json::Value;
 
 /// The id of the agent that asks.
 pub fn agent_of(request: &ModelRequest) -> String {
+    facts(request)["you"]["id"].as_str().expect("an agent has an id").to_owned()
+}
+
+/// The label of the session that asks, if it has one.
+pub fn label_of(request: &ModelRequest) -> Option<String> {
+    facts(request)["you"]["label"].as_str().map(str::to_owned)
+}
+
+fn facts(request: &ModelRequest) -> Value {
     let facts = request.system.split("# Where you are\n").last().unwrap_or_default();
     // The roster may follow.
     let facts = facts.lines().next().unwrap_or_default();
-    let facts: Value = serde_json::from_str(facts).expect("the facts are JSON");
-    facts["you"]["id"].as_str().expect("an agent has an id").to_owned()
+    serde_json::from_str(facts).expect("the facts are JSON")
 }
 
 /// Everything that people are quoted with in a request, the newest last.

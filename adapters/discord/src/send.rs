@@ -116,6 +116,10 @@ impl Threads for Discord {
         true
     }
 
+    fn has_told_all(&self) -> bool {
+        true
+    }
+
     async fn open(
         &self,
         at: &Conversation,

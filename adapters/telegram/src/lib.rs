@@ -24,7 +24,8 @@ mod update;
 mod wire;
 
 use std::fmt;
-use std::time::Duration;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use roundtable_contract::{
@@ -123,13 +124,15 @@ pub fn default_limits() -> Limits {
 pub struct Telegram {
     config: Config,
     api: Api,
+    /// When the poll in flight began, everything that earlier ones brought being stored.
+    listening_since: Mutex<Option<Instant>>,
 }
 
 impl Telegram {
     /// The bot of `config`. Sends nothing yet; fails only if there can be no HTTP client.
     pub fn new(config: Config) -> Result<Self, RunError> {
         let api = Api::new(&config.api_url, &config.token, config.limits.send_timeout)?;
-        Ok(Self { config, api })
+        Ok(Self { config, api, listening_since: Mutex::new(None) })
     }
 }
 

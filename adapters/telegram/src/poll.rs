@@ -109,7 +109,10 @@ impl Poller<'_> {
         let seconds = self.telegram.config.poll_timeout.as_secs().clamp(1, 50) as u32;
         let mut request = GetUpdates::new().timeout(seconds).allowed_updates(allowed());
         request.offset = offset;
-        self.telegram.api.call(&request).await
+        self.telegram.listening(Some(Instant::now()));
+        let answer = self.telegram.api.call(&request).await;
+        self.telegram.listening(None);
+        answer
     }
 
     /// Gives the updates to the core, as often as it takes, and moves the cursor behind what is stored.

@@ -210,10 +210,13 @@ pub async fn cancel_of_turn(tx: &mut Tx<'_>, turn_id: i64) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Cancels what a session has written and nobody has seen yet.
+/// Cancels what a session has written and nobody has seen yet; how a run of it ended is still told.
 pub async fn cancel_of_session(tx: &mut Tx<'_>, session_id: i64) -> Result<(), StoreError> {
     tx.execute(
-        sql!("UPDATE deliveries SET state = 'cancelled' WHERE session_id = $1 AND state = 'pending'"),
+        sql!(
+            "UPDATE deliveries SET state = 'cancelled'
+             WHERE session_id = $1 AND state = 'pending' AND (run_id IS NULL OR kind = 'thread')"
+        ),
         params![session_id],
     )
     .await?;

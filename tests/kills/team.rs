@@ -1,0 +1,262 @@
+//! A team at work, on Telegram and Discord: children that are spawned, waited for, asked and given threads, and what
+//! must be seen of them.
+
+mod script;
+mod sight;
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use roundtable::store::{Read, StoreError, Tx, cursors};
+use roundtable::store::{Sql, Transaction};
+use roundtable_contract::AccountId;
+use roundtable_fakes::{World as TelegramWorld, discord};
+
+use super::load::Verdict;
+use crate::support::world::World;
+use script::{CHILD, Job, Manner, QUEST};
+use sight::{Line, Spot};
+
+/// The forum in which threads are opened.
+const FORUM: &str = "Team forum";
+
+/// A person, on one of the platforms.
+enum Seat {
+    Telegram(roundtable_fakes::Seat),
+    Discord(discord::Seat),
+}
+
+impl Seat {
+    fn says(&self, text: &str) {
+        match self {
+            Self::Telegram(seat) if seat.place().chat_id() == seat.id() => drop(seat.says(text)),
+            Self::Telegram(seat) => drop(seat.mentions_bot(text)),
+            Self::Discord(seat) => drop(seat.mentions_bot(text)),
+        }
+    }
+
+    fn spot(&self) -> Spot {
+        match self {
+            Self::Telegram(seat) => {
+                let place = seat.place();
+                Spot::Telegram(place.chat_id(), place.thread_id())
+            }
+            Self::Discord(seat) => Spot::Discord(seat.place().channel_id()),
+        }
+    }
+}
+
+/// A conversation with a team.
+struct Table {
+    seat: Seat,
+    spot: Spot,
+}
+
+/// The people who have teams, and what they have asked.
+pub struct Team {
+    tables: Vec<Table>,
+    asked: Vec<Job>,
+    /// Jobs before this one were checked and read.
+    checked: usize,
+}
+
+impl Team {
+    /// Seats the people and tells the model how to play their teams: each manner once on Telegram and once on
+    /// Discord, that with a time limit only if it is to be `late`.
+    pub fn new(world: &World, late: bool) -> Self {
+        world.model.on(script::act);
+        let manners = Manner::ALL.len() - usize::from(!late);
+        let tables = (0..2 * Manner::ALL.len()).filter(|number| number / 2 < manners).map(|number| {
+            let seat = seat(world, number);
+            let spot = seat.spot();
+            Table { seat, spot }
+        });
+        Self { tables: tables.collect(), asked: Vec::new(), checked: 0 }
+    }
+
+    /// One more job in every conversation for which `asks` says so.
+    pub fn ask(&mut self, mut asks: impl FnMut() -> bool) {
+        for (table, Table { seat, .. }) in self.tables.iter().enumerate() {
+            if asks() {
+                let job = Job::new(table, self.asked.len());
+                seat.says(&job.name);
+                self.asked.push(job);
+            }
+        }
+    }
+
+    fn open(&self) -> &[Job] {
+        &self.asked[self.checked..]
+    }
+
+    /// What is still to be seen on Telegram.
+    pub fn missing_on_telegram(&self, world: &TelegramWorld) -> Vec<String> {
+        self.missing(&sight::on_telegram(world), |spot| matches!(spot, Spot::Telegram(..)))
+    }
+
+    /// What is still to be seen on Discord.
+    pub fn missing_on_discord(&self, world: &discord::World) -> Vec<String> {
+        self.missing(&sight::on_discord(world), |spot| matches!(spot, Spot::Discord(_)))
+    }
+
+    fn missing(&self, lines: &[Line], here: impl Fn(Spot) -> bool) -> Vec<String> {
+        let jobs = self.open().iter().filter(|job| here(self.tables[job.table].spot));
+        let marks = jobs.flat_map(|job| job.marks(self.tables[job.table].spot));
+        marks.filter(|mark| mark.count(lines) == 0).map(|mark| mark.to_string()).collect()
+    }
+
+    /// Reads everything that was said in the conversations of the team since the last check and judges it.
+    pub async fn check(&mut self, world: &World, stubs: bool) -> anyhow::Result<Verdict> {
+        let telegram = world.telegram.watch(|world| Some(sight::on_telegram(world))).await;
+        let lines = world.discord().watch(|world| Some(sight::on_discord(world))).await;
+        let lines: Vec<Line> = lines.into_iter().chain(telegram).filter(|line| self.is_ours(line)).collect();
+        let mut verdict = self.judge(&lines, stubs);
+        let topics = world.telegram.watch(|world| Some(sight::topics_opened_twice(world))).await;
+        verdict.doubled.extend(topics.into_iter().map(|name| format!("the topic {name}")));
+        if verdict.is_clean() {
+            for line in &lines {
+                self.read(world, line).await?;
+            }
+        }
+        self.checked = self.asked.len();
+        Ok(verdict)
+    }
+
+    /// All of Discord and of the forum is the team's.
+    fn is_ours(&self, line: &Line) -> bool {
+        let forum =
+            |spot| matches!((spot, line.spot), (Spot::Telegram(a, Some(_)), Spot::Telegram(b, _)) if a == b);
+        matches!(line.spot, Spot::Discord(_))
+            || self.tables.iter().any(|table| table.spot == line.spot || forum(table.spot))
+    }
+
+    fn judge(&self, lines: &[Line], stubs: bool) -> Verdict {
+        let mut verdict = Verdict::default();
+        let mut seen = HashSet::new();
+        for line in lines {
+            if line.is_stub() {
+                let whole = |other: &&Line| other.is_beside(line) && !other.is_stub();
+                if !stubs || !lines.iter().filter(whole).any(|other| other.text.starts_with(line.beginning()))
+                {
+                    verdict.misplaced.push(format!("a stub of nothing: {line}"));
+                }
+            } else if !seen.insert((line.spot, &line.text)) {
+                verdict.doubled.push(line.to_string());
+            } else if let Err(why) = self.belongs(line) {
+                verdict.misplaced.push(format!("{why}: {line}"));
+            }
+        }
+        for mark in self.open().iter().flat_map(|job| job.marks(self.tables[job.table].spot)) {
+            match mark.count(lines) {
+                0 => verdict.lost.push(mark.to_string()),
+                1 => {}
+                _ => verdict.doubled.push(mark.to_string()),
+            }
+        }
+        verdict
+    }
+
+    /// Whether a line speaks of open jobs of its own conversation only, and in a thread only of its child.
+    fn belongs(&self, line: &Line) -> Result<(), &'static str> {
+        let of = |name: &str| self.open().iter().find(|job| job.name == name || job.has_child(name));
+        let names: Vec<&str> =
+            script::names(&line.text, QUEST).chain(script::names(&line.text, CHILD)).collect();
+        if names.is_empty() {
+            return Err("of no job");
+        }
+        for name in names {
+            let Some(job) = of(name) else { return Err("of a job that is over") };
+            let right = match &line.room {
+                Some(room) => room == name && line.spot.is_beside(self.tables[job.table].spot),
+                None => self.tables[job.table].spot == line.spot,
+            };
+            if !right {
+                return Err("of another conversation");
+            }
+        }
+        Ok(())
+    }
+
+    async fn read(&self, world: &World, line: &Line) -> anyhow::Result<()> {
+        let read = |place: roundtable_fakes::Place| async move {
+            place.expect_message("what was checked", |now| now.id.unsigned_abs() == line.id).await
+        };
+        match (line.spot, &line.room) {
+            (Spot::Discord(channel), _) => world.discord().place(channel).read_everything(),
+            (_, Some(room)) => {
+                drop(read(world.telegram.user("owner").in_topic(FORUM, room).place()).await?);
+            }
+            (spot, None) => {
+                let table = self.tables.iter().find(|table| table.spot == spot);
+                let Some(Table { seat: Seat::Telegram(seat), .. }) = table else {
+                    anyhow::bail!("nobody sits where this was said: {line}");
+                };
+                drop(read(seat.place()).await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is wrong with the runs of a database at rest: each child has had one, and it has ended well.
+    pub fn wrong_runs(&self, runs: &[(String, String)]) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for (job, child) in self.asked.iter().flat_map(|job| job.children().map(move |child| (job, child))) {
+            let task = script::task(&child);
+            let ends: Vec<&str> =
+                runs.iter().filter(|(of, _)| *of == task).map(|(_, status)| status.as_str()).collect();
+            if ends != ["done"] && !(job.manner() == Manner::Late && ends == ["timed_out"]) {
+                wrong.push(format!("the runs of {child}: {ends:?}"));
+            }
+        }
+        wrong
+    }
+}
+
+/// The person of this number: in each manner one on Telegram and one on Discord.
+fn seat(world: &World, number: usize) -> Seat {
+    let name = format!("lead{number:02}");
+    if number % 2 == 1 {
+        return Seat::Discord(world.discord().user(&name).in_channel(&format!("table-{number:02}")));
+    }
+    let person = world.telegram.user(&name);
+    Seat::Telegram(match Manner::of(number) {
+        Manner::Waits | Manner::Late => person,
+        Manner::Ends | Manner::Talks => person.in_group(&format!("Team {number:02}")),
+        Manner::Threads => {
+            let seat = person.in_topic(FORUM, "Plans");
+            seat.place().promote_bot();
+            seat
+        }
+    })
+}
+
+/// What Discord's account of a fresh database needs, so that messages of before the first start are fetched: that it
+/// was there before.
+pub struct WasOnline;
+
+#[async_trait]
+impl Transaction for WasOnline {
+    type Output = ();
+    const NAME: &'static str = "was_online";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        /// Milliseconds from 1970 to the first snowflake.
+        const EPOCH: i64 = 1_420_070_400_000;
+        let minute_ago = tx.now() - 60_000;
+        cursors::advance(tx, &AccountId::new("discord", "main"), "@online", (minute_ago - EPOCH) << 22).await
+    }
+}
+
+/// The task of every run and how it ended.
+pub struct Runs;
+
+#[async_trait]
+impl Read for Runs {
+    type Output = Vec<(String, String)>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
+        const RUNS: &str = "SELECT task, status FROM runs ORDER BY id";
+        let rows = tx.all(Sql { lite: RUNS, pg: RUNS }, &[]).await?;
+        rows.iter().map(|row| Ok((row.get("task")?, row.get("status")?))).collect()
+    }
+}
