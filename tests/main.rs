@@ -15,4 +15,5 @@ mod invariants;
 mod kills;
 mod outbox;
 mod store;
+mod story;
 mod telegram;
