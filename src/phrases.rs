@@ -2,6 +2,8 @@
 //!
 //! Plain, short and friendly: what happened, and what to do about it. Markdown.
 
+mod commands;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -11,6 +13,11 @@ use crate::models::ModelError;
 use crate::routing::commands::COMMANDS;
 use crate::routing::{KnownAgent, Notice, Standing};
 use crate::store::runs::RunStatus;
+
+pub use commands::{
+    agents, archived, focus_is_for_owners, focus_lost, focused, history, no_such_agent, nobody_called,
+    not_at_work, not_yours, nothing_said, several_called, spawned, status, steered, unfocused, woken,
+};
 
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,6 +42,15 @@ impl fmt::Display for Notice {
                 "There is no `@{written}` here. Did you mean `@{suggestion}`? \
                  Nobody has read your message yet: please send it again."
             ),
+            Self::NobodyToAsk { written, suggestion: Some(suggestion) } => write!(
+                f,
+                "There is no `@{written}` here. Did you mean `@{suggestion}`? Nobody has read your message."
+            ),
+            Self::NobodyToAsk { written, suggestion: None } => write!(
+                f,
+                "There is no `@{written}` here, so nobody has read your message. `/agents` shows who there is."
+            ),
+            Self::SeveralCalled { label } => f.write_str(&several_called(label)),
         }
     }
 }
@@ -88,11 +104,6 @@ pub fn nothing_to_stop() -> String {
 /// What runs was asked for by somebody else.
 pub fn not_yours_to_stop() -> String {
     "Somebody else asked for what is running here: they or one of my owners can stop it.".into()
-}
-
-/// `/stop LABEL` names nobody.
-pub fn nobody_called(label: &str) -> String {
-    format!("There is no `@{label}` here, so nothing was stopped.")
 }
 
 /// The answer to `/new`. `stopped` are the names of what was running and is no more.
@@ -206,13 +217,6 @@ pub fn dead_letter(agent: &str) -> String {
     )
 }
 
-/// The session a message was for ended before it could read it.
-pub fn target_stopped(name: &str) -> String {
-    format!(
-        "{name} was stopped before it could read your message. Please send it again to someone else here."
-    )
-}
-
 /// A run ended whose requester waits for it and will speak of the result: one line.
 pub fn run_ended(
     name: &str,
@@ -224,7 +228,7 @@ pub fn run_ended(
     let time = period(Duration::from_secs(seconds.unsigned_abs()));
     let cost = match cost_micros {
         0 => String::new(),
-        micros => format!(" · ${}.{:02}", micros / 1_000_000, micros / 10_000 % 100),
+        micros => format!(" · {}", dollars(micros)),
     };
     let end = match status {
         RunStatus::Done => "finished",
@@ -265,6 +269,20 @@ pub fn empty_answer(agent: &str) -> String {
     format!("{agent} had nothing to say. Please ask again in other words.")
 }
 
+/// Money as people write it; from US dollars × 1,000,000.
+fn dollars(micros: i64) -> String {
+    format!("${}.{:02}", micros / 1_000_000, micros / 10_000 % 100)
+}
+
+/// A text as one line of at most so many characters.
+fn one_line(text: &str, longest: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", line[..end].trim_end()),
+        None => line,
+    }
+}
+
 /// A length of time as people say it: the two largest units, rounded up to whole seconds.
 fn period(time: Duration) -> String {
     let seconds = time.as_millis().div_ceil(1000);
@@ -299,7 +317,12 @@ mod tests {
         assert_snapshot!(unknown(None), @"I don't know `/hlep`. `/help` lists what I can do.");
         assert_snapshot!(Notice::Usage { usage: "/stop [label|all]".into() }, @"I don't understand that. Write it like this: `/stop [label|all]`");
         assert_snapshot!(Notice::NearMiss { written: "codr".into(), suggestion: "coder".into() }, @"There is no `@codr` here. Did you mean `@coder`? Nobody has read your message yet: please send it again.");
-        assert_snapshot!(nobody_called("codr"), @"There is no `@codr` here, so nothing was stopped.");
+        let nobody = |suggestion: Option<&str>| Notice::NobodyToAsk {
+            written: "codr".into(),
+            suggestion: suggestion.map(Into::into),
+        };
+        assert_snapshot!(nobody(Some("coder")), @"There is no `@codr` here. Did you mean `@coder`? Nobody has read your message.");
+        assert_snapshot!(nobody(None), @"There is no `@codr` here, so nobody has read your message. `/agents` shows who there is.");
     }
 
     #[test]
@@ -313,8 +336,17 @@ mod tests {
 
         Commands:
         - `/help`: what I can do
-        - `/new [keep]`: start afresh; with `keep`, running work goes on
+        - `/agents`: who is here, and what they are doing
+        - `/ask label text`: ask one of us, like `@label text`
+        - `/spawn agent [label:] task`: give a task to a new helper
+        - `/steer label text`: tell one of us something while it works
+        - `/focus label [everyone]`: send your messages here to one of us
+        - `/unfocus [everyone]`: send them where they went before
+        - `/status`: what is at work here, and what it has cost
+        - `/history label [n]`: what one of us has read and said
         - `/stop [label|all]`: stop what is running here
+        - `/kill label`: stop one of us, and all that it has started
+        - `/new [keep]`: start afresh; with `keep`, running work goes on
         - `/whoami`: who you are to me, and where we are
         ");
     }
@@ -340,7 +372,6 @@ mod tests {
         assert_snapshot!(nothing_to_stop(), @"Nothing is running here.");
         assert_snapshot!(new_conversation(&[]), @"We start afresh: I no longer think of what was said above.");
         assert_snapshot!(new_conversation(&["coder"]), @"We start afresh: I no longer think of what was said above. Stopped: coder.");
-        assert_snapshot!(target_stopped("coder"), @"coder was stopped before it could read your message. Please send it again to someone else here.");
     }
 
     #[test]

@@ -36,7 +36,8 @@ fn a_team_builds_a_page_in_the_terminal_and_answers_by_name() {
     terminal.enters("Build a website that displays the current price of Bitcoin and deploy it to Vercel.");
     terminal.sees("Manager › I have asked the researcher");
     terminal.sees("researcher finished · ");
-    terminal.sees("Manager › The researcher says: Use Coinbase");
+    terminal.sees("Manager › ");
+    terminal.sees("The researcher says: Use Coinbase");
     terminal.sees("Coder › The page is written.");
     terminal.sees("<title>");
     terminal.sees("vercel --prod");

@@ -3,6 +3,7 @@
 
 mod support;
 
+mod addressing;
 mod admission;
 mod bad_input;
 mod chat;
@@ -16,4 +17,5 @@ mod kills;
 mod outbox;
 mod store;
 mod story;
+mod team;
 mod telegram;

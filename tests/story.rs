@@ -53,6 +53,7 @@ fn plays<const N: usize>(model: &ModelFake, lines: [(&'static str, Reply); N]) {
 /// A world with both platforms, connected.
 async fn world() -> World {
     let world = World::with_discord().await;
+    world.telegram.set_privacy(false);
     world.discord().connected().await.unwrap();
     world
 }

@@ -13,7 +13,7 @@ use crate::routing::{KnownAgent, Rules};
 /// What is configured about targets, as routing sees it.
 pub fn rules(config: &Config) -> Rules {
     Rules {
-        bindings: config.bindings.iter().map(Into::into).collect(),
+        bindings: config.bindings.clone(),
         default_agent: config.default_agent().map(|(id, _)| id.to_owned()).unwrap_or_default(),
         agents: config
             .agents

@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 
 use super::{Context, offline, out};
 use crate::app;
+use crate::inbound::{Known, look_up};
+use crate::local;
 use crate::routing::{self, Decision, Outcome, Target, Trace, Verdict};
 use crate::store::conversations::{self, Place};
-use crate::store::{Read, StoreError, Tx, people};
-use crate::{inbound, local};
+use crate::store::{Read, StoreError, Tx};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -44,11 +45,13 @@ enum Kind {
 pub(super) async fn run(context: &Context, arguments: Arguments) -> anyhow::Result<()> {
     let config = context.load()?;
     let policies = app::policies(&config);
-    let account = &arguments.conversation.account;
+    let account = arguments.conversation.account.clone();
     let policy = policies
-        .get(account)
+        .get(&account)
         .ok_or_else(|| anyhow::anyhow!("There is no account {account} in the configuration."))?;
-    let look = Look { conversation: &arguments.conversation, user: arguments.user.as_deref() };
+    let flag = arguments.kind;
+    let mut message = message(arguments, ChatKind::Group);
+    let look = Look { message: &message };
     let seen = match offline::read(&config, look).await {
         Err(StoreError::Refused(why)) => {
             eprintln!("{why} Until then nobody is paired and no group was let in, as shown here:");
@@ -56,18 +59,16 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> anyhow::Resu
         }
         seen => seen?,
     };
-    let known_kind = seen.kind.or((*account == local::account()).then_some(ChatKind::Direct));
-    let kind = match (arguments.kind, known_kind) {
+    let known_kind = seen.kind.or((account == local::account()).then_some(ChatKind::Direct));
+    message.chat_kind = match (flag, known_kind) {
         (Some(Kind::Direct), _) => ChatKind::Direct,
         (Some(Kind::Group), _) => ChatKind::Group,
         (None, Some(kind)) => kind,
-        (None, None) => anyhow::bail!(
-            "{} is not known yet: add `--kind direct` or `--kind group`.",
-            arguments.conversation
-        ),
+        (None, None) => {
+            anyhow::bail!("{} is not known yet: add `--kind direct` or `--kind group`.", message.conversation)
+        }
     };
-    let facts = inbound::facts(&seen.facts);
-    let message = message(arguments, kind);
+    let facts = seen.known.facts();
     let decision = routing::decide(&app::rules(&config), policy, &facts, &message, Trace::On);
     out::data(context.json, &data(&decision), |_| routing::explain(&decision))
 }
@@ -128,6 +129,7 @@ fn data(decision: &Decision) -> Value {
         "addressed": decision.addressed.to_string(),
         "rule": decision.rule,
         "outcome": outcome,
+        "aside": decision.aside.as_ref().map(ToString::to_string),
         "trace": steps.collect::<Vec<_>>(),
     })
 }
@@ -136,12 +138,11 @@ fn data(decision: &Decision) -> Value {
 #[derive(Default)]
 struct Seen {
     kind: Option<ChatKind>,
-    facts: people::Facts,
+    known: Known,
 }
 
 struct Look<'a> {
-    conversation: &'a Conversation,
-    user: Option<&'a str>,
+    message: &'a Message,
 }
 
 #[async_trait]
@@ -149,22 +150,21 @@ impl Read for Look<'_> {
     type Output = Seen;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Seen, StoreError> {
-        let found = conversations::find(tx, self.conversation).await?;
+        let found = conversations::find(tx, &self.message.conversation).await?;
         let kind = found.as_ref().map(|place| place.kind);
         // What is known of people and of chats that were let in needs no row of the conversation's own.
         let unseen = || Place {
             id: 0,
             space_id: 0,
             kind: ChatKind::Group,
-            address: self.conversation.clone(),
+            address: self.message.conversation.clone(),
             title: None,
             guild: None,
             parent: None,
             run_id: None,
         };
         let place = found.unwrap_or_else(unseen);
-        let facts = people::facts(tx, &place, &writer(self.conversation, self.user), None).await?;
-        Ok(Seen { kind, facts })
+        Ok(Seen { kind, known: look_up(tx, &place, self.message).await? })
     }
 }
 
@@ -195,6 +195,7 @@ mod tests {
             "addressed": "a private chat",
             "rule": "default agent",
             "outcome": { "kind": "deliver", "targets": [{ "agent": "manager" }] },
+            "aside": null,
             "trace": [{ "rule": "default agent", "verdict": "wins", "why": "no binding matches" }],
         });
         assert_eq!(data, expected);

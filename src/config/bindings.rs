@@ -1,44 +1,9 @@
 //! `[[bindings]]`: which agent answers where. What they mean is `routing`'s.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::values;
-use crate::routing;
-
-/// One rule. All fields that are given must match; at least one is.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(from = "Written")]
-pub struct Binding {
-    /// Who answers: one agent, or several, each in its own session.
-    pub agents: Vec<String>,
-    /// The platform.
-    pub channel: Option<String>,
-    /// The account's name on it.
-    pub account: Option<String>,
-    /// Discord: the server.
-    pub guild: Option<String>,
-    /// The chat, group or channel.
-    pub chat: Option<String>,
-    /// The thread or topic in `chat`.
-    pub thread: Option<String>,
-    /// The person, in private chats.
-    pub user: Option<String>,
-    /// Discord: a role in `guild`.
-    pub role: Option<String>,
-    /// Whether the agent must be spoken to there.
-    pub mention: Mention,
-}
-
-/// Whether an agent in a group reacts to everything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mention {
-    /// Only to messages addressed to it.
-    #[default]
-    Required,
-    /// To every admitted message.
-    Always,
-}
+use crate::routing::{Binding, Mention};
 
 /// A binding as the file has it: `agent` is short for `agents` with one entry.
 #[derive(Default, Deserialize)]
@@ -69,21 +34,8 @@ impl From<Written> for Binding {
     }
 }
 
-impl Binding {
-    /// At least one field is given.
-    pub(super) fn names_a_place(&self) -> bool {
-        let Self { agents: _, channel, account, guild, chat, thread, user, role, mention: _ } = self;
-        [channel, account, guild, chat, thread, user, role].iter().any(|field| field.is_some())
-    }
-}
-
-impl From<&Binding> for routing::Binding {
-    fn from(binding: &Binding) -> Self {
-        let Binding { agents, channel, account, guild, chat, thread, user, role, mention } = binding.clone();
-        let mention = match mention {
-            Mention::Required => routing::Mention::Required,
-            Mention::Always => routing::Mention::Always,
-        };
-        Self { agents, channel, account, guild, chat, thread, user, role, mention }
-    }
+/// Reads the list.
+pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Binding>, D::Error> {
+    let written = Vec::<Written>::deserialize(deserializer)?;
+    Ok(written.into_iter().map(Into::into).collect())
 }

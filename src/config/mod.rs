@@ -39,8 +39,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::routing;
+
 pub use agents::{Agent, Queue, Subagents, Visibility};
-pub use bindings::{Binding, Mention};
 pub use channels::{
     Bots, Channels, DirectMessages, Discord, DiscordGroup, DiscordRates, DiscordSenders, ExactlyOnce, Group,
     Local, Rates, Senders, Telegram,
@@ -72,7 +73,8 @@ pub struct Config {
     /// The accounts.
     pub channels: Channels,
     /// Which agent answers where, in the file's order.
-    pub bindings: Vec<Binding>,
+    #[serde(deserialize_with = "bindings::read")]
+    pub bindings: Vec<routing::Binding>,
 }
 
 impl Config {

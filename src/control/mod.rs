@@ -2,9 +2,32 @@
 //! those of [`admin`], which are transactions by themselves.
 
 pub mod admin;
+mod reach;
+mod spawn;
+mod steer;
+mod table;
 
-use crate::engine::{Effects, Stop, Team, Whose, stop};
+use crate::engine::{self, Effects, Stop, Team, Whose};
 use crate::store::{StoreError, Tx, sessions};
+
+pub use reach::reach;
+pub use spawn::{Refused, Task, spawn};
+pub use steer::{Steered, Word, steer};
+pub use table::{Seat, table};
+
+/// Stops what a session is doing, with all that it started, if the one who asks may.
+pub async fn stop(
+    tx: &mut Tx<'_>,
+    team: &Team,
+    session_id: i64,
+    whose: Whose<'_>,
+    after: &mut Effects,
+) -> Result<Stop, StoreError> {
+    match reach(tx, session_id, whose).await? {
+        Some(whose) => engine::stop(tx, team, session_id, whose, "stopped by a person", after).await,
+        None => Ok(Stop::NotTheirs),
+    }
+}
 
 /// Starts a session afresh under the same key. Unless `keep`, what it was doing is stopped, with all that it
 /// started; if that is somebody else's, nothing is changed.
@@ -18,7 +41,7 @@ pub async fn renew(
 ) -> Result<Stop, StoreError> {
     let stopped = match keep {
         true => Stop::Nothing,
-        false => stop(tx, team, session_id, whose, "a new conversation was begun", after).await?,
+        false => engine::stop(tx, team, session_id, whose, "a new conversation was begun", after).await?,
     };
     if stopped != Stop::NotTheirs {
         sessions::renew(tx, session_id).await?;

@@ -63,11 +63,15 @@ impl Transaction for CommitCalls {
                 Called::Waits(wait) => waiting.push((*index, wait)),
             }
         }
+        // Looking changes nothing: two that wait for each other's changes would never rest.
+        if after.work {
+            waits::changed(tx, session.tree_id, session.id).await?;
+        }
         if waiting.is_empty() {
             self.take_in(tx, &session).await?;
             return Ok(Made { suspended: false, after });
         }
-        let spoken_to = inbox::has_user_item(tx, session.id).await?;
+        let spoken_to = inbox::has_user_item(tx, session.id, self.turn.conversation_id).await?;
         let reason = waiting[0].1.kind.as_str();
         for (index, wait) in &waiting {
             let new = NewWait {
@@ -83,7 +87,7 @@ impl Transaction for CommitCalls {
             let wait = waits::add(tx, &new).await?;
             if spoken_to {
                 // What a person wrote while the model thought ends a wait like what is written during it.
-                waits::resolve(tx, wait, "interrupted").await?;
+                waits::resolve(tx, wait, waits::INTERRUPTED).await?;
             }
         }
         turns::leave(tx, &self.turn, TurnStatus::Waiting, Some(reason)).await?;
@@ -102,11 +106,12 @@ impl CommitCalls {
         Ok(self.team.outlet.opens_threads(&place))
     }
 
-    /// Whether a wait that leaves the tree may be added, which is decided alone.
+    /// Whether a wait may be added that closes a circle through several trees, which is decided alone. Where some
+    /// agent's waits can leave its tree, those within one can be a part of such a circle.
     fn may_leave_tree(&self) -> bool {
-        let agent = self.team.agents.get(&self.turn.agent);
-        agent.is_some_and(|agent| agent.visibility > Visibility::Tree)
-            && self.calls.iter().any(|(_, call)| call.name == "sessions_send")
+        let mut agents = self.team.agents.iter();
+        self.calls.iter().any(|(_, call)| call.name == "sessions_send")
+            && agents.any(|agent| agent.visibility > Visibility::Tree)
     }
 
     async fn make(
@@ -226,7 +231,9 @@ pub async fn append_waited(
     }
     if let Some(last) = waited.last() {
         turns::progress(tx, turn, last.step).await?;
-        if agent.queue == QueueMode::Steer {
+        // Whatever the mode: a wait that a person has ended has ended for what they said.
+        let interrupted = waited.iter().any(|wait| wait.outcome.as_deref() == Some(waits::INTERRUPTED));
+        if interrupted || agent.queue == QueueMode::Steer {
             absorb(tx, turn, last.step).await?;
         }
     }

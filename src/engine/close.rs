@@ -5,11 +5,11 @@ use super::outcomes::{self, Show};
 use super::replies;
 use super::team::Team;
 use crate::agents::is_silent;
-use crate::store::inbox::{self, ItemKind};
-use crate::store::runs::{self, Announce, Outcome, Run, RunStatus};
+use crate::store::inbox;
+use crate::store::runs::{self, Announce, Outcome, RunStatus};
 use crate::store::sessions::{self, Session};
 use crate::store::turns::{Ties, Turn, TurnStatus};
-use crate::store::{StoreError, Tx, waits};
+use crate::store::{StoreError, Tx, entries, waits};
 
 /// The last words of a turn.
 #[derive(Debug, Clone, Copy)]
@@ -43,22 +43,29 @@ pub async fn close(
         true => runs::of_session(tx, session.id).await?.filter(|run| run.ended_at.is_none()),
         false => None,
     };
-    let shown = match (turn.exchange_id, &run) {
-        (Some(exchange), _) => replies::answer(tx, &session, exchange, said, after).await?,
-        // The result of a run is its requester's; whoever spoke to the child, or has a thread with it, hears it too.
-        (None, Some(run)) => ties.trigger == ItemKind::User || run.conversation_id != turn.conversation_id,
-        (None, None) => true,
-    };
-    if ties.trigger == ItemKind::Announce && (said.failure.is_some() || said.is_silent()) {
-        post_unspoken(tx, team, turn, after).await?;
-    }
+    // Whoever has spoken to the session during the turn hears its end.
+    let heard_user = inbox::turn_heard_user(tx, turn.id).await?;
+    let shown = heard_user
+        | match (turn.exchange_id, &run) {
+            (Some(exchange), _) => replies::answer(tx, &session, exchange, said, after).await?,
+            // The result of a run is its requester's; a child with a thread of its own gives it there too.
+            (None, Some(run)) => run.conversation_id != turn.conversation_id,
+            (None, None) => true,
+        };
     after.work |= waits::changed(tx, session.tree_id, session.id).await?;
     if let Some(run) = run
         && may_end(tx, &session).await?
     {
-        let seen = shown && !said.is_silent() && run.conversation_id == turn.conversation_id;
+        let mut seen = shown && !said.is_silent() && run.conversation_id == turn.conversation_id;
+        let mut outcome = outcome(said);
+        if turn.exchange_id.is_some()
+            && let Some(text) = entries::last_own_words(tx, session.id).await?
+        {
+            // What was said last was for somebody else: the work had its result before.
+            (outcome, seen) = (Outcome { status: RunStatus::Done, text, reason: None }, false);
+        }
         let show = if seen { Show::Seen } else { Show::AsAsked };
-        outcomes::end_run(tx, team, &run, outcome(said), show, after).await?;
+        outcomes::end_run(tx, team, &run, outcome, show, after).await?;
     }
     Ok(shown)
 }
@@ -78,15 +85,18 @@ fn outcome(said: &Said<'_>) -> Outcome {
     Outcome { status, text: said.text.to_owned(), reason: said.failure.map(str::to_owned) }
 }
 
-/// Results that were left to their requester, which has said nothing about them.
-async fn post_unspoken(
+/// Posts the results that a turn was told of and should have passed on, if it has said nothing.
+pub async fn post_unspoken(
     tx: &mut Tx<'_>,
     team: &Team,
     turn: &Turn,
+    said: &Said<'_>,
     after: &mut Effects,
 ) -> Result<(), StoreError> {
-    for id in inbox::runs_of_turn(tx, turn.id).await? {
-        let run: Run = runs::get(tx, id).await?;
+    if said.failure.is_none() && !said.is_silent() {
+        return Ok(());
+    }
+    for run in runs::told_to(tx, turn.id).await? {
         if run.announce == Announce::Parent {
             let child = sessions::get(tx, run.session_id).await?;
             outcomes::post(tx, team, &run, &child, after).await?;

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use roundtable_contract::Part;
 
 use super::claim::claim_next;
-use super::close::{Said, close};
+use super::close::{Said, close, post_unspoken};
 use super::effects::Effects;
 use super::team::Team;
 use crate::models::Completion;
@@ -143,6 +143,7 @@ impl Transaction for Finish {
             Some(ties) => close(tx, &self.team, &self.turn, ties, &self.said(), &mut after).await?,
             None => true,
         };
+        post_unspoken(tx, &self.team, &self.turn, &self.said(), &mut after).await?;
         let delivery = deliveries::insert(
             tx,
             &NewAnswer {

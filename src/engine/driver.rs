@@ -25,7 +25,8 @@ use crate::store::entries::{CallResult, Entry};
 use crate::store::inbox::ItemKind;
 use crate::store::turns::{self, Ties, Turn, TurnStatus};
 use crate::store::waits::WaitKind;
-use crate::store::{Read, StoreError, Tx};
+use crate::store::{Read, StoreError, Tx, runs};
+use crate::tools::sessions::only_looks;
 use crate::tools::{CallContext, Policy};
 
 /// What a turn did, as far as its driver must know.
@@ -144,7 +145,7 @@ async fn steps(
     let mut interrupted = taken_over;
     loop {
         let own: Vec<_> = entries.iter().filter(|entry| entry.turn_id == turn.id).cloned().collect();
-        let end = match turn::next(&own) {
+        let end = match next(engine, turn, &own).await? {
             Action::RunCalls { step, calls } => {
                 if run_calls(engine, turn, agent, desk, step, calls, interrupted).await? {
                     return Ok(Progress::Left(None));
@@ -174,6 +175,32 @@ async fn steps(
         let after = entries.last().map(|entry| entry.seq);
         let more = engine.store.read(More { turn, after }).await?;
         entries = transcripts::join(entries, more, turn);
+    }
+}
+
+/// What a turn does next. A loop of looks at children at work is patience.
+async fn next(engine: &Engine, turn: &Turn, own: &[Entry]) -> Result<Action, StoreError> {
+    let action = turn::next(own);
+    if let Action::Stop(Runaway::Loop { tool }) = &action
+        && only_looks(tool)
+        && engine.store.read(Children { turn }).await? > 0
+    {
+        return Ok(turn::patiently(own));
+    }
+    Ok(action)
+}
+
+/// How many children of a turn's session are at work.
+struct Children<'a> {
+    turn: &'a Turn,
+}
+
+#[async_trait]
+impl Read for Children<'_> {
+    type Output = i64;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
+        runs::count_live(tx, self.turn.session_id, self.turn.generation).await
     }
 }
 

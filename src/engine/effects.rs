@@ -15,6 +15,15 @@ pub struct Effects {
     pub cancelled: Vec<i64>,
 }
 
+impl Effects {
+    /// Adds what another part of the transaction leaves to do.
+    pub fn join(&mut self, other: Self) {
+        self.work |= other.work;
+        self.said.extend(other.said);
+        self.cancelled.extend(other.cancelled);
+    }
+}
+
 impl Engine {
     /// Tells everybody whom a commit concerns.
     pub fn follow(self: &Arc<Self>, effects: &Effects) {

@@ -13,7 +13,7 @@ use crate::store::deliveries::{self, Author, NewAnswer};
 use crate::store::inbox::{self, Body, ItemKind, NewItem};
 use crate::store::runs::{self, Announce, Outcome, Run, RunStatus};
 use crate::store::sessions::{self, Session};
-use crate::store::waits::{self, Coverage, Wait, WaitKind};
+use crate::store::waits::{self, Coverage};
 use crate::store::{StoreError, Tx, trees};
 use crate::tools::sessions::outcome_json;
 
@@ -43,10 +43,8 @@ pub async fn end_run(
 ) -> Result<bool, StoreError> {
     let child = sessions::get(tx, run.session_id).await?;
     let requester = requester(tx, run).await?;
-    let wait = match &requester {
-        Some(requester) => covering(tx, requester).await?,
-        None => None,
-    };
+    // Also that of a turn which `/new keep` has left to its generation.
+    let wait = waits::covering(tx, run.requester_id, run.requester_generation).await?;
     if !runs::end(tx, run.id, &outcome, wait.as_ref().map(|wait| wait.id)).await? {
         return Ok(false);
     }
@@ -57,12 +55,12 @@ pub async fn end_run(
     after.work |= waits::changed(tx, child.tree_id, child.id).await?;
     let posts = show == Show::AsAsked && (run.announce == Announce::Post || requester.is_none());
     match (requester, wait) {
-        (Some(requester), Some(wait)) => {
+        (_, Some(wait)) => {
             if posts {
                 line(tx, team, &run, &child, after).await?;
             }
             let over = wait.coverage == Some(Coverage::Any)
-                || runs::live_children(tx, requester.id).await?.is_empty();
+                || runs::count_live(tx, run.requester_id, run.requester_generation).await? == 0;
             after.work |= over && waits::resolve(tx, wait.id, "ended").await?;
         }
         (Some(requester), None) => {
@@ -90,11 +88,6 @@ async fn requester(tx: &mut Tx<'_>, run: &Run) -> Result<Option<Session>, StoreE
         }
     }
     Ok(None)
-}
-
-async fn covering(tx: &mut Tx<'_>, requester: &Session) -> Result<Option<Wait>, StoreError> {
-    let waits = waits::open_of_session(tx, requester.id).await?;
-    Ok(waits.into_iter().find(|wait| wait.kind == WaitKind::Runs))
 }
 
 /// Puts the outcome into the requester's inbox. It is woken once for all that one of its turns has asked for.

@@ -7,7 +7,7 @@ use roundtable_contract::Outgoing;
 
 use super::calls::append_waited;
 use super::claim::claim_next;
-use super::close::{Said, close};
+use super::close::{Said, close, post_unspoken};
 use super::effects::Effects;
 use super::outcomes::{self, Show};
 use super::stop::{Whose, stop};
@@ -18,7 +18,9 @@ use crate::store::deliveries::{self, NewAnswer};
 use crate::store::runs::{self, Opening, Outcome, Run, RunStatus};
 use crate::store::turns::{self, Claimant, Turn, TurnStatus};
 use crate::store::waits::{self, Due};
-use crate::store::{Read, StoreError, Transaction, Tx, conversations, inbox, leases, sessions, trees};
+use crate::store::{
+    Read, StoreError, Transaction, Tx, attendance, conversations, inbox, leases, sessions, trees,
+};
 
 /// Claims in a row in which a turn committed nothing and its process died, before it is given up.
 const CLAIMS: i64 = 3;
@@ -109,8 +111,9 @@ impl Transaction for TakeOver {
         turns::leave(tx, &turn, TurnStatus::Failed, Some("dead_letter")).await?;
         let text = phrases::dead_letter(&turn.agent);
         let said = Said { status: TurnStatus::Failed, text: "", failure: Some(&text) };
+        post_unspoken(tx, &self.team, &turn, &said, &mut after).await?;
         if ties.bind(&turn) && !close(tx, &self.team, &turn, &ties, &said, &mut after).await? {
-            return Ok(TakenOver::Dead(after));
+            return Ok(TakenOver::Dead(Effects { work: true, ..after }));
         }
         let place = conversations::get(tx, turn.conversation_id).await?;
         let parts = self.team.outlet.render(&place, &Outgoing::of_program(text));
@@ -125,6 +128,8 @@ impl Transaction for TakeOver {
         };
         deliveries::insert(tx, &notice).await?;
         after.said.push(turn.conversation_id);
+        // What queued behind it can begin.
+        after.work = true;
         Ok(TakenOver::Dead(after))
     }
 }
@@ -151,7 +156,7 @@ impl Transaction for Resume {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Turn>, StoreError> {
         let session = sessions::lock(tx, self.session_id).await?;
         if let Some(wait) = self.due
-            && !waits::resolve(tx, wait, "due").await?
+            && !waits::resolve(tx, wait, waits::DUE).await?
         {
             return Ok(None);
         }
@@ -214,7 +219,7 @@ impl Transaction for ClaimQueued {
     }
 }
 
-/// Keeps what this node holds.
+/// Keeps what this node holds, and says that it is there: the time during which nobody was is not counted.
 pub struct Renew {
     /// The node.
     pub by: Claimant,
@@ -226,6 +231,7 @@ impl Transaction for Renew {
     const NAME: &'static str = "renew";
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        attendance::note(tx, self.by.lease).await?;
         turns::renew(tx, &self.by).await
     }
 }

@@ -43,7 +43,7 @@ pub async fn answer(
     let goes_on = exchange.reply_back && said.failure.is_none() && exchange.turns <= exchange.max_turns;
     let partner = sessions::get(tx, partner).await?;
     if goes_on {
-        exchanges::spoken(tx, exchange.id, partner.id).await?;
+        exchanges::spoken(tx, exchange.id, partner.id, None).await?;
     } else {
         exchanges::end(tx, exchange.id, if late { "answered late" } else { "answered" }).await?;
     }

@@ -23,6 +23,10 @@ impl Engine {
         {
             tracing::error!(%error, "leases of an earlier process could not be voided");
         }
+        // Before anything can be due: what was to end while nobody was there has more time.
+        if let Err(error) = self.renew().await {
+            tracing::error!(%error, "leases could not be renewed, it is tried again");
+        }
         tokio::select! {
             () = stop.cancelled() => {}
             () = self.schedule() => {}

@@ -73,7 +73,7 @@ async fn below(tx: &mut Tx<'_>, session_id: i64, whose: Whose<'_>) -> Result<Vec
     let Whose::Sender(sender) = whose else { return trees::descendants(tx, session_id).await };
     let mut all = Vec::new();
     for run in runs::live_children(tx, session_id).await? {
-        if run.turn_id != 0 && turns::asked_by(tx, run.turn_id).await? == sender {
+        if runs::asked_by(tx, &run).await? == sender {
             all.push(run.session_id);
             all.extend(trees::descendants(tx, run.session_id).await?);
         }
@@ -82,7 +82,7 @@ async fn below(tx: &mut Tx<'_>, session_id: i64, whose: Whose<'_>) -> Result<Vec
 }
 
 /// Stops one session; gives its name if it had something to do. `None`: it works for somebody else.
-async fn halt(
+pub(super) async fn halt(
     tx: &mut Tx<'_>,
     session_id: i64,
     whose: Whose<'_>,
@@ -129,8 +129,9 @@ async fn consume(tx: &mut Tx<'_>, turn_id: i64, items: &[Item]) -> Result<(), St
     entries::append_input(tx, &turn, 0, items).await
 }
 
-/// Whoever waits for a word of this session is told that there will be none.
+/// Whoever waits for a word of this session is told that there will be none, and no late answer wakes it.
 async fn leave_exchanges(tx: &mut Tx<'_>, session: &Session, after: &mut Effects) -> Result<(), StoreError> {
+    exchanges::end_awaited(tx, session.id, "stopped").await?;
     for exchange in exchanges::owed_by(tx, session.id).await? {
         exchanges::end(tx, exchange.id, "stopped").await?;
         if let Some(wait) =
@@ -147,12 +148,20 @@ async fn leave_exchanges(tx: &mut Tx<'_>, session: &Session, after: &mut Effects
     Ok(())
 }
 
-/// A person has written to a session: its waits for other agents are over, so that its turn can read the message. A
-/// pause that the model asked for is kept.
-pub async fn interrupt(tx: &mut Tx<'_>, session_id: i64, after: &mut Effects) -> Result<(), StoreError> {
+/// A person has written to a session in the conversation of its open turn: the turn's waits for other agents are over,
+/// so that it can read the message. A pause that the model asked for is kept.
+pub async fn interrupt(
+    tx: &mut Tx<'_>,
+    session_id: i64,
+    conversation_id: i64,
+    after: &mut Effects,
+) -> Result<(), StoreError> {
+    if !turns::is_open_in(tx, session_id, conversation_id).await? {
+        return Ok(());
+    }
     for wait in waits::open_of_session(tx, session_id).await? {
         if wait.kind != WaitKind::Model {
-            after.work |= waits::resolve(tx, wait.id, "interrupted").await?;
+            after.work |= waits::resolve(tx, wait.id, waits::INTERRUPTED).await?;
         }
     }
     Ok(())

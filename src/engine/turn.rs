@@ -51,6 +51,17 @@ pub enum Runaway {
 
 /// What follows from the committed entries of a turn, oldest first.
 pub fn next(entries: &[Entry]) -> Action {
+    match patiently(entries) {
+        Action::RunCalls { step, calls } => match looping(entries) {
+            Some(tool) => Action::Stop(Runaway::Loop { tool }),
+            None => Action::RunCalls { step, calls },
+        },
+        other => other,
+    }
+}
+
+/// The same for a turn that may make the same call as often as it likes: it looks after children at work.
+pub fn patiently(entries: &[Entry]) -> Action {
     let newest = entries.iter().rev().find_map(|entry| match &entry.content {
         Content::Answer(answer) => Some((entry.step, answer)),
         _ => None,
@@ -58,10 +69,7 @@ pub fn next(entries: &[Entry]) -> Action {
     let Some((step, answer)) = newest else { return Action::CallModel { step: 1 } };
     let calls = missing(entries, step, answer);
     if !calls.is_empty() {
-        return match looping(entries) {
-            Some(tool) => Action::Stop(Runaway::Loop { tool }),
-            None => Action::RunCalls { step, calls },
-        };
+        return Action::RunCalls { step, calls };
     }
     if step >= MAX_STEPS {
         return Action::Stop(Runaway::Steps);

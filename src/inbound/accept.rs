@@ -4,19 +4,20 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use roundtable_contract::{ChatKind, Message, MessageKind, Outgoing};
+use roundtable_contract::{Message, MessageKind, Outgoing};
 
-use super::command::{self, Done};
-use super::{Edges, merge};
+use super::commands::{self, Asked, Done};
+use super::look_up::{Known, look_up};
+use super::{Edges, merge, targets};
 use crate::engine::{Effects, claim_next, interrupt};
 use crate::phrases;
-use crate::routing::{self, Admission, Decision, Facts, Notice, Outcome, Standing, Target, Trace};
+use crate::routing::{self, Admission, Decision, Notice, Outcome, Target, Trace};
 use crate::store::conversations::{self, About, Place};
 use crate::store::deliveries::{self, NewAnswer};
 use crate::store::inbox::{self, Body, ItemKind, NewItem, Quoted};
-use crate::store::sessions::{self, Kind, NewSession, Session};
+use crate::store::sessions::{self, Session};
 use crate::store::turns::{Claimant, Turn};
-use crate::store::{StoreError, Transaction, Tx, events, hints, messages, people};
+use crate::store::{StoreError, Transaction, Tx, events, focuses, hints, messages, people};
 
 /// Messages that another bot may send us in a minute.
 const BOT_MESSAGES: u32 = 20;
@@ -60,7 +61,7 @@ impl Transaction for Accept {
         if message.kind == MessageKind::Edit {
             return self.edit(tx, &place).await;
         }
-        let known = self.look_up(tx, &place).await?;
+        let known = look_up(tx, &place, message).await?;
         let mut decision = self.edges.decide(message, &known);
         let piece = self.piece(tx, &place, &known, &mut decision).await?;
         events::take(tx, &message.conversation.account, message.key.as_str(), place.id, &decision.rule)
@@ -70,30 +71,19 @@ impl Transaction for Accept {
 }
 
 impl Accept {
-    async fn look_up(&self, tx: &mut Tx<'_>, place: &Place) -> Result<people::Facts, StoreError> {
-        let message = &self.message;
-        let answered = message.reply_to.as_ref().filter(|quote| quote.ours).and_then(|quote| quote.id);
-        let mut known = people::facts(tx, place, &message.sender.id, answered).await?;
-        if answered.is_some() && known.reply_session.is_none() {
-            // A message of ours that can be answered and has no number yet is the one on its way.
-            known.reply_session = deliveries::session_in_flight(tx, place.id).await?;
-        }
-        Ok(known)
-    }
-
     /// The name of the message that this one is a piece of. Only the first piece names whom it is for: the
     /// others follow it, whatever they say.
     async fn piece(
         &self,
         tx: &mut Tx<'_>,
         place: &Place,
-        known: &people::Facts,
+        known: &Known,
         decision: &mut Decision,
     ) -> Result<Option<String>, StoreError> {
         if !matches!(decision.outcome, Outcome::Ambient | Outcome::Deliver(_)) {
             return Ok(None);
         }
-        if !known.merging {
+        if !known.stored.merging {
             return Ok(merge::begins(&self.message));
         }
         let mut open = inbox::open_merges(tx, place.id, self.message.sender.id.as_str()).await?;
@@ -109,7 +99,7 @@ impl Accept {
         tx: &mut Tx<'_>,
         place: &Place,
         decision: &Decision,
-        known: &people::Facts,
+        known: &Known,
         piece: Option<&str>,
     ) -> Result<Accepted, StoreError> {
         let sender = &self.message.sender;
@@ -119,26 +109,19 @@ impl Accept {
             let text = phrases::group_allowed(&sender.name, &place.address);
             self.say(tx, place, "allowed", text, &mut accepted).await?;
         }
+        if decision.admission.is_admitted() {
+            self.end_lost_focus(tx, place, known, &mut accepted).await?;
+        }
+        if let Some(aside) = &decision.aside {
+            self.say(tx, place, "aside", aside.to_string(), &mut accepted).await?;
+        }
         match &decision.outcome {
             Outcome::Ignore | Outcome::Ambient => {}
-            Outcome::Say(notice) => {
-                let hint = match notice {
-                    Notice::Unpaired { .. } => Some("unpaired"),
-                    Notice::NearMiss { .. } => Some("near miss"),
-                    Notice::UnknownCommand { .. } | Notice::Usage { .. } => None,
-                };
-                if match hint {
-                    Some(hint) => hints::say(tx, place.id, hint).await?,
-                    None => true,
-                } {
-                    self.say(tx, place, "notice", notice.to_string(), &mut accepted).await?;
-                }
-            }
+            Outcome::Say(notice) => self.notice(tx, place, notice, &mut accepted).await?,
             Outcome::Command(command) => {
-                let standing = self.edges.standing(&self.message, known);
-                let Done { text, after } =
-                    command::carry_out(tx, &self.edges, &self.message, place, standing, command).await?;
-                accepted.after = after;
+                let asked = Asked::new(&self.edges, &self.message, place, known);
+                let Done { text, after } = commands::carry_out(tx, &asked, command).await?;
+                accepted.after.join(after);
                 if let Some(text) = text {
                     self.say(tx, place, "command", text, &mut accepted).await?;
                 }
@@ -150,12 +133,67 @@ impl Accept {
                 }
             }
             Outcome::Deliver(targets) => {
-                for target in targets {
-                    self.deliver(tx, place, target, piece, &mut accepted).await?;
+                for session in self.sessions(tx, place, targets).await? {
+                    self.deliver(tx, place, &session, piece, &mut accepted).await?;
                 }
             }
         }
         Ok(accepted)
+    }
+
+    async fn notice(
+        &self,
+        tx: &mut Tx<'_>,
+        place: &Place,
+        notice: &Notice,
+        accepted: &mut Accepted,
+    ) -> Result<(), StoreError> {
+        let hint = match notice {
+            Notice::Unpaired { .. } => Some("unpaired"),
+            Notice::NearMiss { .. } => Some("near miss"),
+            Notice::UnknownCommand { .. }
+            | Notice::Usage { .. }
+            | Notice::NobodyToAsk { .. }
+            | Notice::SeveralCalled { .. } => None,
+        };
+        let news = match hint {
+            Some(hint) => hints::say(tx, place.id, hint).await?,
+            None => true,
+        };
+        if news { self.say(tx, place, "notice", notice.to_string(), accepted).await } else { Ok(()) }
+    }
+
+    /// A focus on what is archived is none: it is taken away, once and not silently.
+    async fn end_lost_focus(
+        &self,
+        tx: &mut Tx<'_>,
+        place: &Place,
+        known: &Known,
+        accepted: &mut Accepted,
+    ) -> Result<(), StoreError> {
+        for (name, own) in &known.lost_focus {
+            focuses::clear(tx, place.id, own.then_some(&self.message.sender.id)).await?;
+            let what = if *own { "focus" } else { "common focus" };
+            self.say(tx, place, what, phrases::focus_lost(name), accepted).await?;
+        }
+        Ok(())
+    }
+
+    /// The sessions of the targets, made where they are missing and locked, each once.
+    async fn sessions(
+        &self,
+        tx: &mut Tx<'_>,
+        place: &Place,
+        targets: &[Target],
+    ) -> Result<Vec<Session>, StoreError> {
+        let mut ids = Vec::new();
+        for target in targets {
+            let id = targets::find_or_create(tx, &self.edges, &self.message, place, target).await?;
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        sessions::lock_all(tx, &ids).await
     }
 
     /// Two bots that answer each other would never end: one is heard so many times a minute and no more.
@@ -173,28 +211,27 @@ impl Accept {
         &self,
         tx: &mut Tx<'_>,
         place: &Place,
-        target: &Target,
+        session: &Session,
         piece: Option<&str>,
         accepted: &mut Accepted,
     ) -> Result<(), StoreError> {
-        let session = self.session(tx, place, target).await?;
         if session.archived {
-            let text = phrases::target_stopped(&session.agent);
-            return self.say(tx, place, "archived", text, accepted).await;
+            let text = phrases::archived(session.name());
+            return self.say(tx, place, &format!("archived {}", session.id), text, accepted).await;
         }
         let cap = self.edges.team.agents.get(&session.agent).map_or(i64::MAX, |agent| agent.inbox_cap);
         // Without a turn too: a session that waits for a slot fills up like one at work.
         if session.pending >= cap {
-            let text = phrases::inbox_full(&session.agent, usize::try_from(session.pending).unwrap_or(0));
-            return self.say(tx, place, "full", text, accepted).await;
+            let text = phrases::inbox_full(session.name(), usize::try_from(session.pending).unwrap_or(0));
+            return self.say(tx, place, &format!("full {}", session.id), text, accepted).await;
         }
-        self.push(tx, place, &session, piece).await?;
+        self.push(tx, place, session, piece).await?;
         if session.open_turn.is_some() {
-            interrupt(tx, session.id, &mut accepted.after).await?;
+            interrupt(tx, session.id, place.id, &mut accepted.after).await?;
         }
         let turn = match &self.by {
             Some(by) if accepted.turn.is_none() => {
-                claim_next(tx, &session, &self.edges.team.agents, by).await?
+                claim_next(tx, session, &self.edges.team.agents, by).await?
             }
             _ => None,
         };
@@ -203,30 +240,6 @@ impl Accept {
             None => accepted.after.work = true,
         }
         Ok(())
-    }
-
-    async fn session(&self, tx: &mut Tx<'_>, place: &Place, target: &Target) -> Result<Session, StoreError> {
-        let id = match target {
-            Target::Session(id) => *id,
-            Target::Agent { agent } => match sessions::find(tx, place.id, agent).await? {
-                Some(id) => id,
-                None => self.create(tx, place, agent).await?,
-            },
-        };
-        sessions::lock(tx, id).await
-    }
-
-    /// Makes an agent's session for the conversation. All of a conversation's are one tree: the session of the
-    /// agent that it belongs to is the root, the others are its children.
-    async fn create(&self, tx: &mut Tx<'_>, place: &Place, agent: &str) -> Result<i64, StoreError> {
-        let seen = routing::Place::of(&self.message);
-        let owner = self.edges.rules.resolve(&seen).agents.first().map_or(agent, String::as_str);
-        let root = match sessions::root_of_conversation(tx, place.id).await? {
-            Some(root) => root,
-            None => grow(tx, place, &seen, owner, None).await?,
-        };
-        let root = sessions::get(tx, root).await?;
-        if root.agent == agent { Ok(root.id) } else { grow(tx, place, &seen, agent, Some(&root)).await }
     }
 
     async fn push(
@@ -284,31 +297,6 @@ impl Accept {
     }
 }
 
-async fn grow(
-    tx: &mut Tx<'_>,
-    place: &Place,
-    seen: &routing::Place<'_>,
-    agent: &str,
-    parent: Option<&Session>,
-) -> Result<i64, StoreError> {
-    let kind = match place.kind {
-        ChatKind::Direct => Kind::Direct,
-        ChatKind::Group => Kind::Group,
-    };
-    let new = NewSession {
-        key: &routing::session_key(agent, seen),
-        kind,
-        agent,
-        label: None,
-        conversation_id: Some(place.id),
-        parent,
-        task: None,
-        fork: None,
-        model: None,
-    };
-    sessions::create(tx, &new).await
-}
-
 /// What a message says to its readers.
 pub(super) fn body(message: &Message) -> Body {
     let quote = message
@@ -316,7 +304,7 @@ pub(super) fn body(message: &Message) -> Body {
         .as_ref()
         .and_then(|quote| Some(Quoted { author: quote.author.clone(), text: quote.text.clone()? }));
     Body {
-        text: message.text.clone(),
+        text: routing::told(message).into_owned(),
         // An answer to the agent's own words needs no quote of them: they are in its transcript.
         quote: quote.filter(|_| message.reply_to.as_ref().is_some_and(|quote| !quote.ours)),
         attachments: message.attachments.clone(),
@@ -327,27 +315,8 @@ pub(super) fn body(message: &Message) -> Body {
 
 impl Edges {
     /// The pure decision about a message, with what was looked up.
-    pub fn decide(&self, message: &Message, known: &people::Facts) -> Decision {
+    fn decide(&self, message: &Message, known: &Known) -> Decision {
         let policy = self.policy(&message.conversation.account);
-        routing::decide(&self.rules, policy, &facts(known), message, Trace::Off)
-    }
-
-    /// What a sender is to the bot.
-    fn standing(&self, message: &Message, known: &people::Facts) -> Standing {
-        Standing::of(self.policy(&message.conversation.account), &facts(known), message)
-    }
-}
-
-/// What is stored about a sender and a place, as routing takes it.
-pub fn facts(known: &people::Facts) -> Facts<'static> {
-    Facts {
-        owner: known.owner,
-        known: known.paired,
-        group_allowed: known.chat_allowed,
-        owners_exist: known.owners_exist,
-        code_open: known.code_open,
-        hinted: known.hinted,
-        reply_session: known.reply_session,
-        ..Facts::default()
+        routing::decide(&self.rules, policy, &known.facts(), message, Trace::Off)
     }
 }

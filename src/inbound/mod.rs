@@ -3,10 +3,12 @@
 
 mod accept;
 mod account;
-mod command;
+mod commands;
 mod edit;
+mod look_up;
 mod merge;
 mod states;
+mod targets;
 
 use std::collections::HashMap;
 use std::io::IsTerminal as _;
@@ -25,8 +27,8 @@ use crate::routing::{Policy, Rules};
 use crate::store::deliveries::{self, Shown, Thread};
 use crate::store::{Read, Store, StoreError, Transaction, Tx, cursors, events, people};
 
-pub use accept::facts;
 pub use account::Account;
+pub use look_up::{Known, look_up};
 pub use states::{Health, States};
 
 /// What decides about messages: the configuration, as the edge sees it.

@@ -21,7 +21,7 @@ pub enum Addressed {
     Label,
     /// It answers one of the bot's messages.
     Reply,
-    /// The sender's messages go to a session here.
+    /// The sender has a focus of their own here.
     Focus,
     /// The bot opened the thread.
     Thread,
@@ -79,7 +79,7 @@ pub(super) fn addressed(
         Addressed::Label
     } else if message.reply_to.as_ref().is_some_and(|quote| quote.ours) {
         Addressed::Reply
-    } else if facts.focus.is_some() {
+    } else if facts.focus.is_some_and(|focus| focus.own) {
         Addressed::Focus
     } else if facts.our_thread {
         Addressed::Thread

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use roundtable_contract::ChatKind;
+use serde::Deserialize;
 
 use super::Place;
 
@@ -29,8 +30,17 @@ pub struct Binding {
     pub mention: Mention,
 }
 
+impl Binding {
+    /// Whether a field is given that says where it holds.
+    pub fn names_a_place(&self) -> bool {
+        let Self { agents: _, channel, account, guild, chat, thread, user, role, mention: _ } = self;
+        [channel, account, guild, chat, thread, user, role].iter().any(|field| field.is_some())
+    }
+}
+
 /// Whether the bot answers unaddressed messages in a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Mention {
     /// Only when spoken to.
     #[default]

@@ -1,8 +1,10 @@
 //! Commands: the words that people give to the program and not to an agent.
 //!
-//! A new one is a variant of [`Command`] and an entry of [`COMMANDS`].
+//! A new one is a variant of [`Command`], an entry of [`COMMANDS`] and what reads its arguments.
 
-use super::{names, pairing};
+mod arguments;
+
+use super::names;
 
 /// A command, ready to be carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,84 @@ pub enum Command {
         /// Normalised: compare it with the code that was made.
         code: String,
     },
+    /// `/agents`: who is here.
+    Agents,
+    /// `/ask`: a message with a label, for those who like commands.
+    Ask {
+        /// Who is asked.
+        label: String,
+        /// What.
+        text: String,
+    },
+    /// `/spawn`: work for a new child.
+    Spawn {
+        /// Which agent does it, by any of its names.
+        agent: String,
+        /// What the child is called.
+        label: Option<String>,
+        /// What it is to do.
+        task: String,
+    },
+    /// `/steer`: a word into a turn at work.
+    Steer {
+        /// Whose.
+        label: String,
+        /// The word.
+        text: String,
+    },
+    /// `/kill`: the end of a session's work and of all below it.
+    Kill {
+        /// Whose.
+        label: String,
+    },
+    /// `/focus`: from now on messages go to this one.
+    Focus {
+        /// To whom.
+        label: String,
+        /// Those of everyone.
+        everyone: bool,
+    },
+    /// `/unfocus`: they no longer do.
+    Unfocus {
+        /// Those of everyone.
+        everyone: bool,
+    },
+    /// `/history`: the newest entries of a transcript.
+    History {
+        /// Whose.
+        label: String,
+        /// How many, 1 to [`HISTORY`].
+        count: i64,
+    },
+    /// `/status`: what is at work here, and what it has cost.
+    Status,
+}
+
+/// The most entries that `/history` shows.
+pub const HISTORY: i64 = 20;
+
+impl Command {
+    /// The label in it, if it has one.
+    pub fn label(&self) -> Option<&str> {
+        match self {
+            Self::Ask { label, .. }
+            | Self::Steer { label, .. }
+            | Self::Kill { label }
+            | Self::Focus { label, .. }
+            | Self::History { label, .. }
+            | Self::Stop(Stop::Label(label)) => Some(label),
+            Self::Help
+            | Self::Start
+            | Self::Stop(_)
+            | Self::New { .. }
+            | Self::Whoami
+            | Self::Pair { .. }
+            | Self::Agents
+            | Self::Spawn { .. }
+            | Self::Unfocus { .. }
+            | Self::Status => None,
+        }
+    }
 }
 
 /// What `/stop` stops.
@@ -84,55 +164,30 @@ impl Entry {
 
 /// Every command, in the order of `/help`.
 pub static COMMANDS: &[Entry] = &[
-    Entry { name: "help", arguments: "", about: Some("what I can do"), read: |_| Some(Command::Help) },
-    Entry {
-        name: "new",
-        arguments: "[keep]",
-        about: Some("start afresh; with `keep`, running work goes on"),
-        read: read_new,
-    },
-    Entry {
-        name: "stop",
-        arguments: "[label|all]",
-        about: Some("stop what is running here"),
-        read: read_stop,
-    },
-    Entry {
-        name: "whoami",
-        arguments: "",
-        about: Some("who you are to me, and where we are"),
-        read: |_| Some(Command::Whoami),
-    },
-    Entry { name: "start", arguments: "[code]", about: None, read: read_start },
-    Entry { name: "pair", arguments: "CODE", about: None, read: read_pair },
+    entry("help", "", "what I can do", |_| Some(Command::Help)),
+    entry("agents", "", "who is here, and what they are doing", |_| Some(Command::Agents)),
+    entry("ask", "label text", "ask one of us, like `@label text`", arguments::ask),
+    entry("spawn", "agent [label:] task", "give a task to a new helper", arguments::spawn),
+    entry("steer", "label text", "tell one of us something while it works", arguments::steer),
+    entry("focus", "label [everyone]", "send your messages here to one of us", arguments::focus),
+    entry("unfocus", "[everyone]", "send them where they went before", arguments::unfocus),
+    entry("status", "", "what is at work here, and what it has cost", |_| Some(Command::Status)),
+    entry("history", "label [n]", "what one of us has read and said", arguments::history),
+    entry("stop", "[label|all]", "stop what is running here", arguments::stop),
+    entry("kill", "label", "stop one of us, and all that it has started", arguments::kill),
+    entry("new", "[keep]", "start afresh; with `keep`, running work goes on", arguments::new),
+    entry("whoami", "", "who you are to me, and where we are", |_| Some(Command::Whoami)),
+    Entry { name: "start", arguments: "[code]", about: None, read: arguments::start },
+    Entry { name: "pair", arguments: "CODE", about: None, read: arguments::pair },
 ];
 
-fn read_new(arguments: &str) -> Option<Command> {
-    match arguments.to_ascii_lowercase().as_str() {
-        "" => Some(Command::New { keep: false }),
-        "keep" => Some(Command::New { keep: true }),
-        _ => None,
-    }
-}
-
-fn read_stop(arguments: &str) -> Option<Command> {
-    let label = arguments.strip_prefix('@').unwrap_or(arguments);
-    let stop = match label {
-        "" => Stop::Here,
-        _ if label.eq_ignore_ascii_case("all") => Stop::All,
-        _ if names::is_valid(label) => Stop::Label(label.to_owned()),
-        _ => return None,
-    };
-    Some(Command::Stop(stop))
-}
-
-fn read_start(payload: &str) -> Option<Command> {
-    Some(pairing::bare_code(payload).map_or(Command::Start, |code| Command::Pair { code }))
-}
-
-fn read_pair(code: &str) -> Option<Command> {
-    let code = pairing::normalise_code(code);
-    (!code.is_empty()).then_some(Command::Pair { code })
+const fn entry(
+    name: &'static str,
+    arguments: &'static str,
+    about: &'static str,
+    read: fn(&str) -> Option<Command>,
+) -> Entry {
+    Entry { name, arguments, about: Some(about), read }
 }
 
 /// Reads a text as a command. It is one if it begins with `/word`, followed by white space or nothing, so

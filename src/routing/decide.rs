@@ -19,6 +19,8 @@ pub struct Decision {
     pub outcome: Outcome,
     /// The rule that won, to be stored with the event.
     pub rule: String,
+    /// What the sender should know about the choice, beside the outcome.
+    pub aside: Option<Notice>,
     /// Every rule that was tried, in order; empty unless [`Trace::On`].
     pub trace: Vec<Step>,
 }
@@ -73,12 +75,12 @@ pub fn decide(
     let addressed = addressed(rules, facts, message, &words, bound.mention);
     let admission = admit(policy, facts, message, addressed);
     let case = Case { rules, facts, words, place, bound, addressed, admission };
-    let Found { outcome, rule } = case.decide();
+    let Found { outcome, rule, aside } = case.decide();
     let trace = match trace {
         Trace::On => case.trace(),
         Trace::Off => Vec::new(),
     };
-    Decision { admission: case.admission, addressed, outcome, rule, trace }
+    Decision { admission: case.admission, addressed, outcome, rule, aside, trace }
 }
 
 /// Everything the rules look at.
@@ -97,6 +99,7 @@ pub(super) struct Found {
     pub(super) outcome: Outcome,
     /// The rule, as it is stored.
     pub(super) rule: String,
+    aside: Option<Notice>,
 }
 
 /// A rule that may decide.
@@ -146,6 +149,7 @@ fn refusal(case: &Case<'_>) -> Option<Found> {
 
 fn command(case: &Case<'_>) -> Option<Found> {
     match &case.words.command {
+        Parsed::Ours(Command::Ask { label, .. }) => Some(ask(case, label)),
         Parsed::Ours(command) => found("command", Outcome::Command(command.clone())),
         Parsed::Misused { usage } => found("command", Outcome::Say(Notice::Usage { usage: usage.clone() })),
         // In a group it may be meant for another bot.
@@ -155,6 +159,27 @@ fn command(case: &Case<'_>) -> Option<Found> {
         }
         Parsed::Unknown { .. } | Parsed::Text | Parsed::OtherBot => None,
     }
+}
+
+/// `/ask` is a message with a label, and nothing else.
+fn ask(case: &Case<'_>, label: &str) -> Found {
+    let rule = format!("/ask {label}");
+    match words::find(label, case.rules, case.facts) {
+        Some(target) => {
+            Found { outcome: Outcome::Deliver(vec![target]), rule, aside: several(case, &[label]) }
+        }
+        None => {
+            let suggestion = words::suggest(label, case.rules, case.facts).map(str::to_owned);
+            let notice = Notice::NobodyToAsk { written: label.to_owned(), suggestion };
+            Found { outcome: Outcome::Say(notice), rule, aside: None }
+        }
+    }
+}
+
+/// The first of these labels that more than one tree has.
+fn several(case: &Case<'_>, called: &[&str]) -> Option<Notice> {
+    let label = called.iter().find(|label| words::calls_several(label, case.facts))?;
+    Some(Notice::SeveralCalled { label: (*label).to_owned() })
 }
 
 fn ambient(case: &Case<'_>) -> Option<Found> {
@@ -167,7 +192,9 @@ fn labels(case: &Case<'_>) -> Option<Found> {
     if let Some(prefix) = labels.prefix
         && let Some(target) = find(prefix)
     {
-        return found(format!("label {prefix}:"), Outcome::Deliver(vec![target]));
+        let aside = several(case, &[prefix]);
+        let outcome = Outcome::Deliver(vec![target]);
+        return Some(Found { outcome, rule: format!("label {prefix}:"), aside });
     }
     let (mut targets, mut called) = (Vec::new(), Vec::new());
     for label in &labels.addressees {
@@ -175,7 +202,7 @@ fn labels(case: &Case<'_>) -> Option<Found> {
             Some(target) if targets.contains(&target) => {}
             Some(target) => {
                 targets.push(target);
-                called.push(format!("@{label}"));
+                called.push(*label);
             }
             // All or nobody: whoever mistypes one of two names sends the message again, to both.
             None => {
@@ -188,7 +215,8 @@ fn labels(case: &Case<'_>) -> Option<Found> {
     if targets.is_empty() {
         return None;
     }
-    found(format!("label {}", called.join(", ")), Outcome::Deliver(targets))
+    let rule = format!("label @{}", called.join(", @"));
+    Some(Found { outcome: Outcome::Deliver(targets), rule, aside: several(case, &called) })
 }
 
 fn near_miss(case: &Case<'_>, label: &str) -> Option<Notice> {
@@ -205,7 +233,7 @@ fn reply(case: &Case<'_>) -> Option<Found> {
 }
 
 fn focus(case: &Case<'_>) -> Option<Found> {
-    let session = case.facts.focus?;
+    let session = case.facts.focus?.session;
     found("focus", Outcome::Deliver(vec![Target::Session(session)]))
 }
 
@@ -213,9 +241,9 @@ fn focus(case: &Case<'_>) -> Option<Found> {
 fn binding(case: &Case<'_>) -> Found {
     let agents = case.bound.agents.iter();
     let targets = agents.map(|agent| Target::Agent { agent: agent.clone() }).collect();
-    Found { outcome: Outcome::Deliver(targets), rule: case.bound.to_string() }
+    Found { outcome: Outcome::Deliver(targets), rule: case.bound.to_string(), aside: None }
 }
 
 fn found(rule: impl Into<String>, outcome: Outcome) -> Option<Found> {
-    Some(Found { outcome, rule: rule.into() })
+    Some(Found { outcome, rule: rule.into(), aside: None })
 }

@@ -86,6 +86,9 @@ pub fn explain(decision: &Decision) -> String {
         let _ = writeln!(text, "{rule:width$}  {verdict:5}  {why}");
     }
     let _ = writeln!(text, "outcome: {}", outcome(&decision.outcome));
+    if let Some(aside) = &decision.aside {
+        let _ = writeln!(text, "and says: {aside}");
+    }
     let _ = writeln!(text, "stored as: {}", decision.rule);
     text
 }

@@ -20,10 +20,19 @@ pub struct Facts<'a> {
     pub hinted: bool,
     /// The session that wrote the message which this one answers.
     pub reply_session: Option<i64>,
-    /// The session that the sender's messages go to here: their own focus or everyone's.
-    pub focus: Option<i64>,
+    /// The session that the sender's messages go to here.
+    pub focus: Option<Focus>,
     /// The live sessions of the conversation's trees that have a label, the most recently active tree first.
     pub live_labels: &'a [LiveLabel],
+}
+
+/// Whom a sender speaks to in a conversation until further notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Focus {
+    /// The session.
+    pub session: i64,
+    /// The sender has set it for themselves; else it is everyone's.
+    pub own: bool,
 }
 
 /// A session that can be spoken to by its label.
@@ -31,6 +40,8 @@ pub struct Facts<'a> {
 pub struct LiveLabel {
     /// The label, as given.
     pub label: String,
+    /// Its tree.
+    pub tree: i64,
     /// The session.
     pub session: i64,
 }

@@ -23,7 +23,7 @@ pub mod pairing;
 pub mod place;
 #[cfg(test)]
 mod tests;
-pub mod words;
+mod words;
 
 pub use addressed::Addressed;
 pub use admission::{Admission, Bots, DmPolicy, Policy, Senders, Standing};
@@ -31,7 +31,8 @@ pub use bindings::{Binding, KnownAgent, Mention, Resolution, RuleName, Rules, Sh
 pub use commands::{Command, Stop};
 pub use decide::{Decision, Outcome, Target, Trace, decide};
 pub use explain::{Step, Verdict, explain};
-pub use facts::{Facts, LiveLabel};
+pub use facts::{Facts, Focus, LiveLabel};
 pub use key::{api_key, key_beside, main_key, session_key, subagent_key};
 pub use notice::Notice;
 pub use place::Place;
+pub use words::{calls_several, find, may_call, suggest, told};

@@ -30,4 +30,16 @@ pub enum Notice {
         /// Who was probably meant.
         suggestion: String,
     },
+    /// `/ask` names nobody.
+    NobodyToAsk {
+        /// As it was written, without the sign.
+        written: String,
+        /// Who was probably meant.
+        suggestion: Option<String>,
+    },
+    /// Sessions of several trees have the label that was used.
+    SeveralCalled {
+        /// The label.
+        label: String,
+    },
 }

@@ -246,6 +246,21 @@ pub async fn answer_of(tx: &mut Tx<'_>, turn: &Turn, step: i64) -> Result<Option
     row.map(|row| row.json("body")).transpose()
 }
 
+/// What a session said at the end of its last turn that was no answer to another agent, if it has ended one well.
+pub async fn last_own_words(tx: &mut Tx<'_>, session_id: i64) -> Result<Option<String>, StoreError> {
+    let row = tx
+        .optional(
+            sql!(
+                "SELECT e.body FROM entries e JOIN turns t ON t.id = e.turn_id
+                 WHERE e.session_id = $1 AND e.role = 'assistant' AND t.exchange_id IS NULL AND t.status = 'done'
+                 ORDER BY e.seq DESC LIMIT 1"
+            ),
+            params![session_id],
+        )
+        .await?;
+    row.map(|row| row.json::<Answer>("body").map(|answer| answer.text)).transpose()
+}
+
 /// The newest entries of a session's generation, oldest first.
 pub async fn newest(
     tx: &mut Tx<'_>,

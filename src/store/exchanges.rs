@@ -25,7 +25,7 @@ pub struct Exchange {
     pub policy: String,
     /// The session whose word it is.
     pub next_id: i64,
-    /// Until when the sender waited; `None`: it never did.
+    /// Until when whoever spoke last waited for the answer; `None`: it did not.
     pub due_at: Option<i64>,
     /// It has ended.
     pub ended: bool,
@@ -129,11 +129,24 @@ pub async fn owed_by(tx: &mut Tx<'_>, by: i64) -> Result<Vec<Exchange>, StoreErr
         .collect()
 }
 
-/// Counts one more message; the next word is `next_id`'s.
-pub async fn spoken(tx: &mut Tx<'_>, id: i64, next_id: i64) -> Result<(), StoreError> {
+/// Ends the exchanges in which the other's word would set a session to work again: it has been stopped.
+pub async fn end_awaited(tx: &mut Tx<'_>, session_id: i64, reason: &str) -> Result<(), StoreError> {
     tx.execute(
-        sql!("UPDATE exchanges SET turns = turns + 1, next_id = $2 WHERE id = $1"),
-        params![id, next_id],
+        sql!(
+            "UPDATE exchanges SET ended_at = $2, reason = $3 WHERE ended_at IS NULL AND next_id <> $1
+               AND (sender_id = $1 OR target_id = $1) AND (due_at IS NOT NULL OR reply_back = 1)"
+        ),
+        params![session_id, tx.now(), reason],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Counts one more message; the next word is `next_id`'s, and is waited for until `due_at`.
+pub async fn spoken(tx: &mut Tx<'_>, id: i64, next_id: i64, due_at: Option<i64>) -> Result<(), StoreError> {
+    tx.execute(
+        sql!("UPDATE exchanges SET turns = turns + 1, next_id = $2, due_at = $3 WHERE id = $1"),
+        params![id, next_id, due_at],
     )
     .await?;
     Ok(())

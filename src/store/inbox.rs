@@ -329,14 +329,32 @@ pub async fn release_task(tx: &mut Tx<'_>, run_id: i64, conversation_id: i64) ->
     Ok(())
 }
 
-/// Whether a session has an unread message of a person that can be read now.
-pub async fn has_user_item(tx: &mut Tx<'_>, session_id: i64) -> Result<bool, StoreError> {
+/// Whether a session has an unread message of a person that a turn of this conversation can read now.
+pub async fn has_user_item(
+    tx: &mut Tx<'_>,
+    session_id: i64,
+    conversation_id: i64,
+) -> Result<bool, StoreError> {
     tx.one(
         sql!(
             "SELECT CASE WHEN COUNT(*) > 0 THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS there FROM inbox
-             WHERE session_id = $1 AND kind = 'user' AND wake = 1 AND turn_id IS NULL AND not_before <= $2"
+             WHERE session_id = $1 AND conversation_id = $3 AND kind = 'user' AND wake = 1 AND turn_id IS NULL
+               AND not_before <= $2"
         ),
-        params![session_id, tx.now()],
+        params![session_id, tx.now(), conversation_id],
+    )
+    .await?
+    .flag("there")
+}
+
+/// Whether a turn has read a message of a person.
+pub async fn turn_heard_user(tx: &mut Tx<'_>, turn_id: i64) -> Result<bool, StoreError> {
+    tx.one(
+        sql!(
+            "SELECT CASE WHEN COUNT(*) > 0 THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS there FROM inbox
+             WHERE turn_id = $1 AND kind = 'user'"
+        ),
+        params![turn_id],
     )
     .await?
     .flag("there")
@@ -376,18 +394,6 @@ pub async fn has_work(tx: &mut Tx<'_>, session_id: i64) -> Result<bool, StoreErr
     .await?
     .get::<i64>("count")
     .map(|count| count > 0)
-}
-
-/// The runs whose outcomes a turn has taken from its inbox.
-pub async fn runs_of_turn(tx: &mut Tx<'_>, turn_id: i64) -> Result<Vec<i64>, StoreError> {
-    tx.all(
-        sql!("SELECT run_id FROM inbox WHERE turn_id = $1 AND kind = 'announce' AND run_id IS NOT NULL ORDER BY id"),
-        params![turn_id],
-    )
-    .await?
-    .iter()
-    .map(|row| row.get("run_id"))
-    .collect()
 }
 
 /// Sessions that have something to do, no open turn, and nobody at work on it.

@@ -11,6 +11,7 @@ mod lite;
 mod open;
 mod writer;
 
+pub mod attendance;
 pub mod chats;
 pub mod conversations;
 pub mod cursors;

@@ -23,6 +23,10 @@ pub struct Facts {
     pub code_open: bool,
     /// The session that wrote the message that this one answers.
     pub reply_session: Option<i64>,
+    /// The session that the sender has chosen to speak to here.
+    pub own_focus: Option<i64>,
+    /// The session that everyone speaks to here.
+    pub common_focus: Option<i64>,
     /// Pieces of a message of the sender are being collected here.
     pub merging: bool,
 }
@@ -45,7 +49,9 @@ pub async fn facts(
                       WHERE conversation_id = $8 AND name = 'near miss' AND said_at > $9) AS hinted,
                      (SELECT COUNT(*) FROM inbox WHERE conversation_id = $8 AND sender = $3 AND turn_id IS NULL
                           AND merge_key IS NOT NULL AND not_before > $7) AS merging,
-                     (SELECT session_id FROM messages WHERE space_id = $5 AND message_id = $6) AS reply_session"
+                     (SELECT session_id FROM messages WHERE space_id = $5 AND message_id = $6) AS reply_session,
+                     (SELECT session_id FROM focuses WHERE conversation_id = $8 AND user_id = $3) AS own_focus,
+                     (SELECT session_id FROM focuses WHERE conversation_id = $8 AND user_id = '') AS common_focus"
             ),
             params![
                 &place.address.account.channel,
@@ -69,6 +75,8 @@ pub async fn facts(
         hinted: row.get::<i64>("hinted")? > 0,
         code_open: row.get::<i64>("codes")? > 0,
         reply_session: row.get("reply_session")?,
+        own_focus: row.get("own_focus")?,
+        common_focus: row.get("common_focus")?,
         merging: row.get::<i64>("merging")? > 0,
     })
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Row, StoreError, Tx, params, sql, words};
+use super::{Row, StoreError, Tx, params, sql, turns, words};
 
 words!(
     /// Where a run stands. Whether a live one is queued, at work or waiting is its session's status.
@@ -214,6 +214,20 @@ pub async fn of_session(tx: &mut Tx<'_>, session_id: i64) -> Result<Option<Run>,
     row.as_ref().map(read).transpose()
 }
 
+/// Who asked for a run: the platform's id of a person who did, or whoever had asked the requester's turn.
+pub async fn asked_by(tx: &mut Tx<'_>, run: &Run) -> Result<String, StoreError> {
+    if run.turn_id != 0 {
+        return turns::asked_by(tx, run.turn_id).await;
+    }
+    let row = tx
+        .optional(
+            sql!("SELECT sender FROM inbox WHERE run_id = $1 AND session_id = $2 ORDER BY id LIMIT 1"),
+            params![run.id, run.session_id],
+        )
+        .await?;
+    Ok(row.map(|row| row.get("sender")).transpose()?.unwrap_or_default())
+}
+
 /// The live runs that a session asked for, oldest first. What is decided by it needs the tree's lock.
 pub async fn live_children(tx: &mut Tx<'_>, requester_id: i64) -> Result<Vec<Run>, StoreError> {
     tx.all(
@@ -224,6 +238,19 @@ pub async fn live_children(tx: &mut Tx<'_>, requester_id: i64) -> Result<Vec<Run
     .iter()
     .map(read)
     .collect()
+}
+
+/// How many runs that a session asked for in one of its generations are live. Others do not concern it any more.
+pub async fn count_live(tx: &mut Tx<'_>, requester_id: i64, generation: i64) -> Result<i64, StoreError> {
+    tx.one(
+        sql!(
+            "SELECT COUNT(*) AS count FROM runs
+             WHERE requester_id = $1 AND requester_generation = $2 AND ended_at IS NULL"
+        ),
+        params![requester_id, generation],
+    )
+    .await?
+    .get("count")
 }
 
 /// How many of the runs that one turn asked for are live.
@@ -268,6 +295,21 @@ pub async fn of_wait(tx: &mut Tx<'_>, wait_id: i64) -> Result<Vec<Run>, StoreErr
         .iter()
         .map(read)
         .collect()
+}
+
+/// The runs whose outcomes a turn was told of, by its inbox or by its waits.
+pub async fn told_to(tx: &mut Tx<'_>, turn_id: i64) -> Result<Vec<Run>, StoreError> {
+    tx.all(
+        sql!(
+            "SELECT * FROM runs WHERE id IN (SELECT run_id FROM inbox WHERE turn_id = $1 AND kind = 'announce')
+               OR wait_id IN (SELECT id FROM waits WHERE turn_id = $1) ORDER BY id"
+        ),
+        params![turn_id],
+    )
+    .await?
+    .iter()
+    .map(read)
+    .collect()
 }
 
 /// The thread of a run is there.

@@ -47,6 +47,8 @@ pub async fn live_sessions(tx: &mut Tx<'_>, tree_id: i64) -> Result<i64, StoreEr
 pub struct Labelled {
     /// The session.
     pub id: i64,
+    /// Its tree.
+    pub tree_id: i64,
     /// Its key.
     pub key: String,
     /// Its label, as given.
@@ -61,7 +63,7 @@ pub async fn labels(tx: &mut Tx<'_>, tree_id: i64) -> Result<Vec<Labelled>, Stor
 }
 
 /// The live labelled sessions of all trees that work for a conversation, the most recently active tree first: trees
-/// whose root belongs to it, and trees with a run that was asked for there.
+/// with a session that belongs to it, trees with a run that was asked for there, and the tree it was opened for.
 pub async fn labels_of_conversation(
     tx: &mut Tx<'_>,
     conversation_id: i64,
@@ -76,7 +78,7 @@ async fn labelled(
 ) -> Result<Vec<Labelled>, StoreError> {
     tx.all(
         sql!(
-            "SELECT s.id, s.key, s.label,
+            "SELECT s.id, s.tree_id, s.key, s.label,
                  CASE WHEN EXISTS (SELECT 1 FROM runs r WHERE r.session_id = s.id AND r.ended_at IS NULL)
                      OR EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.id AND t.status IN ('running', 'waiting'))
                      THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS at_work,
@@ -85,8 +87,9 @@ async fn labelled(
              WHERE s.label_key IS NOT NULL AND s.archived_at IS NULL
                AND (CAST($1 AS BIGINT) IS NULL OR s.tree_id = $1)
                AND (CAST($2 AS BIGINT) IS NULL OR s.tree_id IN (
-                   SELECT o.tree_id FROM sessions o WHERE o.conversation_id = $2
-                   UNION SELECT r.tree_id FROM runs r WHERE r.conversation_id = $2))
+                   SELECT o.tree_id FROM sessions o WHERE o.conversation_id = $2 AND o.kind <> 'subagent'
+                   UNION SELECT r.tree_id FROM runs r WHERE r.conversation_id = $2
+                   UNION SELECT r.tree_id FROM runs r JOIN conversations c ON c.run_id = r.id WHERE c.id = $2))
              ORDER BY tree_updated DESC, s.tree_id DESC, s.updated_at DESC, s.id DESC"
         ),
         params![tree_id, conversation_id],
@@ -96,11 +99,31 @@ async fn labelled(
     .map(|row| {
         Ok(Labelled {
             id: row.get("id")?,
+            tree_id: row.get("tree_id")?,
             key: row.get("key")?,
             label: row.get("label")?,
             at_work: row.flag("at_work")?,
         })
     })
+    .collect()
+}
+
+/// The trees that work for a conversation, as [`labels_of_conversation`] has them, the most recently active first.
+pub async fn of_conversation(tx: &mut Tx<'_>, conversation_id: i64) -> Result<Vec<i64>, StoreError> {
+    tx.all(
+        sql!(
+            "SELECT s.tree_id, MAX(s.updated_at) AS updated FROM sessions s
+             WHERE s.tree_id IN (
+                 SELECT o.tree_id FROM sessions o WHERE o.conversation_id = $1 AND o.kind <> 'subagent'
+                 UNION SELECT r.tree_id FROM runs r WHERE r.conversation_id = $1
+                 UNION SELECT r.tree_id FROM runs r JOIN conversations c ON c.run_id = r.id WHERE c.id = $1)
+             GROUP BY s.tree_id ORDER BY updated DESC, s.tree_id DESC"
+        ),
+        params![conversation_id],
+    )
+    .await?
+    .iter()
+    .map(|row| row.get("tree_id"))
     .collect()
 }
 

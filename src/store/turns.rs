@@ -205,6 +205,19 @@ pub async fn cancel(tx: &mut Tx<'_>, turn_id: i64, reason: &str) -> Result<(), S
     Ok(())
 }
 
+/// Whether a session's open turn is one of this conversation.
+pub async fn is_open_in(tx: &mut Tx<'_>, session_id: i64, conversation_id: i64) -> Result<bool, StoreError> {
+    let row = tx
+        .optional(
+            sql!(
+                "SELECT id FROM turns WHERE session_id = $1 AND conversation_id = $2 AND status IN ('running', 'waiting')"
+            ),
+            params![session_id, conversation_id],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
 /// A turn as it is.
 pub async fn get(tx: &mut Tx<'_>, id: i64) -> Result<Turn, StoreError> {
     read(&tx.one(sql!("SELECT * FROM turns WHERE id = $1"), params![id]).await?)

@@ -27,8 +27,9 @@ async fn quick_world() -> World {
     connected(World::setting().discord(&format!("dm = \"open\"\n{QUICK_DISCORD}")).without_node().await).await
 }
 
-/// Private chats with the bot have topics, which it learns at its start.
+/// The bot hears mentions, and private chats with it have topics, which it learns at its start.
 async fn connected(mut world: World) -> World {
+    world.telegram.set_privacy(false);
     world.telegram.set_private_topics(true);
     world.start_node().await;
     world.discord().connected().await.unwrap();
@@ -195,7 +196,8 @@ async fn fails(sit: impl FnOnce(&World) -> Seat, why: &str) {
         "{line}"
     );
     assert!(line.contains(why), "{line}");
-    world.until("the end of all turns", |rows| rows.turns == ["done"; 2] && rows.pending == 0).await;
+    let over = ["done", "cancelled stopped", "done"];
+    world.until("the end of all turns", |rows| rows.turns == over && rows.pending == 0).await;
     let told = world.model.requests().pop().unwrap();
     assert!(told.asks("could not be opened"), "{:#?}", told.last());
     world.end().await;

@@ -119,8 +119,9 @@ fn assert_results(world: &World) {
     let outcomes = waited["outcomes"].as_array().unwrap();
     let coder = outcomes.iter().find(|outcome| outcome["label"] == "coder").unwrap();
     assert_eq!((&coder["status"], &coder["result"]), (&json!("done"), &json!(PAGE)));
-    let told = last.raw.to_string();
-    assert_eq!(told.matches("shown").count(), 1, "{told}");
+    let told: Vec<_> = last.messages.iter().map(|message| &message.text).collect();
+    let ends = told.iter().map(|text| text.matches("\"runId\":").count()).sum::<usize>();
+    assert_eq!(ends, 4, "two runs, each told when it is started and when it has ended: {told:#?}");
 
     let heard: Vec<_> =
         asked(world, "researcher").iter().map(|request| request.last().text.clone()).collect();

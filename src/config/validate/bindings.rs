@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::known;
+use crate::config::Config;
 use crate::config::path::KeyPath;
 use crate::config::report::{Findings, suggest};
-use crate::config::{Binding, Config};
-use crate::routing;
+use crate::routing::{self, Binding};
 
 /// `agents` are the ids that may be named, former ones included.
 pub(super) fn check(config: &Config, agents: &BTreeSet<String>, findings: &mut Findings) {
@@ -18,8 +18,7 @@ pub(super) fn check(config: &Config, agents: &BTreeSet<String>, findings: &mut F
 }
 
 fn shadowed(config: &Config, findings: &mut Findings) {
-    let bindings: Vec<_> = config.bindings.iter().map(routing::Binding::from).collect();
-    for routing::Shadowed { binding, by, duplicate } in routing::shadowed(&bindings) {
+    for routing::Shadowed { binding, by, duplicate } in routing::shadowed(&config.bindings) {
         let path = KeyPath::of(["bindings"]).index(binding);
         let why =
             if duplicate { "names the same place as" } else { "can never win: all it matches is taken by" };

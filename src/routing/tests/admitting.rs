@@ -132,7 +132,12 @@ fn an_owner_who_speaks_to_the_bot_brings_it_into_a_group() {
         let message = message("telegram:main:-1", text);
         for owner in [true, false] {
             // Neither an answer without mention nor a focus is a word to the bot.
-            let facts = Facts { owner, focus: Some(9), our_thread: true, ..Facts::default() };
+            let facts = Facts {
+                owner,
+                focus: Some(Focus { session: 9, own: true }),
+                our_thread: true,
+                ..Facts::default()
+            };
             let admission = decide(&always, &Policy::default(), &facts, &message, Trace::Off).admission;
             let found = if admission == Admission::AllowGroup { "allow" } else { "no" };
             assert_eq!(found, if owner { expected } else { "no" }, "{text}, owner: {owner}");

@@ -152,6 +152,11 @@ fn short(outcome: &Outcome) -> String {
         Outcome::Say(Notice::UnknownCommand { .. }) => "unknown".into(),
         Outcome::Say(Notice::Usage { .. }) => "usage".into(),
         Outcome::Say(Notice::NearMiss { suggestion, .. }) => format!("near:{suggestion}"),
+        Outcome::Say(Notice::NobodyToAsk { suggestion: Some(suggestion), .. }) => {
+            format!("nobody:{suggestion}")
+        }
+        Outcome::Say(Notice::NobodyToAsk { .. }) => "nobody".into(),
+        Outcome::Say(Notice::SeveralCalled { .. }) => "several".into(),
         Outcome::Command(command) => {
             let name = format!("{command:?}").to_lowercase();
             format!("/{}", name.split(|char: char| !char.is_alphabetic()).next().unwrap())

@@ -32,6 +32,8 @@ fn text() -> impl Strategy<Value = String> {
         "/help",
         "/stop",
         "/new@x",
+        "/ask ",
+        "/steer coder ",
         ".",
         "_",
         "-",
@@ -114,8 +116,9 @@ fn any_binding() -> impl Strategy<Value = Binding> {
 
 proptest! {
     #[test]
-    fn no_text_is_too_strange(message in any_message(), code_open: bool, known: bool, focus: Option<i64>) {
-        let live = [LiveLabel { label: "x".into(), session: 3 }];
+    fn no_text_is_too_strange(message in any_message(), code_open: bool, known: bool, focus: Option<(i64, bool)>) {
+        let live = [LiveLabel { label: "x".into(), tree: 1, session: 3 }];
+        let focus = focus.map(|(session, own)| Focus { session, own });
         let facts = Facts { code_open, known, focus, live_labels: &live, ..Facts::default() };
         for policy in [open(), Policy::default()] {
             let decision = decide(&rules(), &policy, &facts, &message, Trace::Off);
@@ -131,6 +134,19 @@ proptest! {
                 }
             }
         }
+    }
+
+    #[test]
+    fn who_is_called_was_looked_up(message in any_message()) {
+        let live = [LiveLabel { label: "x".into(), tree: 1, session: 3 }];
+        let facts = Facts { live_labels: &live, ..Facts::default() };
+        let decision = decide(&rules(), &open(), &facts, &message, Trace::Off);
+        if decision.outcome == Outcome::Deliver(vec![Target::Session(3)]) {
+            prop_assert!(words::may_call(&message));
+        }
+        // To its readers a message is what was written, but for the form of one command.
+        let told = words::told(&message);
+        prop_assert!(told == message.text || message.text.contains("/ask") && told.starts_with('@'));
     }
 
     #[test]

@@ -79,6 +79,14 @@ fn labels_are_read() {
 fn commands_are_read() {
     let new = |keep| Parsed::Ours(Command::New { keep });
     let stop = |label: &str| Parsed::Ours(Command::Stop(Stop::Label(label.into())));
+    let ask = |label: &str, text: &str| Parsed::Ours(Command::Ask { label: label.into(), text: text.into() });
+    let steer =
+        |label: &str, text: &str| Parsed::Ours(Command::Steer { label: label.into(), text: text.into() });
+    let spawn = |agent: &str, label: Option<&str>, task: &str| {
+        Parsed::Ours(Command::Spawn { agent: agent.into(), label: label.map(Into::into), task: task.into() })
+    };
+    let focus = |label: &str, everyone| Parsed::Ours(Command::Focus { label: label.into(), everyone });
+    let history = |label: &str, count| Parsed::Ours(Command::History { label: label.into(), count });
     let pair = || Parsed::Ours(Command::Pair { code: "7K3M-01Q0-ZZ9A".into() });
     let usage = |usage: &str| Parsed::Misused { usage: usage.into() };
     let unknown = |name: &str, suggestion| Parsed::Unknown { name: name.into(), suggestion };
@@ -93,7 +101,33 @@ fn commands_are_read() {
         ("/stop All", Parsed::Ours(Command::Stop(Stop::All))),
         ("/stop Coder-2", stop("Coder-2")),
         ("/stop\n@coder", stop("coder")),
+        ("/stop @all", stop("all")),
         ("/stop the work", usage("/stop [label|all]")),
+        ("/kill @coder", Parsed::Ours(Command::Kill { label: "coder".into() })),
+        ("/kill", usage("/kill label")),
+        ("/ask coder: fix\n it ", ask("coder", "fix\n it")),
+        ("/ask coder", usage("/ask label text")),
+        ("/ask é hi", usage("/ask label text")),
+        ("/steer @coder  be quick", steer("coder", "be quick")),
+        ("/steer", usage("/steer label text")),
+        ("/spawn coder fix it", spawn("coder", None, "fix it")),
+        ("/spawn coder fixer: mend it", spawn("coder", Some("fixer"), "mend it")),
+        ("/spawn coder @fixer mend it", spawn("coder", Some("fixer"), "mend it")),
+        ("/spawn coder it's: odd", spawn("coder", None, "it's: odd")),
+        ("/spawn coder fixer:", usage("/spawn agent [label:] task")),
+        ("/spawn coder", usage("/spawn agent [label:] task")),
+        ("/focus coder", focus("coder", false)),
+        ("/focus @coder Everyone", focus("coder", true)),
+        ("/focus coder now", usage("/focus label [everyone]")),
+        ("/unfocus", Parsed::Ours(Command::Unfocus { everyone: false })),
+        ("/unfocus everyone", Parsed::Ours(Command::Unfocus { everyone: true })),
+        ("/unfocus coder", usage("/unfocus [everyone]")),
+        ("/history coder", history("coder", 5)),
+        ("/history coder 99", history("coder", 20)),
+        ("/history coder 0", usage("/history label [n]")),
+        ("/history coder some", usage("/history label [n]")),
+        ("/agents", Parsed::Ours(Command::Agents)),
+        ("/status", Parsed::Ours(Command::Status)),
         ("/start", Parsed::Ours(Command::Start)),
         ("/start organization", Parsed::Ours(Command::Start)),
         ("/start 7K3M-01Q0-ZZ9A", pair()),

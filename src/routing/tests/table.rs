@@ -22,6 +22,18 @@ hi                       | manager  ambient  manager  researcher 7        9     
 /help                    | /help    /help    /help    /help      /help    /help    /help    manager
 /stop all                | /stop    /stop    /stop    /stop      /stop    /stop    /stop    manager
 /new keep                | /new     /new     /new     /new       /new     /new     /new     manager
+/ask coder hi            | coder    coder    coder    coder      coder    coder    coder    manager
+/ask @Dev hi             | coder    coder    coder    coder      coder    coder    coder    manager
+/ask helper: hi          | 3        3        3        3          3        3        3        manager
+/ask codr hi             | nobody:coder nobody:coder nobody:coder nobody:coder nobody:coder nobody:coder nobody:coder manager
+/ask me a riddle         | nobody   nobody   nobody   nobody     nobody   nobody   nobody   manager
+/ask coder               | usage    usage    usage    usage      usage    usage    usage    manager
+/agents                  | /agents  /agents  /agents  /agents    /agents  /agents  /agents  manager
+/spawn coder do it       | /spawn   /spawn   /spawn   /spawn     /spawn   /spawn   /spawn   manager
+/steer helper stop it    | /steer   /steer   /steer   /steer     /steer   /steer   /steer   manager
+/kill nobody             | /kill    /kill    /kill    /kill      /kill    /kill    /kill    manager
+/focus coder             | /focus   /focus   /focus   /focus     /focus   /focus   /focus   manager
+/history coder 3         | /history /history /history /history   /history /history /history manager
 /new house               | usage    usage    usage    usage      usage    usage    usage    manager
 /whoami                  | /whoami  /whoami  /whoami  /whoami    /whoami  /whoami  /whoami  manager
 {@us} /help              | /help    /help    /help    /help      /help    /help    /help    manager
@@ -72,7 +84,7 @@ fn outcome(text: &str, column: &str) -> String {
     };
     let mut rules = rules();
     let mut message = message(at, text);
-    let live = [LiveLabel { label: "Helper".into(), session: 3 }];
+    let live = [LiveLabel { label: "Helper".into(), tree: 1, session: 3 }];
     let mut facts = Facts { live_labels: &live, ..Facts::default() };
     match column {
         "mention" => message.mentions_us = true,
@@ -82,7 +94,7 @@ fn outcome(text: &str, column: &str) -> String {
                 Some(Quote { id: Some(MessageId(70)), ours: true, author: None, text: None, thread: None });
             facts.reply_session = Some(7);
         }
-        "focus" => facts.focus = Some(9),
+        "focus" => facts.focus = Some(Focus { session: 9, own: true }),
         "thread" => {
             rules.bindings.push(binding("thread=42 agents=coder"));
             facts.our_thread = true;
@@ -136,12 +148,21 @@ fn a_binding_may_name_several_agents() {
 
 #[test]
 fn the_most_recently_active_of_two_labels_is_meant_and_a_session_before_an_agent() {
-    let live = [("helper", 5), ("helper", 4), ("coder", 6)]
-        .map(|(label, session)| LiveLabel { label: label.into(), session });
+    let live = [("helper", 2, 5), ("helper", 1, 4), ("coder", 1, 6)]
+        .map(|(label, tree, session)| LiveLabel { label: label.into(), tree, session });
     let facts = Facts { live_labels: &live, ..Facts::default() };
-    for (text, expected) in [("@Helper hi", "5"), ("@coder hi", "6"), ("@dev hi", "coder")] {
+    let several = |label: &str| Some(Notice::SeveralCalled { label: label.into() });
+    for (text, expected, aside) in [
+        ("@Helper hi", "5", several("Helper")),
+        ("helper: hi", "5", several("helper")),
+        ("/ask helper hi", "5", several("helper")),
+        ("@coder @helper hi", "6+5", several("helper")),
+        ("@coder hi", "6", None),
+        ("@coder ask @helper", "6", None),
+        ("@dev hi", "coder", None),
+    ] {
         let decision = decide(&rules(), &open(), &facts, &message("telegram:main:55", text), Trace::Off);
-        assert_eq!(short(&decision.outcome), expected, "{text}");
+        assert_eq!((short(&decision.outcome).as_str(), decision.aside), (expected, aside), "{text}");
     }
 }
 
@@ -158,10 +179,25 @@ fn after_a_hint_the_message_goes_where_it_would_without_the_label() {
 fn a_reply_to_a_notice_of_the_program_goes_on_to_the_focus_and_the_bindings() {
     let mut message = message("telegram:main:-1", "why?");
     message.reply_to = Some(Quote { id: None, ours: true, author: None, text: None, thread: None });
-    for (focus, expected) in [(Some(9), "9"), (None, "manager")] {
+    for (focus, expected) in [(Some(Focus { session: 9, own: true }), "9"), (None, "manager")] {
         let facts = Facts { focus, ..Facts::default() };
         let decision = decide(&rules(), &open(), &facts, &message, Trace::Off);
         assert_eq!((decision.addressed, short(&decision.outcome).as_str()), (Addressed::Reply, expected));
+    }
+}
+
+#[test]
+fn the_focus_of_everyone_addresses_nobody_and_takes_what_is_addressed() {
+    let focus = Some(Focus { session: 9, own: false });
+    let facts = Facts { focus, ..Facts::default() };
+    for (at, text, expected) in [
+        ("telegram:main:-1", "hi", "ambient"),
+        ("telegram:main:-1", "{@us} hi", "9"),
+        ("telegram:main:-1", "@coder hi", "coder"),
+        ("telegram:main:55", "hi", "9"),
+    ] {
+        let decision = decide(&rules(), &open(), &facts, &message(at, text), Trace::Off);
+        assert_eq!(short(&decision.outcome), expected, "{text}");
     }
 }
 

@@ -94,6 +94,8 @@ async fn of_agent(tx: &mut Tx<'_>, caller: &Caller<'_>, id: &str) -> Result<Sess
         if caller.sees(tx, session.id, session.tree_id, &session.agent).await? {
             return Ok(session);
         }
+        let message = format!("`{id}` has a session in this conversation that you may not see.");
+        return Err(Refusal::new("forbidden", message).into());
     }
     if !caller.agent.subagents.allow.contains(&agent.id) {
         return Err(forbidden_agent(caller, id).into());

@@ -26,6 +26,7 @@ use crate::store::{StoreError, Tx};
 
 pub use caller::{Called, Caller, Effect, Failure, WaitFor};
 pub use labels::take as take_label;
+pub use spawn::within_limits;
 
 use super::Refusal;
 use super::arguments::{self, INVALID};
@@ -72,6 +73,11 @@ pub fn specs() -> [ToolSpec; 7] {
         subagents::spec(),
         status::spec(),
     ]
+}
+
+/// Whether a tool only looks at sessions, or waits for them: with children at work that may be done again and again.
+pub fn only_looks(name: &str) -> bool {
+    matches!(name, "sessions_list" | "sessions_history" | "sessions_yield" | "session_status")
 }
 
 /// Makes a call, in the engine's transaction. What is refused has changed nothing.

@@ -54,6 +54,11 @@ impl Args {
             ("agentId", self.agent_id.as_deref().map(Target::Agent)),
         ])
     }
+
+    /// When the waiting for the reply is over; `None`: nobody waits.
+    fn due_at(&self, now: i64) -> Option<i64> {
+        (self.timeout_seconds > 0).then(|| now + self.timeout_seconds * 1000)
+    }
 }
 
 /// As models are told of it.
@@ -125,8 +130,9 @@ async fn go_on(
         refuse_circle(tx, caller, target).await?;
     }
     inbox::consume_exchange(tx, caller.session.id, exchange.id, caller.turn.id).await?;
-    exchanges::spoken(tx, exchange.id, target.id).await?;
+    exchanges::spoken(tx, exchange.id, target.id, args.due_at(tx.now())).await?;
     push(tx, caller, target, exchange.id, exchange.conversation_id, &args.message).await?;
+    ask_up(tx, caller, target, &args.message).await?;
     effects.push(Effect::Work);
     Ok(wait_or_not(tx, target, exchange.id, args))
 }
@@ -150,7 +156,7 @@ async fn begin(
         reply_back: args.reply_back && args.timeout_seconds == 0,
         max_turns: caller.agent.max_reply_turns,
         policy: &caller.policy.handed_on(caller.agent, caller.agents).to_json(),
-        due_at: (args.timeout_seconds > 0).then(|| tx.now() + args.timeout_seconds * 1000),
+        due_at: args.due_at(tx.now()),
     };
     let exchange_id = exchanges::open(tx, &new).await?;
     push(tx, caller, target, exchange_id, conversation_id, &args.message).await?;
@@ -171,7 +177,7 @@ fn wait_or_not(tx: &Tx<'_>, target: &Session, exchange_id: i64, args: &Args) -> 
         exchange_id: Some(exchange_id),
         target_id: Some(target.id),
         coverage: None,
-        due_at: Some(tx.now() + args.timeout_seconds * 1000),
+        due_at: args.due_at(tx.now()),
     })
 }
 
@@ -265,11 +271,11 @@ pub async fn waited(tx: &mut Tx<'_>, wait: &Wait) -> Result<Value, StoreError> {
     };
     let (key, name) = target.as_ref().map_or(("", ""), |target| (target.key.as_str(), target.name()));
     Ok(match wait.outcome.as_deref() {
-        Some("due") => json!({
+        Some(waits::DUE) => json!({
             "status": "timeout", "sessionKey": key, "label": name,
             "note": "It goes on; its late reply will reach you as a message.",
         }),
-        Some("interrupted") => json!({
+        Some(waits::INTERRUPTED) => json!({
             "status": "interrupted", "sessionKey": key, "label": name,
             "note": "A person has written to you. The reply will reach you as a message.",
         }),

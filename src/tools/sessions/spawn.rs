@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 
 use super::caller::{Called, Caller, Effect, Failure};
 use super::{find, labels};
+use crate::agents::Subagents;
 use crate::models::ToolSpec;
 use crate::routing::{self, names};
 use crate::store::inbox::{self, Body, ItemKind, NewItem};
 use crate::store::runs::{self, Announce, Cleanup, Mode, NewRun, RunStatus};
-use crate::store::sessions::{self, Kind, NewSession};
+use crate::store::sessions::{self, Kind, NewSession, Session};
 use crate::store::{Tx, conversations, entries, trees};
 use crate::tools::Refusal;
 use crate::tools::arguments::{self, INVALID};
@@ -123,7 +124,7 @@ pub async fn run(
     if agent.id != caller.agent.id && !limits.allow.contains(&agent.id) {
         return Err(find::forbidden_agent(caller, id).into());
     }
-    within_limits(tx, caller).await?;
+    within_limits(tx, caller.session, limits).await?;
     let model = model(caller, args)?;
     if args.thread && !caller.opens_threads {
         let message = "No thread can be opened in this conversation. Spawn without `thread`.";
@@ -193,23 +194,24 @@ pub async fn run(
     })))
 }
 
-async fn within_limits(tx: &mut Tx<'_>, caller: &Caller<'_>) -> Result<(), Failure> {
-    let limits = &caller.agent.subagents;
-    if caller.session.depth + 1 > limits.max_depth {
+/// Refuses one more child of a session that has as many, or is as deep, as its agent's limits allow. The caller
+/// holds the tree's lock.
+pub async fn within_limits(tx: &mut Tx<'_>, session: &Session, limits: &Subagents) -> Result<(), Failure> {
+    if session.depth + 1 > limits.max_depth {
         let message = format!(
             "Children may be {} levels deep and you are at the last: do it yourself.",
             limits.max_depth
         );
         return Err(Refusal::new("depth_limit", message).into());
     }
-    let children = runs::live_children(tx, caller.session.id).await?.len();
+    let children = runs::live_children(tx, session.id).await?.len();
     if i64::try_from(children).unwrap_or(i64::MAX) >= limits.max_children {
         let message = format!(
             "You have {children} children at work, which is the limit: wait for one with sessions_yield."
         );
         return Err(Refusal::new("children_limit", message).into());
     }
-    if trees::live_sessions(tx, caller.session.tree_id).await? >= limits.max_sessions {
+    if trees::live_sessions(tx, session.tree_id).await? >= limits.max_sessions {
         let message = format!(
             "{} sessions of this tree are at work, which is the limit: wait until some have ended.",
             limits.max_sessions

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::caller::{Called, Caller, Effect, Failure, WaitFor};
 use crate::models::ToolSpec;
 use crate::store::inbox::{self, Item, ItemKind};
-use crate::store::waits::{Coverage, Wait, WaitKind};
+use crate::store::waits::{self, Coverage, Wait, WaitKind};
 use crate::store::{StoreError, Tx, runs, sessions, trees};
 use crate::tools::arguments;
 
@@ -51,7 +51,7 @@ pub async fn run(
         let outcomes = take(tx, caller, None).await?;
         return Ok(Called::Done(json!({"status": "question", "question": asked, "outcomes": outcomes})));
     }
-    let live = runs::live_children(tx, caller.session.id).await?.len();
+    let live = runs::count_live(tx, caller.session.id, caller.turn.generation).await?;
     let there = inbox::has_outcomes(tx, caller.session.id).await?;
     if live == 0 || (there && args.until == Coverage::Any) {
         let outcomes = take(tx, caller, None).await?;
@@ -112,10 +112,10 @@ async fn take(tx: &mut Tx<'_>, caller: &Caller<'_>, wait: Option<i64>) -> Result
 /// What the caller gets when its waiting is over.
 pub async fn waited(tx: &mut Tx<'_>, caller: &Caller<'_>, wait: &Wait) -> Result<Value, StoreError> {
     let outcomes = take(tx, caller, Some(wait.id)).await?;
-    let running = runs::live_children(tx, caller.session.id).await?.len();
+    let running = runs::count_live(tx, caller.session.id, caller.turn.generation).await?;
     let mut result = json!({"status": "ok", "outcomes": outcomes, "running": running});
     match wait.outcome.as_deref() {
-        Some("interrupted") => {
+        Some(waits::INTERRUPTED) => {
             result["status"] = json!("interrupted");
             result["note"] =
                 json!("A person has written to you. Your children go on; yield again to wait for them.");

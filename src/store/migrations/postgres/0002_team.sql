@@ -22,6 +22,7 @@ ALTER TABLE runs ADD COLUMN cleanup TEXT NOT NULL DEFAULT 'keep';
 -- The wait that took the outcome; without one it became an inbox item.
 ALTER TABLE runs ADD COLUMN wait_id BIGINT;
 CREATE INDEX runs_by_session ON runs (session_id);
+CREATE INDEX runs_by_conversation ON runs (conversation_id);
 CREATE INDEX runs_live ON runs (requester_id) WHERE ended_at IS NULL;
 CREATE INDEX runs_due ON runs (due_at) WHERE ended_at IS NULL;
 CREATE INDEX runs_opening ON runs (id) WHERE status = 'opening';
@@ -42,8 +43,15 @@ CREATE INDEX waits_by_session ON waits (session_id) WHERE resolved_at IS NULL;
 CREATE INDEX waits_by_target ON waits (target_id) WHERE resolved_at IS NULL AND target_id IS NOT NULL;
 CREATE INDEX waits_by_tree ON waits (tree_id) WHERE resolved_at IS NULL;
 CREATE INDEX waits_by_exchange ON waits (exchange_id) WHERE resolved_at IS NULL AND exchange_id IS NOT NULL;
+CREATE INDEX waits_by_turn ON waits (turn_id);
 CREATE INDEX turns_waiting ON turns (id) WHERE status = 'waiting';
 CREATE INDEX inbox_by_run ON inbox (run_id) WHERE run_id IS NOT NULL;
+
+-- One row: when a node was last seen at work. Due times move by the time during which none was.
+CREATE TABLE attendance (
+    id BIGINT NOT NULL PRIMARY KEY,
+    seen_at BIGINT NOT NULL
+);
 
 -- Whom a person (or, with no user, everyone) speaks to in a conversation.
 CREATE TABLE focuses (

@@ -1,11 +1,15 @@
 //! Deliveries: one row for every message part that must become visible. Order is by id within a
 //! conversation; the rules of order and retry are the outbox's.
 
-use roundtable_contract::{Conversation, MessageId, Part};
+mod lists;
+mod outcome;
 
-use super::conversations::{self, About};
+use roundtable_contract::{MessageId, Part};
 
-use super::{Row, StoreError, Tx, chats, messages, params, sql, words};
+use super::{Row, StoreError, Tx, chats, params, sql, words};
+
+pub use lists::{Listed, discard, list, retry, state};
+pub use outcome::{Shown, Thread, opening_thread, settle, start_call};
 
 words!(
     /// What is known about a delivery.
@@ -196,150 +200,6 @@ pub async fn open(tx: &mut Tx<'_>, conversation_id: i64, limit: i64) -> Result<V
     .collect()
 }
 
-/// Marks a call as on its way (T6). `after` is kept from an earlier call that may have been seen.
-/// [`StoreError::Stale`]: not now, because the delivery has changed, or because another new message of the
-/// chat is on its way.
-pub async fn start_call(tx: &mut Tx<'_>, delivery: &Delivery, within: i64) -> Result<Delivery, StoreError> {
-    // The second step of a two-step delivery has its number and need not be alone.
-    if delivery.message.is_none() {
-        chats::lock(tx, delivery.conversation_id).await?;
-        if chats::is_busy(tx, delivery.conversation_id).await? {
-            return Err(StoreError::Stale);
-        }
-    }
-    let row = tx
-        .optional(
-            sql!(
-                "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, call_until = $3,
-                     after_id = CASE WHEN unknowns > 0 AND after_id IS NOT NULL THEN after_id
-                         ELSE (SELECT COALESCE(MAX(m.message_id), 0) FROM messages m WHERE m.space_id =
-                             (SELECT c.space_id FROM conversations c WHERE c.id = deliveries.conversation_id)) END
-                 WHERE id = $1 AND state = $2 RETURNING *"
-            ),
-            params![delivery.id, delivery.state.as_str(), tx.now() + within],
-        )
-        .await?;
-    row.as_ref().map(Delivery::read).transpose()?.ok_or(StoreError::Stale)
-}
-
-/// What a call, or a look at the platform, has shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Shown {
-    /// It is visible (T7).
-    Sent(MessageId),
-    /// Its stub is visible; the text comes next.
-    Stubbed(MessageId),
-    /// The thread is there.
-    Opened(Thread),
-    /// It is not, and may be tried again at this time.
-    Later {
-        /// When.
-        due_at: i64,
-        /// Why.
-        error: String,
-    },
-    /// It may be; look again at this time.
-    Unknown {
-        /// When.
-        due_at: i64,
-        /// Why.
-        error: String,
-    },
-    /// It is not and never will be.
-    Failed(String),
-}
-
-/// A thread that was opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Thread {
-    /// Its conversation.
-    pub address: Conversation,
-    /// Its id space.
-    pub space: String,
-}
-
-/// Records what is known about a delivery now. What is visible stays so, whatever is learned later.
-pub async fn settle(tx: &mut Tx<'_>, id: i64, shown: &Shown) -> Result<(), StoreError> {
-    let (state, message, due_at, error) = match shown {
-        Shown::Sent(message) => (State::Sent, Some(message.0), None, None),
-        Shown::Opened(_) => (State::Sent, None, None, None),
-        // The text goes in by an edit, which needs no looking for: the second step is a new call.
-        Shown::Stubbed(message) => (State::Pending, Some(message.0), None, None),
-        Shown::Later { due_at, error } => (State::Pending, None, Some(*due_at), Some(error)),
-        Shown::Unknown { due_at, error } => (State::Unknown, None, Some(*due_at), Some(error)),
-        Shown::Failed(error) => (State::Failed, None, None, Some(error)),
-    };
-    tx.execute(
-        sql!(
-            "UPDATE deliveries SET state = $2, message_id = COALESCE($3, message_id), due_at = COALESCE($4, due_at),
-                 error = $5,
-                 unknowns = unknowns + CASE WHEN $2 = 'unknown' AND state = 'sending' THEN 1 ELSE 0 END,
-                 sent_at = CASE WHEN $2 = 'sent' THEN $6 ELSE sent_at END
-             WHERE id = $1 AND state <> 'sent'"
-        ),
-        params![
-            id,
-            state.as_str(),
-            message,
-            due_at,
-            error.map(String::as_str),
-            tx.now()
-        ],
-    )
-    .await?;
-    if let Shown::Sent(message) | Shown::Stubbed(message) = shown {
-        messages::delivered(tx, *message, id).await?;
-    }
-    if let Shown::Opened(thread) = shown {
-        opened(tx, id, thread).await?;
-    }
-    Ok(())
-}
-
-/// Makes the conversation of a thread that was opened, for the run that asked for it.
-async fn opened(tx: &mut Tx<'_>, id: i64, thread: &Thread) -> Result<(), StoreError> {
-    let row = tx.one(sql!("SELECT * FROM deliveries WHERE id = $1"), params![id]).await?;
-    let delivery = Delivery::read(&row)?;
-    let home = conversations::get(tx, delivery.conversation_id).await?;
-    let about = About {
-        kind: home.kind,
-        title: Some(&delivery.part.body),
-        guild: home.guild.as_deref(),
-        parent: (thread.address.chat != home.address.chat).then_some(&home.address.chat),
-        space: &thread.space,
-    };
-    let place = conversations::find_or_create(tx, &thread.address, &about).await?;
-    match delivery.opens_for {
-        Some(run_id) => conversations::opened_for(tx, place.id, run_id).await,
-        None => Ok(()),
-    }
-}
-
-/// The thread of this name in a chat that is being opened; for the platform's own event about it.
-pub async fn opening_thread(
-    tx: &mut Tx<'_>,
-    address: &Conversation,
-    name: &str,
-) -> Result<Option<i64>, StoreError> {
-    let rows = tx
-        .all(
-            sql!(
-                "SELECT d.* FROM deliveries d JOIN conversations c ON c.id = d.conversation_id
-                 WHERE c.channel = $1 AND c.account = $2 AND c.chat = $3 AND d.kind = 'thread' AND d.attempts > 0
-                   AND d.state IN ('pending', 'sending', 'unknown') ORDER BY d.id"
-            ),
-            params![&address.account.channel, &address.account.name, address.chat.as_str()],
-        )
-        .await?;
-    for row in &rows {
-        let delivery = Delivery::read(row)?;
-        if delivery.part.body == name {
-            return Ok(Some(delivery.id));
-        }
-    }
-    Ok(None)
-}
-
 /// Cancels what a turn has written and nobody has seen yet.
 pub async fn cancel_of_turn(tx: &mut Tx<'_>, turn_id: i64) -> Result<(), StoreError> {
     tx.execute(
@@ -392,104 +252,4 @@ pub async fn session_in_flight(tx: &mut Tx<'_>, conversation_id: i64) -> Result<
         )
         .await?;
     Ok(row.map(|row| row.get("session_id")).transpose()?.flatten())
-}
-
-/// One row of a list of deliveries.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Listed {
-    /// Its number.
-    pub id: i64,
-    /// Where it must appear.
-    pub conversation: String,
-    /// What is known.
-    pub state: State,
-    /// Which part of how many.
-    pub part: i64,
-    /// How many parts the message has.
-    pub parts: i64,
-    /// Calls so far.
-    pub attempts: i64,
-    /// Calls of unknown outcome so far.
-    pub unknowns: i64,
-    /// What the platform said last.
-    pub error: Option<String>,
-    /// Milliseconds since 1970.
-    pub created_at: i64,
-}
-
-/// The newest deliveries, newest first; without `all`, those that are neither sent nor cancelled.
-pub async fn list(tx: &mut Tx<'_>, all: bool, limit: i64) -> Result<Vec<Listed>, StoreError> {
-    tx.all(
-        sql!(
-            "SELECT d.*, c.channel, c.account, c.chat, c.thread FROM deliveries d
-             JOIN conversations c ON c.id = d.conversation_id
-             WHERE $1 = 1 OR d.state IN ('pending', 'sending', 'unknown', 'failed')
-             ORDER BY d.id DESC LIMIT $2"
-        ),
-        params![all, limit],
-    )
-    .await?
-    .iter()
-    .map(|row| {
-        let pieces: [String; 4] =
-            [row.get("channel")?, row.get("account")?, row.get("chat")?, row.get("thread")?];
-        Ok(Listed {
-            id: row.get("id")?,
-            conversation: pieces.join(":").trim_end_matches(':').to_owned(),
-            state: State::read(&row.get::<String>("state")?)?,
-            part: row.get::<i64>("part")? + 1,
-            parts: row.get("parts")?,
-            attempts: row.get("attempts")?,
-            unknowns: row.get("unknowns")?,
-            error: row.get("error")?,
-            created_at: row.get("created_at")?,
-        })
-    })
-    .collect()
-}
-
-/// Puts a delivery that is not sent, on its way or wanted no more back in the queue, due now, and returns its
-/// conversation; `None`: it is in no such state.
-pub async fn retry(tx: &mut Tx<'_>, id: i64) -> Result<Option<i64>, StoreError> {
-    let row = tx
-        .optional(
-            sql!(
-                "UPDATE deliveries SET state = 'pending', due_at = $2, error = NULL
-                 WHERE id = $1 AND state IN ('failed', 'unknown', 'pending', 'cancelled') RETURNING conversation_id"
-            ),
-            params![id, tx.now()],
-        )
-        .await?;
-    row.map(|row| row.get("conversation_id")).transpose()
-}
-
-/// What is known about the delivery with this number; `None`: there is none.
-pub async fn state(tx: &mut Tx<'_>, id: i64) -> Result<Option<State>, StoreError> {
-    let row = tx.optional(sql!("SELECT state FROM deliveries WHERE id = $1"), params![id]).await?;
-    row.map(|row| State::read(&row.get::<String>("state")?)).transpose()
-}
-
-/// Gives a delivery up; `false`: it is sent, on its way, or given up already.
-pub async fn discard(tx: &mut Tx<'_>, id: i64) -> Result<bool, StoreError> {
-    let changed = tx
-        .execute(
-            sql!(
-                "UPDATE deliveries SET state = 'cancelled' WHERE id = $1 AND state IN ('failed', 'unknown', 'pending')"
-            ),
-            params![id],
-        )
-        .await?;
-    Ok(changed == 1)
-}
-
-/// Whether any delivery of an account is still to be sent now; for the drain at shutdown.
-pub async fn open_count(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
-    tx.one(
-        sql!(
-            "SELECT COUNT(*) AS count FROM deliveries WHERE state IN ('pending', 'sending') AND due_at <= $1"
-        ),
-        params![tx.now()],
-    )
-    .await?
-    .get("count")
 }

@@ -1,0 +1,76 @@
+//! `/stop`, `/kill` and `/new`.
+
+use super::{Asked, Done};
+use crate::control;
+use crate::engine::{self, Effects};
+use crate::phrases;
+use crate::routing::Stop;
+use crate::store::{StoreError, Tx, runs, sessions};
+
+pub(super) async fn stop(tx: &mut Tx<'_>, asked: &Asked<'_>, which: &Stop) -> Result<Done, StoreError> {
+    let mut sessions = match which {
+        Stop::Here | Stop::All => sessions::of_conversation(tx, asked.place.id).await?,
+        Stop::Label(label) => return kill(tx, asked, label).await,
+    };
+    if let Some(run) = asked.place.run_id {
+        // The thread was opened for a child: it is its conversation too.
+        sessions.push(runs::get(tx, run).await?.session_id);
+    }
+    let (mut stops, mut after) = (Vec::new(), Effects::default());
+    for session in sessions {
+        stops.push(control::stop(tx, &asked.edges.team, session, asked.whose(), &mut after).await?);
+    }
+    let names = stopped(&stops);
+    let text = if !names.is_empty() {
+        phrases::stopped(&names)
+    } else if stops.contains(&engine::Stop::NotTheirs) {
+        phrases::not_yours_to_stop()
+    } else {
+        phrases::nothing_to_stop()
+    };
+    Ok(Done { text: Some(text), after })
+}
+
+pub(super) async fn kill(tx: &mut Tx<'_>, asked: &Asked<'_>, label: &str) -> Result<Done, StoreError> {
+    let target = match asked.called(label) {
+        Ok(target) => target,
+        Err(nobody) => return Ok(Done::said(nobody)),
+    };
+    let Some(session) = asked.found(tx, &target).await? else {
+        return Ok(Done::said(phrases::not_at_work(label)));
+    };
+    let mut after = Effects::default();
+    let text = match control::stop(tx, &asked.edges.team, session, asked.whose(), &mut after).await? {
+        stop @ engine::Stop::Stopped(_) => phrases::stopped(&stopped(&[stop])),
+        engine::Stop::Nothing => phrases::not_at_work(label),
+        engine::Stop::NotTheirs => phrases::not_yours(label),
+    };
+    Ok(Done { text: Some(text), after })
+}
+
+pub(super) async fn renew(tx: &mut Tx<'_>, asked: &Asked<'_>, keep: bool) -> Result<Done, StoreError> {
+    let (mut stops, mut after) = (Vec::new(), Effects::default());
+    for session in sessions::of_conversation(tx, asked.place.id).await? {
+        stops.push(control::renew(tx, &asked.edges.team, session, keep, asked.whose(), &mut after).await?);
+    }
+    let names = stopped(&stops);
+    let text = if stops.contains(&engine::Stop::NotTheirs) {
+        phrases::not_yours_to_stop()
+    } else {
+        phrases::new_conversation(&names)
+    };
+    Ok(Done { text: Some(text), after })
+}
+
+/// Whose work was stopped, each once.
+fn stopped(stops: &[engine::Stop]) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    for stop in stops {
+        if let engine::Stop::Stopped(stopped) = stop {
+            names.extend(
+                stopped.iter().map(String::as_str).filter(|name| !names.contains(name)).collect::<Vec<_>>(),
+            );
+        }
+    }
+    names
+}

@@ -1,0 +1,92 @@
+//! Deliveries as people see them, and what they may do to one.
+
+use super::State;
+use crate::store::{StoreError, Tx, params, sql};
+
+/// One row of a list of deliveries.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Listed {
+    /// Its number.
+    pub id: i64,
+    /// Where it must appear.
+    pub conversation: String,
+    /// What is known.
+    pub state: State,
+    /// Which part of how many.
+    pub part: i64,
+    /// How many parts the message has.
+    pub parts: i64,
+    /// Calls so far.
+    pub attempts: i64,
+    /// Calls of unknown outcome so far.
+    pub unknowns: i64,
+    /// What the platform said last.
+    pub error: Option<String>,
+    /// Milliseconds since 1970.
+    pub created_at: i64,
+}
+
+/// The newest deliveries, newest first; without `all`, those that are neither sent nor cancelled.
+pub async fn list(tx: &mut Tx<'_>, all: bool, limit: i64) -> Result<Vec<Listed>, StoreError> {
+    tx.all(
+        sql!(
+            "SELECT d.*, c.channel, c.account, c.chat, c.thread FROM deliveries d
+             JOIN conversations c ON c.id = d.conversation_id
+             WHERE $1 = 1 OR d.state IN ('pending', 'sending', 'unknown', 'failed')
+             ORDER BY d.id DESC LIMIT $2"
+        ),
+        params![all, limit],
+    )
+    .await?
+    .iter()
+    .map(|row| {
+        let pieces: [String; 4] =
+            [row.get("channel")?, row.get("account")?, row.get("chat")?, row.get("thread")?];
+        Ok(Listed {
+            id: row.get("id")?,
+            conversation: pieces.join(":").trim_end_matches(':').to_owned(),
+            state: State::read(&row.get::<String>("state")?)?,
+            part: row.get::<i64>("part")? + 1,
+            parts: row.get("parts")?,
+            attempts: row.get("attempts")?,
+            unknowns: row.get("unknowns")?,
+            error: row.get("error")?,
+            created_at: row.get("created_at")?,
+        })
+    })
+    .collect()
+}
+
+/// Puts a delivery that is not sent, on its way or wanted no more back in the queue, due now, and returns its
+/// conversation; `None`: it is in no such state.
+pub async fn retry(tx: &mut Tx<'_>, id: i64) -> Result<Option<i64>, StoreError> {
+    let row = tx
+        .optional(
+            sql!(
+                "UPDATE deliveries SET state = 'pending', due_at = $2, error = NULL
+                 WHERE id = $1 AND state IN ('failed', 'unknown', 'pending', 'cancelled') RETURNING conversation_id"
+            ),
+            params![id, tx.now()],
+        )
+        .await?;
+    row.map(|row| row.get("conversation_id")).transpose()
+}
+
+/// What is known about the delivery with this number; `None`: there is none.
+pub async fn state(tx: &mut Tx<'_>, id: i64) -> Result<Option<State>, StoreError> {
+    let row = tx.optional(sql!("SELECT state FROM deliveries WHERE id = $1"), params![id]).await?;
+    row.map(|row| State::read(&row.get::<String>("state")?)).transpose()
+}
+
+/// Gives a delivery up; `false`: it is sent, on its way, or given up already.
+pub async fn discard(tx: &mut Tx<'_>, id: i64) -> Result<bool, StoreError> {
+    let changed = tx
+        .execute(
+            sql!(
+                "UPDATE deliveries SET state = 'cancelled' WHERE id = $1 AND state IN ('failed', 'unknown', 'pending')"
+            ),
+            params![id],
+        )
+        .await?;
+    Ok(changed == 1)
+}

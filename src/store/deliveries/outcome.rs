@@ -1,0 +1,151 @@
+//! Calls for deliveries and what they have shown: T6 and T7.
+
+use roundtable_contract::{Conversation, MessageId};
+
+use super::{Delivery, State};
+use crate::store::conversations::{self, About};
+use crate::store::{StoreError, Tx, chats, messages, params, sql};
+
+/// Marks a call as on its way (T6). `after` is kept from an earlier call that may have been seen.
+/// [`StoreError::Stale`]: not now, because the delivery has changed, or because another new message of the
+/// chat is on its way.
+pub async fn start_call(tx: &mut Tx<'_>, delivery: &Delivery, within: i64) -> Result<Delivery, StoreError> {
+    // The second step of a two-step delivery has its number and need not be alone.
+    if delivery.message.is_none() {
+        chats::lock(tx, delivery.conversation_id).await?;
+        if chats::is_busy(tx, delivery.conversation_id).await? {
+            return Err(StoreError::Stale);
+        }
+    }
+    let row = tx
+        .optional(
+            sql!(
+                "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, call_until = $3,
+                     after_id = CASE WHEN unknowns > 0 AND after_id IS NOT NULL THEN after_id
+                         ELSE (SELECT COALESCE(MAX(m.message_id), 0) FROM messages m WHERE m.space_id =
+                             (SELECT c.space_id FROM conversations c WHERE c.id = deliveries.conversation_id)) END
+                 WHERE id = $1 AND state = $2 RETURNING *"
+            ),
+            params![delivery.id, delivery.state.as_str(), tx.now() + within],
+        )
+        .await?;
+    row.as_ref().map(Delivery::read).transpose()?.ok_or(StoreError::Stale)
+}
+
+/// What a call, or a look at the platform, has shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// It is visible (T7).
+    Sent(MessageId),
+    /// Its stub is visible; the text comes next.
+    Stubbed(MessageId),
+    /// The thread is there.
+    Opened(Thread),
+    /// It is not, and may be tried again at this time.
+    Later {
+        /// When.
+        due_at: i64,
+        /// Why.
+        error: String,
+    },
+    /// It may be; look again at this time.
+    Unknown {
+        /// When.
+        due_at: i64,
+        /// Why.
+        error: String,
+    },
+    /// It is not and never will be.
+    Failed(String),
+}
+
+/// A thread that was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thread {
+    /// Its conversation.
+    pub address: Conversation,
+    /// Its id space.
+    pub space: String,
+}
+
+/// Records what is known about a delivery now. What is visible stays so, whatever is learned later.
+pub async fn settle(tx: &mut Tx<'_>, id: i64, shown: &Shown) -> Result<(), StoreError> {
+    let (state, message, due_at, error) = match shown {
+        Shown::Sent(message) => (State::Sent, Some(message.0), None, None),
+        Shown::Opened(_) => (State::Sent, None, None, None),
+        // The text goes in by an edit, which needs no looking for: the second step is a new call.
+        Shown::Stubbed(message) => (State::Pending, Some(message.0), None, None),
+        Shown::Later { due_at, error } => (State::Pending, None, Some(*due_at), Some(error)),
+        Shown::Unknown { due_at, error } => (State::Unknown, None, Some(*due_at), Some(error)),
+        Shown::Failed(error) => (State::Failed, None, None, Some(error)),
+    };
+    tx.execute(
+        sql!(
+            "UPDATE deliveries SET state = $2, message_id = COALESCE($3, message_id), due_at = COALESCE($4, due_at),
+                 error = $5,
+                 unknowns = unknowns + CASE WHEN $2 = 'unknown' AND state = 'sending' THEN 1 ELSE 0 END,
+                 sent_at = CASE WHEN $2 = 'sent' THEN $6 ELSE sent_at END
+             WHERE id = $1 AND state <> 'sent'"
+        ),
+        params![
+            id,
+            state.as_str(),
+            message,
+            due_at,
+            error.map(String::as_str),
+            tx.now()
+        ],
+    )
+    .await?;
+    if let Shown::Sent(message) | Shown::Stubbed(message) = shown {
+        messages::delivered(tx, *message, id).await?;
+    }
+    if let Shown::Opened(thread) = shown {
+        opened(tx, id, thread).await?;
+    }
+    Ok(())
+}
+
+/// Makes the conversation of a thread that was opened, for the run that asked for it.
+async fn opened(tx: &mut Tx<'_>, id: i64, thread: &Thread) -> Result<(), StoreError> {
+    let row = tx.one(sql!("SELECT * FROM deliveries WHERE id = $1"), params![id]).await?;
+    let delivery = Delivery::read(&row)?;
+    let home = conversations::get(tx, delivery.conversation_id).await?;
+    let about = About {
+        kind: home.kind,
+        title: Some(&delivery.part.body),
+        guild: home.guild.as_deref(),
+        parent: (thread.address.chat != home.address.chat).then_some(&home.address.chat),
+        space: &thread.space,
+    };
+    let place = conversations::find_or_create(tx, &thread.address, &about).await?;
+    match delivery.opens_for {
+        Some(run_id) => conversations::opened_for(tx, place.id, run_id).await,
+        None => Ok(()),
+    }
+}
+
+/// The thread of this name in a chat that is being opened; for the platform's own event about it.
+pub async fn opening_thread(
+    tx: &mut Tx<'_>,
+    address: &Conversation,
+    name: &str,
+) -> Result<Option<i64>, StoreError> {
+    let rows = tx
+        .all(
+            sql!(
+                "SELECT d.* FROM deliveries d JOIN conversations c ON c.id = d.conversation_id
+                 WHERE c.channel = $1 AND c.account = $2 AND c.chat = $3 AND d.kind = 'thread' AND d.attempts > 0
+                   AND d.state IN ('pending', 'sending', 'unknown') ORDER BY d.id"
+            ),
+            params![&address.account.channel, &address.account.name, address.chat.as_str()],
+        )
+        .await?;
+    for row in &rows {
+        let delivery = Delivery::read(row)?;
+        if delivery.part.body == name {
+            return Ok(Some(delivery.id));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,8 @@
+//! The team: agents that list, read, message and spawn one another.
+
+mod places;
+mod refusals;
+mod runs;
+mod sim;
+mod trees;
+mod waits;
