@@ -82,7 +82,7 @@ pub async fn steer(
     inbox::push(tx, &item).await?;
     after.work = true;
     if session.open_turn.is_some() {
-        interrupt(tx, session_id, after).await?;
+        interrupt(tx, session_id, conversation_id, after).await?;
         return Ok(Steered::AtWork);
     }
     Ok(Steered::Woken)
