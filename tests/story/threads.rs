@@ -196,7 +196,7 @@ async fn fails(sit: impl FnOnce(&World) -> Seat, why: &str) {
         "{line}"
     );
     assert!(line.contains(why), "{line}");
-    let over = ["done", "cancelled stopped", "done"];
+    let over = ["done", "cancelled", "done"];
     world.until("the end of all turns", |rows| rows.turns == over && rows.pending == 0).await;
     let told = world.model.requests().pop().unwrap();
     assert!(told.asks("could not be opened"), "{:#?}", told.last());
