@@ -30,12 +30,12 @@ async fn main() -> Result<()> {
     let wanted = |name| only.as_deref().is_none_or(|only| only == name);
     let mut ours = Vec::new();
     if wanted("sqlite") {
-        ours.push(measure("SQLite", dir.path(), async |_| None).await?);
+        ours.push(measure("SQLite", dir.path(), async || None).await?);
     }
     match postgres::postgres() {
         _ if !wanted("postgres") => {}
         Some(server) => {
-            let fresh = async |_: &Path| Some(server.fresh_durable_database().await);
+            let fresh = async || Some(server.fresh_durable_database().await);
             ours.push(measure("PostgreSQL", dir.path(), fresh).await?);
         }
         None => println!("PostgreSQL: not found, not measured"),
@@ -45,14 +45,14 @@ async fn main() -> Result<()> {
 }
 
 /// Measures on one kind of database, each part on a fresh one; without a server's, `fresh` gives none.
-async fn measure(name: &str, dir: &Path, fresh: impl AsyncFn(&Path) -> Option<String>) -> Result<Figures> {
+async fn measure(name: &str, dir: &Path, fresh: impl AsyncFn() -> Option<String>) -> Result<Figures> {
     println!("\n{name}");
     let mut figures = Figures { name: name.to_owned(), ..Figures::default() };
     let place = async |part: &str| {
         let folder = dir.join(format!("{name}-{part}"));
         fs::create_dir_all(&folder)?;
         let file = || format!("sqlite:{}", folder.join("roundtable.db").display());
-        let url = fresh(&folder).await.unwrap_or_else(file);
+        let url = fresh().await.unwrap_or_else(file);
         anyhow::Ok((folder, url))
     };
     let (folder, url) = place("messages").await?;
