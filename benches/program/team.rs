@@ -88,7 +88,9 @@ impl Scene {
         model.on(move |request| Some(play(request, &clock)));
         let more = format!(
             "max_turns = 2000\n[models.main]\nprovider = \"openai\"\nmodel = \"fake\"\napi_key = \"sk-none\"\n\
-             base_url = {:?}\n[agents.manager.subagents]\nmax_children = {CHILDREN}\nmax_sessions = {}\n",
+             base_url = {:?}\n[agents.manager]\ndefault = true\ntools = [\"sessions\"]\n\
+             [agents.manager.subagents]\nallow = [\"coder\"]\nmax_children = {CHILDREN}\nmax_sessions = {}\n\
+             [agents.coder]\ntools = []\n",
             model.url(),
             CHILDREN + 1,
         );
