@@ -2,8 +2,7 @@
 //!
 //! `cargo xtask bench` runs it, `cargo xtask bench sqlite` or `postgres` for one database. Models answer at once and
 //! nothing is paced, so that what is measured is the program, with full durability on. The disk's own speed stands
-//! beside. With `BENCH_DIVISOR=50` in the environment everything is done a fiftieth as often: only to see that the
-//! bench itself works.
+//! beside. With `--divisor=50` everything is done a fiftieth as often: only to see that the bench itself works.
 
 mod figures;
 mod machine;
@@ -66,6 +65,6 @@ async fn measure(name: &str, dir: &Path, fresh: impl AsyncFn() -> Option<String>
 
 /// How often something is done in this run.
 fn scaled(full: usize) -> usize {
-    let divisor = std::env::var("BENCH_DIVISOR").ok().and_then(|text| text.parse().ok());
+    let divisor = std::env::args().find_map(|argument| argument.strip_prefix("--divisor=")?.parse().ok());
     (full / divisor.unwrap_or(1).max(1)).max(1)
 }
