@@ -17,7 +17,7 @@ use crate::support::databases::Database;
 use crate::support::world::{Setting, World};
 
 /// Runs a test on each database.
-async fn on_each(test: impl AsyncFn(Setting)) {
+pub async fn on_each(test: impl AsyncFn(Setting)) {
     for database in Database::all() {
         let fresh = database.fresh().await;
         test(World::setting().on(&fresh.url)).await;

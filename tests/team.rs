@@ -4,5 +4,6 @@ mod places;
 mod refusals;
 mod runs;
 mod sim;
+mod story;
 mod trees;
 mod waits;

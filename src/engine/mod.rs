@@ -36,9 +36,12 @@ use tokio_util::sync::CancellationToken;
 use crate::store::Store;
 use crate::store::turns::{Claimant, Turn};
 
+pub use calls::CommitCalls;
 pub use claim::claim_next;
+pub use commit::Finish;
 pub use effects::Effects;
 pub use outlet::Outlet;
+pub use recover::ClaimQueued;
 pub use stop::{Stop, Whose, interrupt, stop};
 pub use team::Team;
 pub use turn::MAX_STEPS;

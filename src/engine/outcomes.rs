@@ -23,6 +23,10 @@ const BATCH: i64 = 60_000;
 /// Messages of the platform that one posted result may take.
 const POSTED_PARTS: usize = 2;
 
+/// Characters of a result that are rendered to see whether it is too long for its share: more than two messages of
+/// any platform take, and few enough to be quick.
+const PROBED: usize = 10_000;
+
 /// How an outcome is made known in its conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Show {
@@ -174,7 +178,13 @@ fn short(team: &Team, place: &Place, text: &str, speaker: &Speaker, name: &str) 
     let render = |text: String| {
         team.outlet.render(place, &Outgoing { text, speaker: speaker.clone(), reply_to: None })
     };
-    let parts = render(text.to_owned());
+    // Of a text that is far too long no more is rendered than shows that it is.
+    let head: String = text.chars().take(PROBED).collect();
+    let whole = head.len() == text.len();
+    let mut parts = render(head);
+    if parts.len() <= POSTED_PARTS && !whole {
+        parts = render(text.to_owned());
+    }
     if parts.len() <= POSTED_PARTS {
         return parts;
     }

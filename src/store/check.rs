@@ -6,7 +6,7 @@ use super::{Read, Sql, StoreError, Tx, params, sql};
 use crate::models::Answer;
 
 /// Each rule with a statement that counts what breaks it.
-const RULES: [(&str, Sql); 10] = [
+const RULES: [(&str, Sql); 14] = [
     (
         "items that nobody has taken",
         sql!("SELECT COUNT(*) AS broken FROM inbox WHERE turn_id IS NULL AND wake = 1"),
@@ -37,12 +37,31 @@ const RULES: [(&str, Sql); 10] = [
              WHERE NOT EXISTS (SELECT 1 FROM inbox i WHERE i.turn_id = t.id)"
         ),
     ),
+    ("waits that have not ended", sql!("SELECT COUNT(*) AS broken FROM waits WHERE resolved_at IS NULL")),
     (
-        "waits of turns that do not wait",
+        "runs that have not ended",
+        sql!("SELECT COUNT(*) AS broken FROM runs WHERE ended_at IS NULL OR outcome IS NULL"),
+    ),
+    (
+        "outcomes of runs that went to several places",
         sql!(
-            "SELECT COUNT(*) AS broken FROM waits w JOIN turns t ON t.id = w.turn_id
-             WHERE w.resolved_at IS NULL AND t.status <> 'waiting'"
+            "SELECT COUNT(*) AS broken FROM runs r WHERE (CASE WHEN r.wait_id IS NULL THEN 0 ELSE 1 END)
+                 + (SELECT COUNT(*) FROM inbox i WHERE i.run_id = r.id AND i.kind = 'announce') > 1"
         ),
+    ),
+    (
+        // What was stopped with its requester, or asked for before `/new`, is nobody's.
+        "outcomes of runs that went nowhere",
+        sql!(
+            "SELECT COUNT(*) AS broken FROM runs r JOIN sessions s ON s.id = r.requester_id
+             WHERE r.wait_id IS NULL AND r.status <> 'cancelled' AND s.archived_at IS NULL
+               AND s.generation = r.requester_generation
+               AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.run_id = r.id AND i.kind = 'announce')"
+        ),
+    ),
+    (
+        "exchanges that have not ended",
+        sql!("SELECT COUNT(*) AS broken FROM exchanges WHERE ended_at IS NULL"),
     ),
     (
         "transcripts with gaps",

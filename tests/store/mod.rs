@@ -3,6 +3,7 @@
 mod bodies;
 mod races;
 mod refusals;
+mod runs;
 mod schema;
 mod statements;
 mod world;

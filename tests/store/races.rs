@@ -60,7 +60,7 @@ async fn queued(database: Database) -> World {
 }
 
 /// The same with a turn at work on node 0.
-async fn at_work(database: Database) -> (World, Turn) {
+pub async fn at_work(database: Database) -> (World, Turn) {
     let world = queued(database).await;
     let turn = world.node(0).commit(Claim { by: claimant(0) }).await.expect("it is claimed");
     (world, turn.expect("there is something to do"))

@@ -43,7 +43,7 @@ fn brain(request: &Request) -> Answer {
     match said {
         0 => {
             let spawn = ("sessions_spawn", json!({"task": asked, "agentId": "worker"}));
-            let waits = here.len() % 2 == 0;
+            let waits = here.len().is_multiple_of(2);
             calls([spawn].into_iter().chain(waits.then(|| ("sessions_yield", json!({})))))
         }
         1 if last.contains("runId") && !last.contains("outcomes") => says(format!("begun for {here}")),

@@ -190,7 +190,7 @@ async fn waiting_in_a_circle_is_refused_with_the_circle() {
     })
     .await;
     sim.hears("go").await;
-    let got = got.borrow();
+    let got = got.borrow().clone();
     assert_eq!(codes(&got), ["would_deadlock"], "{got:#?}");
     assert_eq!(got[0]["candidates"].as_array().map(Vec::len), Some(4), "{got:#?}");
     assert_eq!(sim.audit().await, Vec::<String>::new());

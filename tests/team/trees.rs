@@ -86,7 +86,7 @@ fn brain(request: &Request) -> Answer {
                 ("sessions_spawn", json!({"task": task, "label": path, "announce": announce}))
             });
             // Some wait in the step in which they spawn, some in the next.
-            let at_once = node.variant == "yields" && node.seed % 2 == 0;
+            let at_once = node.variant == "yields" && node.seed.is_multiple_of(2);
             calls(children.chain(at_once.then(|| ("sessions_yield", json!({})))))
         }
         (1, "ends") => says(format!("started {}", node.path)),

@@ -54,8 +54,7 @@ async fn a_wait_for_any_ends_with_each_child_and_is_no_loop() {
     for label in ["c", "a", "d", "b"] {
         free.borrow_mut().push(label);
         sim.settle().await;
-        let got = got.borrow();
-        assert_eq!(outcomes(got.last().unwrap()), [label]);
+        assert_eq!(outcomes(got.borrow().last().unwrap()), [label]);
     }
     assert_eq!(sim.heard().await.last().map(String::as_str), Some("over"));
     assert_eq!(sim.audit().await, Vec::<String>::new());
@@ -70,13 +69,13 @@ async fn a_person_ends_any_wait_and_what_is_there_is_not_lost() {
     sim.settle().await;
     sim.hears("how far are you?").await;
     {
-        let got = got.borrow();
+        let got = got.borrow().clone();
         let got = got.last().unwrap();
         assert_eq!((got["status"].as_str(), outcomes(got)), (Some("interrupted"), vec!["a"]));
     }
     free.borrow_mut().push("b");
     sim.settle().await;
-    let got = got.borrow();
+    let got = got.borrow().clone();
     assert_eq!(
         (got.last().unwrap()["status"].as_str(), outcomes(got.last().unwrap())),
         (Some("ok"), vec!["b"])
@@ -96,7 +95,7 @@ async fn a_childs_question_ends_the_wait_and_is_answered_by_a_message() {
     })
     .await;
     sim.hears("go").await;
-    let got = got.borrow();
+    let got = got.borrow().clone();
     assert_eq!(got[1]["question"]["message"], "which number?", "{got:?}");
     assert_eq!(got[2]["status"], "accepted", "{got:?}");
     assert_eq!(got[3]["outcomes"][0]["result"], "it is forty-two", "{got:?}");
@@ -118,7 +117,7 @@ async fn a_reply_in_time_is_the_result_and_is_shown_to_nobody_else() {
     let (sim, free, got) = steps(asks_late_worker(), first_at_once).await;
     free.borrow_mut().push("a");
     sim.hears("go").await;
-    let got = got.borrow();
+    let got = got.borrow().clone();
     assert_eq!((&got[2]["status"], &got[2]["reply"]), (&json!("ok"), &json!("result of a")), "{got:?}");
     let heard = sim.heard().await;
     assert!(!heard.iter().any(|text| text == "result of a"), "{heard:?}");
@@ -202,7 +201,8 @@ async fn two_talk_to_and_fro_until_the_limit_or_one_has_enough() {
         )
         .await;
         sim.hears("go").await;
-        assert_eq!(*words.borrow(), expected, "{:?}", sim.heard().await);
+        let heard = sim.heard().await;
+        assert_eq!(*words.borrow(), expected, "{heard:?}");
         assert_eq!(sim.audit().await, Vec::<String>::new());
     }
 }

@@ -22,7 +22,7 @@ struct Prover {
     test: &'static [&'static str],
 }
 
-const PROVERS: [Prover; 2] = [
+const PROVERS: [Prover; 4] = [
     Prover {
         name: "kills",
         counts: "kills of the program at random moments",
@@ -36,6 +36,20 @@ const PROVERS: [Prover; 2] = [
         variable: "ROUNDTABLE_PROVE_DOCS",
         count: 20_000,
         test: &["--package", "roundtable", "--test", "integration", "documents::"],
+    },
+    Prover {
+        name: "trees",
+        counts: "trees of agents with random finishing times",
+        variable: "ROUNDTABLE_PROVE_TREES",
+        count: 1_000,
+        test: &["--package", "roundtable", "--test", "integration", "team::trees::"],
+    },
+    Prover {
+        name: "places",
+        counts: "interleavings of work in several conversations",
+        variable: "ROUNDTABLE_PROVE_PLACES",
+        count: 2_000,
+        test: &["--package", "roundtable", "--test", "integration", "team::places::"],
     },
 ];
 
