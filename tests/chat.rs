@@ -26,6 +26,30 @@ fn a_fresh_start_in_a_terminal_is_a_chat_with_the_demo_team() {
     assert!(folder.path().join("data/roundtable.db").exists());
 }
 
+/// The whole demonstration, with nothing but the program.
+#[test]
+fn a_team_builds_a_page_in_the_terminal_and_answers_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let listen = ("ROUNDTABLE_HTTP__LISTEN", "127.0.0.1:0");
+    let mut terminal = Terminal::start(folder.path(), &[], &[listen]);
+    terminal.sees("you ›");
+    terminal.enters("Build a website that displays the current price of Bitcoin and deploy it to Vercel.");
+    terminal.sees("Manager › I have asked the researcher");
+    terminal.sees("researcher finished · ");
+    terminal.sees("Manager › ");
+    terminal.sees("The researcher says: Use Coinbase");
+    terminal.sees("Coder › The page is written.");
+    terminal.sees("<title>");
+    terminal.sees("vercel --prod");
+    terminal.sees("Manager › That is the page");
+    terminal.enters("@coder how do I deploy it?");
+    terminal.sees("Coder › To deploy it to Vercel");
+    terminal.enters("@researcher how often may the page ask for the price?");
+    terminal.sees("Researcher › Every 30 seconds");
+    terminal.enters("/quit");
+    assert!(terminal.ends().success());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_appear_while_one_types_and_conversations_have_names() {
     let world = World::setting().without_node().await;

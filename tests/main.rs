@@ -16,5 +16,6 @@ mod invariants;
 mod kills;
 mod outbox;
 mod store;
+mod story;
 mod team;
 mod telegram;

@@ -82,7 +82,7 @@ async fn below(tx: &mut Tx<'_>, session_id: i64, whose: Whose<'_>) -> Result<Vec
 }
 
 /// Stops one session; gives its name if it had something to do. `None`: it works for somebody else.
-async fn halt(
+pub(super) async fn halt(
     tx: &mut Tx<'_>,
     session_id: i64,
     whose: Whose<'_>,

@@ -1,23 +1,35 @@
 //! What a model was asked and what people read, in the words of tests.
 
-use roundtable_fakes::{ModelRequest, Role, Seat};
+use roundtable_fakes::{ModelRequest, Role, Seat, ToolUse};
 use serde_json::Value;
 
-/// The id of the agent that asks.
-pub fn agent_of(request: &ModelRequest) -> String {
-    facts(request)["you"]["id"].as_str().expect("an agent has an id").to_owned()
-}
-
-/// The label of the session that asks, if it has one.
-pub fn label_of(request: &ModelRequest) -> Option<String> {
-    facts(request)["you"]["label"].as_str().map(str::to_owned)
-}
-
-fn facts(request: &ModelRequest) -> Value {
+/// What the agent that asks is told of itself and of where it is.
+pub fn facts_of(request: &ModelRequest) -> Value {
     let facts = request.system.split("# Where you are\n").last().unwrap_or_default();
     // The roster may follow.
     let facts = facts.lines().next().unwrap_or_default();
     serde_json::from_str(facts).expect("the facts are JSON")
+}
+
+/// The id of the agent that asks.
+pub fn agent_of(request: &ModelRequest) -> String {
+    facts_of(request)["you"]["id"].as_str().expect("an agent has an id").to_owned()
+}
+
+/// The label of the session that asks, if it has one.
+pub fn label_of(request: &ModelRequest) -> Option<String> {
+    facts_of(request)["you"]["label"].as_str().map(str::to_owned)
+}
+
+/// Every call in the request's transcript with its result, oldest first.
+pub fn made(request: &ModelRequest) -> Vec<(ToolUse, Value)> {
+    let result_of = |call: &ToolUse| {
+        let found = request.messages.iter().find(|message| message.call_id.as_ref() == Some(&call.id));
+        let result = &found.expect("every call has a result").text;
+        serde_json::from_str(result).expect("a result is JSON")
+    };
+    let calls = request.messages.iter().flat_map(|message| &message.calls);
+    calls.map(|call| (call.clone(), result_of(call))).collect()
 }
 
 /// Everything that people are quoted with in a request, the newest last.

@@ -132,7 +132,7 @@ async fn play(sim: &Sim, variant: &str, seed: u64) {
 }
 
 fn all(variant: &'static str) {
-    in_worlds(&seeds("ROUNDTABLE_PROVE_TREES", 200), async |seeds| {
+    in_worlds(&seeds("ROUNDTABLE_PROVE_TREES", 40), async |seeds| {
         let sim = Sim::new(brain).await;
         for seed in seeds {
             play(&sim, variant, *seed).await;

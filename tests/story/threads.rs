@@ -1,0 +1,231 @@
+//! Runs with a thread of their own: the child begins when it is there, speaks there, and its requester's
+//! conversation gets a line. One that can't be opened is named.
+
+use roundtable_fakes::discord::rights;
+use roundtable_fakes::{Hold, Reply};
+use serde_json::json;
+
+use super::{Seat, plays};
+use crate::support::requests::{agent_of, facts_of};
+use crate::support::world::{QUICK, QUICK_DISCORD, World};
+
+const TASK: &str = "Write the page.";
+const GIVEN: &str = "It has a thread of its own.";
+const PAGE: &str = "Here is the page.";
+const LATER: &str = "Now it is blue.";
+
+/// A world where no call is given up while the test looks.
+async fn patient_world() -> World {
+    let patient = |lines: &str| lines.replace("700ms", "9s");
+    let telegram = format!("dm = \"open\"\ngroups = [\"*\"]\n{}", patient(QUICK));
+    let discord = format!("dm = \"open\"\n{}", patient(QUICK_DISCORD));
+    connected(World::setting().telegram(&telegram).discord(&discord).without_node().await).await
+}
+
+/// A world that soon gives up a call without an answer.
+async fn quick_world() -> World {
+    connected(World::setting().discord(&format!("dm = \"open\"\n{QUICK_DISCORD}")).without_node().await).await
+}
+
+/// The bot hears mentions, and private chats with it have topics, which it learns at its start.
+async fn connected(mut world: World) -> World {
+    world.telegram.set_privacy(false);
+    world.telegram.set_private_topics(true);
+    world.start_node().await;
+    world.discord().connected().await.unwrap();
+    world
+}
+
+/// The bot may open topics in this forum.
+fn forum(world: &World) -> Seat {
+    let ann = world.telegram.user("ann").in_topic("team", "plans");
+    ann.place().promote_bot();
+    Seat::Telegram(ann)
+}
+
+fn private_topic(world: &World) -> Seat {
+    Seat::Telegram(world.telegram.user("ann").in_private_topic("plans"))
+}
+
+fn channel(world: &World) -> Seat {
+    Seat::Discord(world.discord().user("ann").in_channel("general"))
+}
+
+fn thread(world: &World) -> Seat {
+    Seat::Discord(world.discord().user("ann").in_thread("general", "plans"))
+}
+
+/// A person asks, the manager spawns with a thread; gives the call that opens it.
+fn asks_for_a_thread(world: &World, ann: &Seat) -> Hold {
+    let spawn = json!({"task": TASK, "agentId": "coder", "label": "page", "thread": true});
+    plays(
+        &world.model,
+        [
+            ("manager", Reply::calls([("sessions_spawn", spawn)])),
+            ("manager", Reply::text(GIVEN)),
+            ("manager", Reply::text("NO_REPLY")),
+            ("coder", Reply::text(PAGE)),
+            ("coder", Reply::text(LATER)),
+        ],
+    );
+    let opening = match ann {
+        Seat::Telegram(_) => world.telegram.hold("createForumTopic"),
+        Seat::Discord(_) => world.discord().hold("create_thread_from_message"),
+    };
+    ann.mentions_bot("Give the page a thread.");
+    opening
+}
+
+/// Where the child is, by what it was told.
+async fn of_child(world: &World, ann: &Seat) -> Seat {
+    let child = world.model.wait_for_request("the child", |request| agent_of(request) == "coder");
+    let told = facts_of(&child.await.unwrap());
+    let place = told["conversation"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+    match ann {
+        Seat::Discord(seat) => Seat::Discord(seat.at(place.parse().unwrap())),
+        Seat::Telegram(seat) => {
+            let topic = match seat.place().chat_id() == seat.id() {
+                true => seat.in_private_topic("page"),
+                false => seat.in_topic("team", "page"),
+            };
+            assert_eq!(topic.place().thread_id().unwrap().to_string(), place);
+            Seat::Telegram(topic)
+        }
+    }
+}
+
+/// Reads the message out of which a thread grows, where it does.
+async fn reads_opening(ann: &Seat) {
+    if let Seat::Discord(seat) = ann {
+        assert_eq!(Seat::Discord(seat.in_channel("general")).next().await, format!("page\n{TASK}"));
+    }
+}
+
+async fn has_its_thread(sit: impl FnOnce(&World) -> Seat) {
+    let world = patient_world().await;
+    let ann = sit(&world);
+    let opening = asks_for_a_thread(&world, &ann);
+    let coding = world.model.hold(TASK);
+    opening.arrived().await.unwrap();
+    world.until("the end of the manager's turn", |rows| rows.turns == ["done"]).await;
+    assert!(world.model.requests().iter().all(|request| agent_of(request) == "manager"));
+    opening.release();
+    reads_opening(&ann).await;
+    assert_eq!(ann.next().await, GIVEN);
+    coding.arrived().await.unwrap();
+    let there = of_child(&world, &ann).await;
+    coding.release();
+    assert_eq!(there.next().await, format!("page\n{PAGE}"));
+    let line = ann.next().await;
+    assert!(line.starts_with("page finished · "), "{line}");
+    there.says("In blue, please.");
+    assert_eq!(there.next().await, format!("page\n{LATER}"));
+    world.until("the end of all turns", |rows| rows.turns == ["done"; 4] && rows.pending == 0).await;
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_has_its_topic_in_a_forum() {
+    has_its_thread(forum).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_has_its_topic_in_a_private_chat() {
+    has_its_thread(private_topic).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_has_its_thread_in_a_channel() {
+    has_its_thread(channel).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_asked_for_in_a_thread_has_one_beside_it() {
+    has_its_thread(thread).await;
+}
+
+/// The opening call was carried out, and its answer never came.
+async fn opens_one(sit: impl FnOnce(&World) -> Seat) {
+    let world = quick_world().await;
+    let ann = sit(&world);
+    let opening = asks_for_a_thread(&world, &ann);
+    opening.process().await.unwrap();
+    opening.cut();
+    reads_opening(&ann).await;
+    let there = of_child(&world, &ann).await;
+    assert_eq!(there.next().await, format!("page\n{PAGE}"));
+    let mut told = [ann.next().await, ann.next().await];
+    told.sort();
+    assert!(told[0] == GIVEN && told[1].starts_with("page finished · "), "{told:?}");
+    let topics = world.telegram.transcript().matches("\"page\"").count();
+    let threads = world.discord().transcript().matches("page (").count();
+    assert_eq!(topics + threads, 1, "{}{}", world.telegram.transcript(), world.discord().transcript());
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_opens_one_topic_in_a_forum() {
+    opens_one(forum).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_opens_one_topic_in_a_private_chat() {
+    opens_one(private_topic).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_opens_one_thread() {
+    opens_one(channel).await;
+}
+
+/// What people are told when the thread can't be opened.
+async fn fails(sit: impl FnOnce(&World) -> Seat, why: &str) {
+    let world = patient_world().await;
+    let ann = sit(&world);
+    let opening = asks_for_a_thread(&world, &ann);
+    opening.arrived().await.unwrap();
+    world.until("the end of the manager's turn", |rows| rows.turns == ["done"]).await;
+    opening.release();
+    if let Seat::Discord(_) = &ann {
+        assert_eq!(ann.next().await, format!("page\n{TASK}"));
+    }
+    assert_eq!(ann.next().await, GIVEN);
+    let line = ann.next().await;
+    assert!(
+        line.starts_with("page failed · ") && line.contains("its thread could not be opened: "),
+        "{line}"
+    );
+    assert!(line.contains(why), "{line}");
+    let over = ["done", "cancelled", "done"];
+    world.until("the end of all turns", |rows| rows.turns == over && rows.pending == 0).await;
+    let told = world.model.requests().pop().unwrap();
+    assert!(told.asks("could not be opened"), "{:#?}", told.last());
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forum_without_the_right_is_named() {
+    let sit = |world: &World| Seat::Telegram(world.telegram.user("ann").in_topic("team", "plans"));
+    fails(sit, "Make it an administrator with the right to manage topics").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_without_topics_is_named() {
+    let sit = |world: &World| Seat::Telegram(world.telegram.user("ann").in_group("team"));
+    fails(sit, "has no topics").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_without_the_right_is_named() {
+    let sit = |world: &World| {
+        let ann = world.discord().user("ann").in_channel("general");
+        ann.place().deny(rights::CREATE_PUBLIC_THREADS);
+        Seat::Discord(ann)
+    };
+    fails(sit, "\"Create Public Threads\"").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_message_has_no_threads() {
+    fails(|world| Seat::Discord(world.discord().user("ann")), "it is a private chat").await;
+}
