@@ -183,7 +183,7 @@ async fn look(
 /// The platform's own event would have told of a thread that is there, once all events that were waiting are read.
 fn opened_or_not(desk: &Desk) -> Found {
     match desk.channel.threads() {
-        Some(threads) if !threads.has_told_all() => Found::Further(MessageId(0)),
+        Some(threads) if !threads.has_told_all() => Found::Later,
         _ => Found::Absent,
     }
 }

@@ -50,9 +50,11 @@ pub fn of_look(delivery: &Delivery, found: &Result<Found, SendError>, limits: &L
         Ok(Found::Visible(receipt)) if delivery.part.stub.is_some() => Shown::Stubbed(receipt.id),
         Ok(Found::Visible(receipt)) => Shown::Sent(receipt.id),
         Ok(Found::Absent) => Shown::Later { due_at: now, error: "it was lost on the way".into() },
-        Ok(Found::Further(_)) => {
-            Shown::Unknown { due_at: now + LOOK_AGAIN, error: "it is being looked for".into() }
-        }
+        Ok(Found::Further(_)) => Shown::Unknown { due_at: now, error: "it is being looked for".into() },
+        Ok(Found::Later) => Shown::Unknown {
+            due_at: now + LOOK_AGAIN,
+            error: "it is looked for when all that waits is read".into(),
+        },
         // A stub that is seen twice costs nothing, a message that never comes does.
         Ok(Found::Unclear) if delivery.part.stub.is_some() => Shown::Later {
             due_at: now + if delivery.unknowns <= 1 { 0 } else { pause(delivery.unknowns - 1) },

@@ -122,7 +122,10 @@ pub async fn an_outage_is_reported_and_passes(subject: &mut dyn Heard) {
     subject.restore().await;
     listener
         .edge
-        .until("what was said is heard", |told| told.texts_of(at.chat.as_str()) == ["meanwhile"])
+        .until("what was said is heard, and all is well", |told| {
+            told.texts_of(at.chat.as_str()) == ["meanwhile"]
+                && told.states.last() == Some(&AccountState::Ready)
+        })
         .await;
     subject.cut_off().await;
     let outages = |states: &[AccountState]| {

@@ -144,6 +144,8 @@ pub enum Found {
     Absent,
     /// It does not have this number: ask again with it as `after`.
     Further(MessageId),
+    /// It can't be told yet: ask again a little later.
+    Later,
     /// The platform gives no answer that can be trusted.
     Unclear,
 }

@@ -12,6 +12,7 @@ mod batch;
 mod content;
 mod entity;
 mod error;
+mod listening;
 mod poll;
 mod reconcile;
 mod render;
@@ -24,8 +25,7 @@ mod update;
 mod wire;
 
 use std::fmt;
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use roundtable_contract::{
@@ -37,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use api::Api;
+use listening::Listening;
 use send::Address;
 
 /// What an account is configured with. Made by the core's configuration.
@@ -124,15 +125,14 @@ pub fn default_limits() -> Limits {
 pub struct Telegram {
     config: Config,
     api: Api,
-    /// When the poll in flight began, everything that earlier ones brought being stored.
-    listening_since: Mutex<Option<Instant>>,
+    listening: Listening,
 }
 
 impl Telegram {
     /// The bot of `config`. Sends nothing yet; fails only if there can be no HTTP client.
     pub fn new(config: Config) -> Result<Self, RunError> {
         let api = Api::new(&config.api_url, &config.token, config.limits.send_timeout)?;
-        Ok(Self { config, api, listening_since: Mutex::new(None) })
+        Ok(Self { config, api, listening: Listening::default() })
     }
 }
 

@@ -64,6 +64,7 @@ struct Poller<'a> {
 impl Poller<'_> {
     async fn run(&mut self) -> Result<Infallible, RunError> {
         self.report(AccountState::Connecting);
+        self.telegram.listening.begin();
         let us = self.connect().await?;
         let account = &self.telegram.config.account;
         let mut cursor = Cursor::new(self.edge.position(account, SCOPE).await, Instant::now());
@@ -72,7 +73,11 @@ impl Poller<'_> {
                 Ok(updates) => {
                     self.report(AccountState::Ready);
                     self.pause.reset();
+                    let all = updates.len() < MOST;
                     self.store(&us, updates, &mut cursor).await;
+                    if all {
+                        self.telegram.listening.catch_up();
+                    }
                 }
                 Err(error) => self.recover(error).await?,
             }
@@ -109,9 +114,9 @@ impl Poller<'_> {
         let seconds = self.telegram.config.poll_timeout.as_secs().clamp(1, 50) as u32;
         let mut request = GetUpdates::new().timeout(seconds).allowed_updates(allowed());
         request.offset = offset;
-        self.telegram.listening(Some(Instant::now()));
+        self.telegram.listening.poll();
         let answer = self.telegram.api.call(&request).await;
-        self.telegram.listening(None);
+        self.telegram.listening.polled();
         answer
     }
 
@@ -182,6 +187,9 @@ impl Poller<'_> {
         self.edge.report(&self.telegram.config.account, state);
     }
 }
+
+/// The most updates that one poll brings (<https://core.telegram.org/bots/api#getupdates>).
+const MOST: usize = 100;
 
 /// The position is stored at most so often while messages come: Telegram itself keeps what was confirmed, so an
 /// older one costs nothing but updates that are offered again and recognised.

@@ -3,9 +3,6 @@
 //! `createForumTopic` takes no key, so a call of unknown outcome can't be repeated freely; but our own topics are
 //! told to us by an update like anybody's, which proves that one is there.
 
-use std::sync::PoisonError;
-use std::time::{Duration, Instant};
-
 use async_trait::async_trait;
 use roundtable_contract::{Conversation, Event, EventKey, MessageId, SendError, Threads};
 use serde::Deserialize;
@@ -21,9 +18,6 @@ use crate::wire;
 /// The longest name of a topic, in characters (<https://core.telegram.org/bots/api#createforumtopic>: 128).
 const LONGEST: usize = 100;
 
-/// Updates that are there come with the beginning of a poll, in less than this.
-const QUIET: Duration = Duration::from_secs(1);
-
 #[derive(Deserialize)]
 struct Topic {
     message_thread_id: i64,
@@ -35,10 +29,8 @@ impl Threads for Telegram {
         false
     }
 
-    /// A poll that finds nothing for a while would have brought what was there at its beginning.
     fn has_told_all(&self) -> bool {
-        let since = *self.listening_since.lock().unwrap_or_else(PoisonError::into_inner);
-        since.is_some_and(|since| since.elapsed() >= QUIET)
+        self.listening.has_caught_up()
     }
 
     async fn open(
@@ -53,13 +45,6 @@ impl Threads for Telegram {
         let topic = opened.map_err(|error| send_error(error, at))?;
         let chat = Conversation::chat(at.account.clone(), at.chat.as_str());
         Ok(chat.with_thread(topic.message_thread_id.to_string()))
-    }
-}
-
-impl Telegram {
-    /// A poll begins, or has ended.
-    pub(crate) fn listening(&self, since: Option<Instant>) {
-        *self.listening_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
     }
 }
 
