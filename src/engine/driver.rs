@@ -5,29 +5,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use roundtable_contract::{Outgoing, Part, Speaker};
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::calls::CommitCalls;
-use super::commit::{CommitAnswer, CommitResult, Finish, Suspend};
-use super::roster::Seat;
-use super::turn::{self, Action, Ending, Runaway};
-use super::{Engine, context, seats, transcripts};
-use crate::agents::{Agent, QueueMode};
+use super::calling::run_calls;
+use super::commit::{CommitAnswer, Suspend};
+use super::desk::{Desk, More, open};
+use super::ending::{End, ended, finish, stopped};
+use super::turn::{self, Action, Runaway};
+use super::{Engine, context, transcripts};
+use crate::agents::Agent;
 use crate::crash::{self, Side};
-use crate::models::{Completion, ModelError, ModelEvent, Request, ToolCall};
+use crate::models::{Completion, ModelError, ModelEvent, Request};
 use crate::phrases;
-use crate::store::conversations::Place;
-use crate::store::entries::{CallResult, Entry};
-use crate::store::inbox::ItemKind;
-use crate::store::turns::{self, Ties, Turn, TurnStatus};
+use crate::store::entries::Entry;
+use crate::store::turns::{Turn, TurnStatus};
 use crate::store::waits::WaitKind;
 use crate::store::{Read, StoreError, Tx, runs};
 use crate::tools::sessions::only_looks;
-use crate::tools::{CallContext, Policy};
 
 /// What a turn did, as far as its driver must know.
 enum Progress {
@@ -35,27 +30,6 @@ enum Progress {
     Left(Option<Turn>),
     /// The process is draining: the turn stays as it is, to be taken up again.
     Paused,
-}
-
-/// How a turn ends.
-struct End {
-    completion: Option<Completion>,
-    step: i64,
-    status: TurnStatus,
-    reason: Option<String>,
-    text: Option<String>,
-}
-
-impl End {
-    fn failed(step: i64, reason: &str, text: String) -> Self {
-        Self {
-            completion: None,
-            step,
-            status: TurnStatus::Failed,
-            reason: Some(reason.into()),
-            text: Some(text),
-        }
-    }
 }
 
 /// Drives a turn to its end, and the turns of the session that follow from it. A panic in a tool or client
@@ -106,7 +80,7 @@ async fn attempt(
     let mut desk = open(engine, turn, engine.transcripts.take(turn)).await?;
     let Some(agent) = engine.team.agents.get(&turn.agent) else {
         let end = End::failed(0, "no_agent", phrases::agent_gone(&turn.agent));
-        return finish(engine, turn, &desk, None, end).await;
+        return finish(engine, turn, &desk, None, end).await.map(Progress::Left);
     };
     let agent = &match &desk.ties.model {
         Some(model) => Agent { model: engine.team.agents.model(agent, Some(model)), ..Agent::clone(agent) },
@@ -128,7 +102,7 @@ async fn attempt(
                 reason: Some("deadline".into()),
                 text: Some(phrases::timed_out(&agent.name, Duration::from_millis(agent.turn_timeout.unsigned_abs()))),
             };
-            finish(engine, turn, &desk, Some(agent), end).await
+            finish(engine, turn, &desk, Some(agent), end).await.map(Progress::Left)
         }
         () = engine.team.outlet.typing(&desk.place) => unreachable!("typing goes on until it is dropped"),
     }
@@ -169,7 +143,7 @@ async fn steps(
         };
         if let Some(end) = end {
             engine.transcripts.keep(turn, entries);
-            return finish(engine, turn, desk, Some(agent), end).await;
+            return finish(engine, turn, desk, Some(agent), end).await.map(Progress::Left);
         }
         interrupted = false;
         let after = entries.last().map(|entry| entry.seq);
@@ -229,218 +203,9 @@ async fn ask(agent: &Agent, request: Request) -> Result<Completion, ModelError> 
     Err(ModelError::Unavailable { model, reason: "the answer broke off".into() })
 }
 
-fn ended(agent: &Agent, step: i64, completion: Completion) -> End {
-    let text = match turn::ending(&completion.answer) {
-        Ending::Say => Some(completion.answer.text.clone()),
-        Ending::Silent => None,
-        Ending::Empty => {
-            let text = Some(phrases::empty_answer(&agent.name));
-            let reason = Some("empty_answer".into());
-            return End { completion: Some(completion), step, status: TurnStatus::Failed, reason, text };
-        }
-    };
-    End { completion: Some(completion), step, status: TurnStatus::Done, reason: None, text }
-}
-
-fn stopped(agent: &Agent, why: &Runaway) -> End {
-    match why {
-        Runaway::Loop { tool } => End::failed(0, "loop", phrases::looping(&agent.name, tool)),
-        Runaway::Steps => End::failed(0, "steps", phrases::too_many_steps(&agent.name, turn::MAX_STEPS)),
-    }
-}
-
-/// Makes the calls of a step: those that work outside the database at the same time, each result committed as it
-/// comes; then those on sessions, in one transaction. `true`: the turn waits now.
-async fn run_calls(
-    engine: &Arc<Engine>,
-    turn: &Turn,
-    agent: &Agent,
-    desk: &Desk,
-    step: i64,
-    calls: Vec<(i64, ToolCall)>,
-    interrupted: bool,
-) -> Result<bool, StoreError> {
-    let (sessions, calls): (Vec<_>, Vec<_>) =
-        calls.into_iter().partition(|(_, call)| engine.team.tools.is_of_sessions(&call.name));
-    let context = CallContext { agent, agents: &engine.team.agents, policy: &desk.policy };
-    let mut left = calls.len();
-    let mut results: FuturesUnordered<_> = calls
-        .iter()
-        .map(|(index, call)| async move {
-            let content = if interrupted && !engine.team.tools.repeatable(&call.name) {
-                interrupted_result()
-            } else {
-                crash::point("call", "tool", Side::Before);
-                let content = engine.team.tools.call(&context, call).await.to_string();
-                crash::point("call", "tool", Side::After);
-                content
-            };
-            (*index, CallResult { call_id: call.id.clone(), tool: call.name.clone(), content })
-        })
-        .collect();
-    while let Some((call_index, result)) = results.next().await {
-        left -= 1;
-        let absorb = left == 0 && sessions.is_empty() && agent.queue == QueueMode::Steer;
-        let commit = CommitResult { turn: turn.clone(), step, call_index, result, absorb };
-        engine.store.commit(commit).await?;
-    }
-    if sessions.is_empty() {
-        return Ok(false);
-    }
-    let (policy, team) = (desk.policy.clone(), engine.team.clone());
-    let made =
-        engine.store.commit(CommitCalls { turn: turn.clone(), step, calls: sessions, policy, team }).await?;
-    engine.follow(&made.after);
-    Ok(made.suspended)
-}
-
-fn interrupted_result() -> String {
-    json!({
-        "status": "error",
-        "code": "interrupted",
-        "message": "interrupted: the process stopped while this ran; its effect is unknown",
-    })
-    .to_string()
-}
-
 async fn suspend(engine: &Engine, turn: &Turn, step: i64, pause: Duration) -> Result<Progress, StoreError> {
     let due_at = engine.store.now() + i64::try_from(pause.as_millis()).unwrap_or(i64::MAX / 2);
     engine.store.commit(Suspend { turn: turn.clone(), step, kind: WaitKind::Model, due_at }).await?;
     engine.wake();
     Ok(Progress::Left(None))
-}
-
-async fn finish(
-    engine: &Arc<Engine>,
-    turn: &Turn,
-    desk: &Desk,
-    agent: Option<&Agent>,
-    end: End,
-) -> Result<Progress, StoreError> {
-    let Ready { end, parts, text } = ready(engine, turn, desk, agent, end);
-    let said = end.status == TurnStatus::Done;
-    let ties = desk.ties.bind(turn).then(|| desk.ties.clone());
-    // What may not be shown at all takes no place in the chat's pace.
-    let sure = turn.exchange_id.is_none() && (!desk.ties.spawned || desk.ties.trigger == ItemKind::User);
-    let send_within = if parts.is_empty() || !sure { None } else { engine.team.outlet.send_now(&desk.place) };
-    let visible = !parts.is_empty();
-    let finished = engine
-        .store
-        .commit(Finish {
-            turn: turn.clone(),
-            step: end.step,
-            completion: end.completion,
-            status: end.status,
-            reason: end.reason,
-            parts,
-            text,
-            ties,
-            kind: if said { "answer" } else { "notice" },
-            send_within,
-            team: engine.team.clone(),
-            by: (!engine.drain.is_cancelled()).then(|| engine.by.clone()),
-        })
-        .await?;
-    engine.follow(&finished.after);
-    match finished.delivery {
-        Some(delivery) => engine.team.outlet.dispatch(delivery),
-        None if visible => engine.team.outlet.hint(turn.conversation_id),
-        None => {}
-    }
-    Ok(Progress::Left(finished.next))
-}
-
-/// An end with what is shown of it.
-struct Ready {
-    end: End,
-    parts: Vec<Part>,
-    /// The words themselves.
-    text: String,
-}
-
-/// Renders how a turn ends. An answer in which there is nothing to see is an empty one, which only the
-/// channel can know.
-fn ready(engine: &Engine, turn: &Turn, desk: &Desk, agent: Option<&Agent>, mut end: End) -> Ready {
-    let Some(text) = end.text.take() else { return Ready { end, parts: Vec::new(), text: String::new() } };
-    let show = |text: &str, speaker| {
-        let outgoing = Outgoing { text: text.to_owned(), speaker, reply_to: None };
-        engine.team.outlet.render(&desk.place, &outgoing)
-    };
-    if end.status != TurnStatus::Done {
-        return Ready { parts: show(&text, Speaker::Program), end, text };
-    }
-    let parts = show(&text, speaker(engine, turn, desk, agent));
-    if let (true, Some(agent)) = (parts.is_empty(), agent) {
-        (end.status, end.reason) = (TurnStatus::Failed, Some("empty_answer".into()));
-        let text = phrases::empty_answer(&agent.name);
-        return Ready { parts: show(&text, Speaker::Program), end, text };
-    }
-    Ready { end, parts, text }
-}
-
-fn speaker(engine: &Engine, turn: &Turn, desk: &Desk, agent: Option<&Agent>) -> Speaker {
-    let name = engine.team.persona(desk.ties.label.as_deref(), &turn.agent);
-    let bound = || engine.team.outlet.bound_agent(&desk.place).as_deref() == Some(turn.agent.as_str());
-    match agent {
-        None => Speaker::Program,
-        Some(_) if !desk.ties.spawned && bound() => Speaker::Bound(name),
-        Some(_) => Speaker::Persona(name),
-    }
-}
-
-/// Everything a turn looks at.
-struct Desk {
-    place: Place,
-    ties: Ties,
-    policy: Policy,
-    roster: Vec<Seat>,
-    entries: Vec<Entry>,
-}
-
-/// Reads where a turn stands, with `known` of its transcript.
-async fn open(engine: &Engine, turn: &Turn, known: Vec<Entry>) -> Result<Desk, StoreError> {
-    let after = known.last().map(|entry| entry.seq);
-    let desk = engine.store.read(Open { engine, turn, after }).await?;
-    Ok(Desk { entries: transcripts::join(known, desk.entries, turn), ..desk })
-}
-
-struct Open<'a> {
-    engine: &'a Engine,
-    turn: &'a Turn,
-    /// The transcript is known up to this entry.
-    after: Option<i64>,
-}
-
-#[async_trait]
-impl Read for Open<'_> {
-    type Output = Desk;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Desk, StoreError> {
-        // A turn that was stopped before it was registered, or taken over, asks no model in vain.
-        let (place, ties) = turns::desk(tx, self.turn).await?;
-        let tied = ties.spawned || self.turn.exchange_id.is_some();
-        let policy = if tied { Policy::of_turn(tx, self.turn).await? } else { Policy::default() };
-        let roster = match ties.alone {
-            true => Vec::new(),
-            false => seats::around(tx, self.turn, &self.engine.team.agents).await?,
-        };
-        let entries = transcripts::read(tx, self.turn, self.after).await?;
-        Ok(Desk { place, ties, policy, roster, entries })
-    }
-}
-
-/// What a step has added to the transcript, if the turn is still the caller's.
-struct More<'a> {
-    turn: &'a Turn,
-    after: Option<i64>,
-}
-
-#[async_trait]
-impl Read for More<'_> {
-    type Output = Vec<Entry>;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Entry>, StoreError> {
-        turns::check(tx, self.turn).await?;
-        transcripts::read(tx, self.turn, self.after).await
-    }
 }

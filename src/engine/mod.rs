@@ -4,13 +4,16 @@
 //! waits, no task exists. Whatever a task knows it has read from committed rows, so that any node can go
 //! on where another stopped.
 
+mod calling;
 mod calls;
 mod claim;
 mod close;
 mod commit;
 mod context;
+mod desk;
 mod driver;
 mod effects;
+mod ending;
 mod outcomes;
 mod outlet;
 mod recover;
