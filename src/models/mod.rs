@@ -11,6 +11,7 @@ mod retry;
 mod spec;
 pub mod tokens;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::BoxStream;
@@ -98,8 +99,8 @@ pub struct ToolSpec {
     pub name: String,
     /// What it does and when to use it.
     pub description: String,
-    /// JSON schema of its arguments.
-    pub schema: Value,
+    /// JSON schema of its arguments. Shared: every request of an agent has all of them.
+    pub schema: Arc<Value>,
 }
 
 /// What arrives while a model answers.

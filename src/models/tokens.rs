@@ -95,7 +95,11 @@ mod tests {
                 ModelMessage::Assistant(answer.clone()),
                 ModelMessage::Tool { call_id: "1".into(), content: "ok".into() },
             ],
-            tools: vec![ToolSpec { name: "ls".into(), description: "lists".into(), schema: json!({}) }],
+            tools: vec![ToolSpec {
+                name: "ls".into(),
+                description: "lists".into(),
+                schema: json!({}).into(),
+            }],
             cache_key: "not sent as text".into(),
         };
         // system 10, user 10, answer 3 + (1 + 2 + 7) + 3, result 1 + 2, tool 2 + 5 + 2: 48 bytes

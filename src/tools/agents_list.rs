@@ -21,7 +21,7 @@ impl Tool for AgentsList {
         ToolSpec {
             name: "agents_list".into(),
             description: "Lists the agents of this team: id, name, and which of them you are.".into(),
-            schema: arguments::schema::<Args>(),
+            schema: arguments::schema::<Args>().into(),
         }
     }
 

@@ -18,31 +18,35 @@ use crate::store::{StoreError, Tx};
 pub struct Tools {
     by_name: BTreeMap<String, Arc<dyn Tool>>,
     of_sessions: Arc<[ToolSpec]>,
+    /// All of them as models are told of them, by name, each with its policy group: made once, because a schema
+    /// takes longer to make than a step.
+    specs: Arc<[(ToolSpec, &'static str)]>,
 }
 
 impl Tools {
     /// Those that are built in.
     pub fn built_in() -> Self {
-        Self { of_sessions: sessions::specs().into(), ..Self::new([Arc::new(AgentsList) as Arc<dyn Tool>]) }
+        Self::with([Arc::new(AgentsList) as Arc<dyn Tool>], sessions::specs().into())
     }
 
     /// A set of tools that work outside the database.
     pub fn new(tools: impl IntoIterator<Item = Arc<dyn Tool>>) -> Self {
-        let by_name = tools.into_iter().map(|tool| (tool.spec().name, tool)).collect();
-        Self { by_name, of_sessions: Arc::new([]) }
+        Self::with(tools, Arc::new([]))
+    }
+
+    fn with(tools: impl IntoIterator<Item = Arc<dyn Tool>>, of_sessions: Arc<[ToolSpec]>) -> Self {
+        let by_name: BTreeMap<_, _> = tools.into_iter().map(|tool| (tool.spec().name, tool)).collect();
+        let others = by_name.values().map(|tool| (tool.spec(), tool.group()));
+        let sessions = of_sessions.iter().map(|spec| (spec.clone(), sessions::GROUP));
+        let mut specs: Vec<_> = sessions.chain(others).collect();
+        specs.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
+        Self { by_name, of_sessions, specs: specs.into() }
     }
 
     /// Those that a turn may call, as a model is told of them.
     pub fn specs(&self, agent: &Agent, policy: &Policy) -> Vec<ToolSpec> {
-        let others = self.by_name.values().map(|tool| (tool.spec(), tool.group()));
-        let sessions = self.of_sessions.iter().map(|spec| (spec.clone(), sessions::GROUP));
-        let mut specs: Vec<_> = sessions
-            .chain(others)
-            .filter(|(spec, group)| policy.allows(agent, &spec.name, group))
-            .map(|(spec, _)| spec)
-            .collect();
-        specs.sort_by(|one, other| one.name.cmp(&other.name));
-        specs
+        let allowed = self.specs.iter().filter(|(spec, group)| policy.allows(agent, &spec.name, group));
+        allowed.map(|(spec, _)| spec.clone()).collect()
     }
 
     /// Whether a tool works on sessions, within the engine's transaction.

@@ -11,7 +11,8 @@ fn user(text: &str) -> ModelMessage {
 }
 
 fn request(messages: Vec<ModelMessage>, tools: &[&str]) -> Request {
-    let tool = |name: &&str| ToolSpec { name: (*name).into(), description: String::new(), schema: json!({}) };
+    let tool =
+        |name: &&str| ToolSpec { name: (*name).into(), description: String::new(), schema: json!({}).into() };
     Request {
         system: "You are Manager.".into(),
         messages,

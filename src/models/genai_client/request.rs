@@ -112,7 +112,9 @@ fn their_call(
 }
 
 fn tool(provider: Provider, spec: ToolSpec) -> Tool {
-    Tool::new(their_name(provider, spec.name)).with_description(spec.description).with_schema(spec.schema)
+    Tool::new(their_name(provider, spec.name))
+        .with_description(spec.description)
+        .with_schema(Value::clone(&spec.schema))
 }
 
 /// The ids of calls as a provider gets them: every one once, though some servers use one again in every

@@ -140,7 +140,7 @@ fn request(messages: Vec<ModelMessage>) -> Request {
     let tool = |name: &str| ToolSpec {
         name: name.into(),
         description: format!("{name} it"),
-        schema: json!({"type": "object", "properties": {}}),
+        schema: json!({"type": "object", "properties": {}}).into(),
     };
     Request {
         system: "You are Manager.".into(),

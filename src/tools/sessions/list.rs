@@ -59,7 +59,7 @@ pub fn spec() -> ToolSpec {
                       a teammate how far they are. To wait for your children use sessions_yield, not this in \
                       a loop."
             .into(),
-        schema: arguments::schema::<Args>(),
+        schema: arguments::schema::<Args>().into(),
     }
 }
 

@@ -71,7 +71,7 @@ pub fn spec() -> ToolSpec {
                       wait. Use it for a question or a follow-up to a teammate that exists; for new work use \
                       sessions_spawn."
             .into(),
-        schema: arguments::schema::<Args>(),
+        schema: arguments::schema::<Args>().into(),
     }
 }
 

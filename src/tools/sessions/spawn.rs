@@ -107,7 +107,7 @@ pub fn spec() -> ToolSpec {
                       then wait with one sessions_yield, or end your turn: results are shown to the people \
                       and wake you. For a question to a teammate that exists use sessions_send."
             .into(),
-        schema: arguments::schema::<Args>(),
+        schema: arguments::schema::<Args>().into(),
     }
 }
 

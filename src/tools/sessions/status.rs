@@ -32,7 +32,7 @@ pub fn spec() -> ToolSpec {
         description: "Shows one session: status, model, running turn, tokens and cost. Without a key it is \
                       yours."
             .into(),
-        schema: arguments::schema::<Args>(),
+        schema: arguments::schema::<Args>().into(),
     }
 }
 

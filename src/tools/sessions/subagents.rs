@@ -88,7 +88,7 @@ pub fn spec() -> ToolSpec {
                       with a message while it works, or stops it. Use steer to correct a running child and \
                       kill when its work is no longer wanted."
             .into(),
-        schema: arguments::schema::<Args>(),
+        schema: arguments::schema::<Args>().into(),
     }
 }
 

@@ -35,7 +35,7 @@ pub fn spec() -> ToolSpec {
                       question when a child asks you something: answer that with sessions_send, then yield \
                       again. Waiting costs nothing; do not poll instead."
             .into(),
-        schema: arguments::schema::<Args>(),
+        schema: arguments::schema::<Args>().into(),
     }
 }
 

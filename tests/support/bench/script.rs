@@ -137,7 +137,7 @@ pub(super) struct Deed(pub(super) Arc<Shared>);
 impl Tool for Deed {
     fn spec(&self) -> ToolSpec {
         let schema = json!({"type": "object"});
-        ToolSpec { name: "deed".into(), description: "Does something.".into(), schema }
+        ToolSpec { name: "deed".into(), description: "Does something.".into(), schema: schema.into() }
     }
 
     fn group(&self) -> &'static str {
