@@ -84,6 +84,8 @@ impl Engine {
     async fn round(self: &Arc<Self>) -> Result<Option<i64>, StoreError> {
         let Waiting { abandoned, due, over, expired, openings, queued, next_due } =
             self.store.read(FindWork { limit: ROUND }).await?;
+        let most = [abandoned.len(), due.len(), over.len(), queued.len()].into_iter().max().unwrap_or(0);
+        let mut begun = false;
         for (turn_id, session_id) in abandoned {
             // On a machine so busy that the renewal is late, this node's own turns look like that.
             if self.drives(turn_id) {
@@ -94,6 +96,7 @@ impl Engine {
             match self.store.commit(TakeOver { turn_id, session_id, by, team }).await? {
                 TakenOver::Turn(turn) => {
                     tracing::info!(turn.id, turn.claims, "a turn is taken up again");
+                    begun = true;
                     self.start(turn, slot);
                 }
                 TakenOver::Dead(after) => {
@@ -120,6 +123,7 @@ impl Engine {
             let Some(slot) = self.slot() else { return Ok(None) };
             let (by, team) = (self.by.clone(), self.team.clone());
             if let Some(turn) = self.store.commit(Resume { turn_id, session_id, due, team, by }).await? {
+                begun = true;
                 self.start(turn, slot);
             }
         }
@@ -127,8 +131,13 @@ impl Engine {
             let Some(slot) = self.slot() else { return Ok(None) };
             let claim = ClaimQueued { session_id, agents: self.team.agents.clone(), by: self.by.clone() };
             if let Some(turn) = self.store.commit(claim).await? {
+                begun = true;
                 self.start(turn, slot);
             }
+        }
+        if begun && i64::try_from(most).is_ok_and(|most| most >= ROUND) {
+            // There may be more than one round looks at.
+            self.wake();
         }
         Ok(next_due)
     }

@@ -13,6 +13,7 @@ pub(crate) struct Listening(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
+    begun: bool,
     caught_up: bool,
     /// When the poll in flight began.
     polling_since: Option<Instant>,
@@ -21,14 +22,14 @@ struct State {
 impl Default for Listening {
     /// Nobody listens: nothing is waited for.
     fn default() -> Self {
-        Self(Mutex::new(State { caught_up: true, polling_since: None }))
+        Self(Mutex::new(State { begun: false, caught_up: true, polling_since: None }))
     }
 }
 
 impl Listening {
     /// The listening begins: nothing is known of what waits.
     pub(crate) fn begin(&self) {
-        *self.state() = State { caught_up: false, polling_since: None };
+        *self.state() = State { begun: true, caught_up: false, polling_since: None };
     }
 
     /// A poll begins; all that earlier ones brought is stored.
@@ -44,6 +45,13 @@ impl Listening {
     /// All that was waiting is stored.
     pub(crate) fn catch_up(&self) {
         self.state().caught_up = true;
+    }
+
+    /// Whether all that there is to tell has been given to the core: everything that was waiting and, since the poll in
+    /// flight has brought nothing for a while, everything after it.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let state = self.state();
+        !state.begun || state.polling_since.is_some_and(|since| since.elapsed() >= QUIET)
     }
 
     /// Whether all that was waiting has been given to the core.
@@ -71,9 +79,9 @@ mod tests {
         assert!(!listening.has_caught_up(), "it has just begun");
         listening.polled();
         listening.catch_up();
-        assert!(listening.has_caught_up());
+        assert!(listening.has_caught_up() && !listening.is_quiet(), "more may be on its way");
         listening.begin();
         listening.state().polling_since = Instant::now().checked_sub(QUIET);
-        assert!(listening.has_caught_up());
+        assert!(listening.has_caught_up() && listening.is_quiet());
     }
 }

@@ -30,7 +30,7 @@ impl Threads for Telegram {
     }
 
     fn has_told_all(&self) -> bool {
-        self.listening.has_caught_up()
+        self.listening.is_quiet()
     }
 
     async fn open(
