@@ -29,12 +29,17 @@ pub struct Arguments<T> {
 
 impl<T> Arguments<T> {
     /// A tool's result, an object, with what was ignored in it.
-    pub fn note(&self, mut result: Value) -> Value {
-        if !self.ignored.is_empty() {
-            result["ignored"] = self.ignored.clone().into();
-        }
-        result
+    pub fn note(&self, result: Value) -> Value {
+        note(result, &self.ignored)
     }
+}
+
+/// A tool's result, an object, with the arguments that it ignored in it.
+pub fn note(mut result: Value, ignored: &[String]) -> Value {
+    if !ignored.is_empty() {
+        result["ignored"] = ignored.into();
+    }
+    result
 }
 
 /// Reads the arguments of a call.

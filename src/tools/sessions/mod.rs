@@ -102,7 +102,7 @@ async fn make(
 ) -> Result<Called, Failure> {
     let given = &call.arguments;
     let done = |called, ignored: &[String]| match called {
-        Called::Done(result) => Called::Done(note(result, ignored)),
+        Called::Done(result) => Called::Done(arguments::note(result, ignored)),
         waits @ Called::Waits(_) => waits,
     };
     Ok(match call.name.as_str() {
@@ -158,7 +158,7 @@ pub async fn waited(
         },
     };
     match result {
-        Ok(result) => Ok(note(result, &ignored)),
+        Ok(result) => Ok(arguments::note(result, &ignored)),
         Err(Failure::Refused(refusal)) => Ok(refusal.to_json()),
         Err(Failure::Store(error)) => Err(error),
     }
@@ -166,13 +166,6 @@ pub async fn waited(
 
 fn ignored<T: serde::de::DeserializeOwned + schemars::JsonSchema>(call: &ToolCall) -> Vec<String> {
     arguments::read::<T>(&call.arguments).map(|args| args.ignored).unwrap_or_default()
-}
-
-fn note(mut result: Value, ignored: &[String]) -> Value {
-    if !ignored.is_empty() {
-        result["ignored"] = json!(ignored);
-    }
-    result
 }
 
 /// The outcome of a run as its requester's model gets it, from a wait or from its inbox.
