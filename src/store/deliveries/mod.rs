@@ -229,10 +229,11 @@ pub async fn due_conversations(
     channel: &str,
     account: &str,
 ) -> Result<Vec<i64>, StoreError> {
+    // CROSS JOIN keeps SQLite from going through all conversations: it reads from left to right.
     tx.all(
         sql!(
-            "SELECT DISTINCT d.conversation_id FROM deliveries d JOIN conversations c ON c.id = d.conversation_id
-             WHERE d.state IN ('pending', 'sending', 'unknown') AND d.due_at <= $3
+            "SELECT DISTINCT d.conversation_id FROM deliveries d CROSS JOIN conversations c
+             WHERE c.id = d.conversation_id AND d.state IN ('pending', 'sending', 'unknown') AND d.due_at <= $3
                AND c.channel = $1 AND c.account = $2"
         ),
         params![channel, account, tx.now()],
@@ -243,13 +244,17 @@ pub async fn due_conversations(
     .collect()
 }
 
-/// The session whose message is on its way to a conversation right now.
+/// The session whose message is on its way to a conversation's chat right now: there is one at most, and whoever
+/// answers it may do so in another conversation of the chat.
 pub async fn session_in_flight(tx: &mut Tx<'_>, conversation_id: i64) -> Result<Option<i64>, StoreError> {
     let row = tx
         .optional(
             sql!(
-                "SELECT session_id FROM deliveries WHERE conversation_id = $1 AND state IN ('sending', 'unknown')
-                 ORDER BY id LIMIT 1"
+                "SELECT d.session_id FROM conversations here
+                 JOIN conversations c ON c.channel = here.channel AND c.account = here.account AND c.chat = here.chat
+                 JOIN deliveries d ON d.conversation_id = c.id
+                 WHERE here.id = $1 AND d.state IN ('pending', 'sending', 'unknown') AND d.state <> 'pending'
+                 ORDER BY d.id LIMIT 1"
             ),
             params![conversation_id],
         )
