@@ -26,7 +26,8 @@ fn written(chat: &str, number: i64) -> Message {
         parent: None,
         kind: MessageKind::New,
         sender: Sender {
-            id: UserId::new("ann"),
+            // In private a person is their chat.
+            id: UserId::new(chat),
             name: "Ann".into(),
             username: None,
             is_bot: false,
