@@ -41,10 +41,10 @@ use crate::store::turns::{Claimant, Turn};
 
 pub use calls::CommitCalls;
 pub use claim::claim_next;
-pub use commit::Finish;
+pub use commit::{CommitAnswer, Finish};
 pub use effects::Effects;
 pub use outlet::Outlet;
-pub use recover::ClaimQueued;
+pub use recover::{ClaimQueued, Renew, Resume, TakeOver, TakenOver};
 pub use stop::{Stop, Whose, interrupt, stop};
 pub use team::Team;
 pub use turn::MAX_STEPS;

@@ -27,6 +27,7 @@ use crate::routing::{Policy, Rules};
 use crate::store::deliveries::{self, Shown, Thread};
 use crate::store::{Read, Store, StoreError, Transaction, Tx, cursors, events, people};
 
+pub use accept::{Accept, Accepted};
 pub use account::Account;
 pub use look_up::{Known, look_up};
 pub use states::{Health, States};
@@ -86,7 +87,7 @@ impl Front {
     async fn message(&self, message: Message) -> Result<(), StoreError> {
         let slot = self.engine.slot();
         let by = slot.as_ref().map(|_| self.engine.claimant().clone());
-        let accepted = self.store.commit(accept::Accept { edges: self.edges.clone(), message, by }).await?;
+        let accepted = self.store.commit(Accept { edges: self.edges.clone(), message, by }).await?;
         self.engine.follow(&accepted.after);
         match (accepted.turn, slot) {
             (Some(turn), Some(slot)) => self.engine.start(turn, slot),

@@ -302,6 +302,19 @@ pub async fn hold_merge(
     Ok(())
 }
 
+/// Whether a session has not read a message of an exchange.
+pub async fn has_unread(tx: &mut Tx<'_>, session_id: i64, exchange_id: i64) -> Result<bool, StoreError> {
+    let row = tx
+        .optional(
+            sql!(
+                "SELECT id FROM inbox WHERE session_id = $1 AND exchange_id = $2 AND turn_id IS NULL LIMIT 1"
+            ),
+            params![session_id, exchange_id],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Gives a session's unread messages of an exchange to a turn that has answered them in another way.
 pub async fn consume_exchange(
     tx: &mut Tx<'_>,

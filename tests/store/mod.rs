@@ -1,9 +1,10 @@
 //! The store on both databases.
 
-mod bodies;
 mod races;
 mod refusals;
 mod runs;
 mod schema;
 mod statements;
+mod steps;
+mod waits;
 mod world;

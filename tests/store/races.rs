@@ -1,15 +1,11 @@
 //! Two at once: the meetings that the transactions of ARCHITECTURE.md are made for, each in both orders.
 
-use roundtable::engine;
-use roundtable::local;
+use roundtable::engine::{self, Renew, TakeOver, TakenOver};
 use roundtable::store::StoreError;
-use roundtable::store::turns::Turn;
-use roundtable_contract::{
-    ChatKind, Conversation, Edge, Event, EventKey, Message, MessageId, MessageKind, Sender, UserId,
-};
+use roundtable_contract::Edge as _;
 
-use super::bodies::{Accept, Claim, CommitAnswer, Finish, Renew, Stop, TakeEvent, TakeOver};
-use super::world::{LEASE, World, claimant};
+use super::steps::{Stop, accept, answer, at_work, claim, finish, message, queued, ties};
+use super::world::{LEASE, World, claimant, team};
 use crate::support::databases::Database;
 
 /// What a test wants to know about the one session it made.
@@ -24,55 +20,18 @@ const STATUS: &str = "SELECT status || ' by ' || node || ', token ' || token FRO
 const ITEMS: &str = "SELECT (SELECT COUNT(*) FROM inbox) || ' items, ' || (SELECT COUNT(*) FROM sessions)
     || ' sessions, ' || (SELECT COUNT(*) FROM conversations) || ' conversations'";
 
-fn message(number: i64) -> Event {
-    Event::Message(Box::new(Message {
-        key: EventKey::new(format!("msg:c:{number}")),
-        conversation: Conversation::chat(local::account(), "c"),
-        chat_kind: ChatKind::Direct,
-        title: None,
-        guild: None,
-        parent: None,
-        kind: MessageKind::New,
-        sender: Sender {
-            id: UserId::new("ann"),
-            name: "Ann".into(),
-            username: None,
-            is_bot: false,
-            roles: Vec::new(),
-        },
-        id: MessageId(number),
-        text: "hello".into(),
-        spans: Vec::new(),
-        mentions_us: false,
-        forwarded: false,
-        reply_to: None,
-        attachments: Vec::new(),
-        album: None,
-        at: 0,
-    }))
-}
-
-/// A world whose session has one message to react to.
-async fn queued(database: Database) -> World {
-    let world = World::new(database).await;
-    world.front(0).accept(message(1)).await.expect("it is stored");
-    world
-}
-
-/// The same with a turn at work on node 0.
-pub async fn at_work(database: Database) -> (World, Turn) {
-    let world = queued(database).await;
-    let turn = world.node(0).commit(Claim { by: claimant(0) }).await.expect("it is claimed");
-    (world, turn.expect("there is something to do"))
+/// Another node goes on with a turn whose lease is over.
+fn take_over(turn_id: i64) -> TakeOver {
+    TakeOver { turn_id, session_id: 1, by: claimant(1), team: team() }
 }
 
 #[tokio::test]
 async fn an_event_that_is_being_taken_is_a_duplicate() {
     for database in Database::all() {
         let world = World::new(database).await;
-        let (first, second) = world.meet(TakeEvent, TakeEvent).await;
-        assert!(first.is_ok(), "{database:?}: {first:?}");
-        assert!(matches!(second, Err(StoreError::Duplicate)), "{database:?}: {second:?}");
+        let (first, second) = world.meet(accept(&world, "c", 1), accept(&world, "c", 1)).await;
+        assert!(first.is_ok(), "{database:?}");
+        assert!(matches!(second, Err(StoreError::Duplicate)), "{database:?}");
     }
 }
 
@@ -82,7 +41,8 @@ async fn an_event_offered_to_two_nodes_at_once_is_one_item() {
         let world = World::new(database).await;
         let (here, there) = (world.front(0), world.front(1));
         for number in 1..=10 {
-            let (first, second) = tokio::join!(here.accept(message(number)), there.accept(message(number)));
+            let (first, second) =
+                tokio::join!(here.accept(message("c", number)), there.accept(message("c", number)));
             assert_eq!((first, second), (Ok(()), Ok(())), "{database:?}");
         }
         assert_eq!(world.ask(ITEMS).await, "10 items, 1 sessions, 1 conversations", "{database:?}");
@@ -95,7 +55,7 @@ async fn first_messages_that_come_together_share_a_session() {
         for _ in 0..5 {
             let world = World::new(database).await;
             let (here, there) = (world.front(0), world.front(1));
-            let (first, second) = tokio::join!(here.accept(message(1)), there.accept(message(2)));
+            let (first, second) = tokio::join!(here.accept(message("c", 1)), there.accept(message("c", 2)));
             assert_eq!((first, second), (Ok(()), Ok(())), "{database:?}");
             assert_eq!(world.ask(ITEMS).await, "2 items, 1 sessions, 1 conversations", "{database:?}");
         }
@@ -106,7 +66,7 @@ async fn first_messages_that_come_together_share_a_session() {
 async fn of_two_claims_one_opens_the_turn() {
     for database in Database::all() {
         let world = queued(database).await;
-        let (first, second) = world.meet(Claim { by: claimant(0) }, Claim { by: claimant(1) }).await;
+        let (first, second) = world.meet(claim(1, 0), claim(1, 1)).await;
         assert!(matches!(first, Ok(Some(_))), "{database:?}: {first:?}");
         assert!(matches!(second, Ok(None)), "{database:?}: {second:?}");
         assert_eq!(world.ask(STATUS).await, "running by node-0, token 1", "{database:?}");
@@ -117,9 +77,9 @@ async fn of_two_claims_one_opens_the_turn() {
 async fn a_message_that_comes_as_a_turn_opens_waits_for_it() {
     for database in Database::all() {
         let world = queued(database).await;
-        let (claimed, accepted) = world.meet(Claim { by: claimant(0) }, Accept { by: claimant(1) }).await;
+        let (claimed, accepted) = world.meet(claim(1, 0), accept(&world, "c", 2)).await;
         assert!(matches!(claimed, Ok(Some(_))), "{database:?}: {claimed:?}");
-        assert!(matches!(accepted, Ok(None)), "{database:?}: {accepted:?}");
+        assert!(accepted.is_ok_and(|accepted| accepted.turn.is_none()), "{database:?}");
         let state = world.ask(STATE).await;
         assert!(state.starts_with("open turns 1, turns 1, ") && state.contains("waiting items 1"), "{state}");
     }
@@ -129,8 +89,8 @@ async fn a_message_that_comes_as_a_turn_opens_waits_for_it() {
 async fn a_stop_that_comes_as_the_turn_ends_stops_nothing() {
     for database in Database::all() {
         let (world, turn) = at_work(database).await;
-        let (finished, stopped) = world.meet(Finish { turn }, Stop).await;
-        assert!(finished.is_ok(), "{database:?}: {finished:?}");
+        let (finished, stopped) = world.meet(finish(&turn, ties(&world, &turn).await), Stop(1)).await;
+        assert!(finished.is_ok(), "{database:?}");
         assert!(matches!(stopped, Ok(engine::Stop::Nothing)), "{database:?}: {stopped:?}");
         assert_eq!(world.ask(STATUS).await, "done by node-0, token 1", "{database:?}");
     }
@@ -141,9 +101,9 @@ async fn a_turn_that_ends_as_it_is_stopped_says_nothing() {
     for database in Database::all() {
         let (world, turn) = at_work(database).await;
         let before = world.ask(STATE).await;
-        let (stopped, finished) = world.meet(Stop, Finish { turn }).await;
+        let (stopped, finished) = world.meet(Stop(1), finish(&turn, ties(&world, &turn).await)).await;
         assert!(matches!(stopped, Ok(engine::Stop::Stopped(_))), "{database:?}: {stopped:?}");
-        assert!(matches!(finished, Err(StoreError::Stale)), "{database:?}: {finished:?}");
+        assert!(matches!(finished, Err(StoreError::Stale)), "{database:?}");
         assert_eq!(world.ask(STATUS).await, "cancelled by node-0, token 2", "{database:?}");
         assert_eq!(world.ask(STATE).await, before.replace("open turns 1", "open turns 0"), "{database:?}");
     }
@@ -154,16 +114,16 @@ async fn a_stale_token_changes_nothing() {
     for database in Database::all() {
         let (world, old) = at_work(database).await;
         world.clock.advance(LEASE + 1);
-        let new = world.node(1).commit(TakeOver { turn_id: old.id }).await.expect("no failure");
-        let new = new.expect("its lease is over");
+        let new = world.node(1).commit(take_over(old.id)).await.expect("no failure");
+        let TakenOver::Turn(new) = new else { panic!("its lease is over") };
         let before = world.ask(STATE).await;
-        let answer = world.node(0).commit(CommitAnswer { turn: old.clone() }).await;
-        assert!(matches!(answer, Err(StoreError::Stale)), "{database:?}: {answer:?}");
-        let finish = world.node(0).commit(Finish { turn: old }).await;
-        assert!(matches!(finish, Err(StoreError::Stale)), "{database:?}: {finish:?}");
+        let late = world.node(0).commit(answer(&old, 1, Vec::new())).await;
+        assert!(matches!(late, Err(StoreError::Stale)), "{database:?}: {late:?}");
+        let finish = world.node(0).commit(finish(&old, None)).await;
+        assert!(matches!(finish, Err(StoreError::Stale)), "{database:?}");
         assert_eq!(world.ask(STATE).await, before, "{database:?}");
         assert_eq!(world.ask(STATUS).await, "running by node-1, token 2", "{database:?}");
-        world.node(1).commit(CommitAnswer { turn: new }).await.expect("the new owner goes on");
+        world.node(1).commit(answer(&new, 1, Vec::new())).await.expect("the new owner goes on");
         assert_ne!(world.ask(STATE).await, before, "{database:?}");
     }
 }
@@ -173,10 +133,10 @@ async fn a_renewal_in_time_keeps_the_turn() {
     for database in Database::all() {
         let (world, turn) = at_work(database).await;
         world.clock.advance(LEASE + 1);
-        let (renewed, taken) = world.meet(Renew, TakeOver { turn_id: turn.id }).await;
+        let (renewed, taken) = world.meet(Renew { by: claimant(0) }, take_over(turn.id)).await;
         assert!(renewed.is_ok(), "{database:?}: {renewed:?}");
-        assert!(matches!(taken, Ok(None)), "{database:?}: {taken:?}");
-        world.node(0).commit(CommitAnswer { turn }).await.expect("it is still its owner's");
+        assert!(matches!(taken, Ok(TakenOver::Gone)), "{database:?}");
+        world.node(0).commit(answer(&turn, 1, Vec::new())).await.expect("it is still its owner's");
     }
 }
 
@@ -185,10 +145,10 @@ async fn a_renewal_after_a_take_over_keeps_nothing() {
     for database in Database::all() {
         let (world, turn) = at_work(database).await;
         world.clock.advance(LEASE + 1);
-        let (taken, renewed) = world.meet(TakeOver { turn_id: turn.id }, Renew).await;
-        assert!(matches!(taken, Ok(Some(_))), "{database:?}: {taken:?}");
+        let (taken, renewed) = world.meet(take_over(turn.id), Renew { by: claimant(0) }).await;
+        assert!(matches!(taken, Ok(TakenOver::Turn(_))), "{database:?}");
         assert!(renewed.is_ok(), "{database:?}: {renewed:?}");
-        let old = world.node(0).commit(CommitAnswer { turn }).await;
+        let old = world.node(0).commit(answer(&turn, 1, Vec::new())).await;
         assert!(matches!(old, Err(StoreError::Stale)), "{database:?}: {old:?}");
         assert_eq!(world.ask(STATUS).await, "running by node-1, token 2", "{database:?}");
     }

@@ -1,15 +1,13 @@
-//! A child ends as its requester begins to wait, or as a person ends that wait: the outcome is in one place.
+//! A child ends or asks as its requester begins to wait, as a person ends that wait, or as all is stopped: the outcome
+//! is in one place.
 
-use async_trait::async_trait;
-use roundtable::engine::{self, ClaimQueued, CommitCalls, Effects, Finish};
-use roundtable::models::{Answer, Completion, ToolCall, Usage};
-use roundtable::store::turns::{self, Ties, Turn, TurnStatus};
-use roundtable::store::{Read, StoreError, Transaction, Tx};
-use roundtable::tools::Policy;
+use roundtable::engine::Finish;
+use roundtable::store::StoreError;
+use roundtable::store::turns::Turn;
 use serde_json::json;
 
-use super::races::at_work;
-use super::world::{World, agents, claimant, team};
+use super::steps::{self, Stop, accept, call, resume, ties};
+use super::world::World;
 use crate::support::databases::Database;
 
 /// Where the only outcome is, and whether anybody waits.
@@ -17,72 +15,40 @@ const STATE: &str = "SELECT (SELECT COUNT(*) FROM runs WHERE wait_id IS NOT NULL
     || (SELECT COUNT(*) FROM inbox WHERE kind = 'announce') || ' in the inbox, '
     || (SELECT COUNT(*) FROM waits WHERE resolved_at IS NULL) || ' waits open'";
 
-fn call(turn: &Turn, step: i64, name: &str) -> CommitCalls {
-    let arguments = json!({"task": "work"});
-    let call = ToolCall { id: "c".into(), name: name.into(), arguments };
-    let policy = Policy::default();
-    CommitCalls { turn: turn.clone(), step, calls: vec![(0, call)], policy, team: team() }
-}
+const RUN: &str = "SELECT status FROM runs";
 
-struct TiesOf(i64);
-
-#[async_trait]
-impl Read for TiesOf {
-    type Output = Ties;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Ties, StoreError> {
-        turns::ties(tx, self.0).await
-    }
-}
+/// What the manager's last call gave.
+const RESULT: &str =
+    "SELECT body FROM entries WHERE session_id = 1 AND role = 'tool' ORDER BY seq DESC LIMIT 1";
 
 /// A manager at work, and the end of its only child's only turn.
 async fn family(database: Database) -> (World, Turn, Finish) {
-    let (world, parent) = at_work(database).await;
-    world.node(0).commit(call(&parent, 1, "sessions_spawn")).await.expect("it is spawned");
-    let claim = ClaimQueued { session_id: 2, agents: agents(), by: claimant(1) };
-    let child = world.node(1).commit(claim).await.expect("no failure").expect("it has a task");
-    let answer = Answer { text: "done".into(), ..Answer::default() };
-    let finish = Finish {
-        ties: Some(world.node(1).read(TiesOf(child.id)).await.expect("it is there")),
-        turn: child,
-        step: 1,
-        completion: Some(Completion { answer, usage: Usage::default(), model: "none".into() }),
-        status: TurnStatus::Done,
-        reason: None,
-        parts: Vec::new(),
-        text: "done".into(),
-        kind: "answer",
-        send_within: None,
-        team: team(),
-        by: None,
-    };
+    let (world, parent, [child]) = steps::family(database, ["a"]).await;
+    let finish = steps::finish(&child, ties(&world, &child).await);
     (world, parent, finish)
 }
 
-/// A person writes.
-struct Interrupt;
-
-#[async_trait]
-impl Transaction for Interrupt {
-    type Output = ();
-    const NAME: &'static str = "accept";
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        engine::interrupt(tx, 1, 1, &mut Effects::default()).await
-    }
+/// The same, and the manager waits for the child.
+async fn waiting(database: Database) -> (World, Turn, Finish) {
+    let (world, parent, finish) = family(database).await;
+    let waits = call(&world, &parent, 2, "sessions_yield", json!({})).await;
+    assert!(world.node(0).commit(waits).await.expect("no failure").suspended);
+    (world, parent, finish)
 }
 
 #[tokio::test]
 async fn a_child_that_ends_as_its_requester_begins_to_wait() {
     for database in Database::all() {
         let (world, parent, finish) = family(database).await;
-        let (finished, waited) = world.meet(finish, call(&parent, 2, "sessions_yield")).await;
+        let waits = call(&world, &parent, 2, "sessions_yield", json!({})).await;
+        let (finished, waited) = world.meet(finish, waits).await;
         assert!(finished.is_ok(), "{database:?}");
         assert!(!waited.expect("no failure").suspended, "{database:?}: there is nothing to wait for");
         assert_eq!(world.ask(STATE).await, "0 in a wait, 1 in the inbox, 0 waits open", "{database:?}");
 
         let (world, parent, finish) = family(database).await;
-        let (waited, finished) = world.meet(call(&parent, 2, "sessions_yield"), finish).await;
+        let waits = call(&world, &parent, 2, "sessions_yield", json!({})).await;
+        let (waited, finished) = world.meet(waits, finish).await;
         assert!(waited.expect("no failure").suspended && finished.is_ok(), "{database:?}");
         assert_eq!(world.ask(STATE).await, "1 in a wait, 0 in the inbox, 0 waits open", "{database:?}");
     }
@@ -91,16 +57,61 @@ async fn a_child_that_ends_as_its_requester_begins_to_wait() {
 #[tokio::test]
 async fn a_child_that_ends_as_a_person_ends_the_wait_for_it() {
     for database in Database::all() {
-        let (world, parent, finish) = family(database).await;
-        world.node(0).commit(call(&parent, 2, "sessions_yield")).await.expect("it waits");
-        let (interrupted, finished) = world.meet(Interrupt, finish).await;
+        let (world, _, finish) = waiting(database).await;
+        let (interrupted, finished) = world.meet(accept(&world, "c", 2), finish).await;
         assert!(interrupted.is_ok() && finished.is_ok(), "{database:?}");
         assert_eq!(world.ask(STATE).await, "0 in a wait, 1 in the inbox, 0 waits open", "{database:?}");
 
-        let (world, parent, finish) = family(database).await;
-        world.node(0).commit(call(&parent, 2, "sessions_yield")).await.expect("it waits");
-        let (finished, interrupted) = world.meet(finish, Interrupt).await;
+        let (world, _, finish) = waiting(database).await;
+        let (finished, interrupted) = world.meet(finish, accept(&world, "c", 2)).await;
         assert!(interrupted.is_ok() && finished.is_ok(), "{database:?}");
         assert_eq!(world.ask(STATE).await, "1 in a wait, 0 in the inbox, 0 waits open", "{database:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_child_that_ends_as_all_is_stopped() {
+    for database in Database::all() {
+        let (world, parent, finish) = waiting(database).await;
+        let (stopped, finished) = world.meet(Stop(1), finish).await;
+        assert!(stopped.is_ok(), "{database:?}: {stopped:?}");
+        assert!(matches!(finished, Err(StoreError::Stale)), "{database:?}");
+        assert_eq!(world.ask(RUN).await, "cancelled", "{database:?}");
+        assert_eq!(world.ask(STATE).await, "0 in a wait, 0 in the inbox, 0 waits open", "{database:?}");
+        let resumed = world.node(0).commit(resume(&parent, None)).await;
+        assert!(matches!(resumed, Ok(None)), "{database:?}: {resumed:?}");
+
+        let (world, parent, finish) = waiting(database).await;
+        let (finished, stopped) = world.meet(finish, Stop(1)).await;
+        assert!(finished.is_ok() && stopped.is_ok(), "{database:?}: {stopped:?}");
+        assert_eq!(world.ask(RUN).await, "done", "{database:?}");
+        let resumed = world.node(0).commit(resume(&parent, None)).await;
+        assert!(matches!(resumed, Ok(None)), "{database:?}: {resumed:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_childs_question_as_its_parent_begins_to_wait() {
+    for database in Database::all() {
+        for asks_first in [false, true] {
+            let (world, parent, [child]) = steps::family(database, ["a"]).await;
+            let waits = call(&world, &parent, 2, "sessions_yield", json!({})).await;
+            let question = json!({"label": "manager", "message": "which number?"});
+            let asks = call(&world, &child, 1, "sessions_send", question).await;
+            let (asked, waited) = if asks_first {
+                world.meet(asks, waits).await
+            } else {
+                let (waited, asked) = world.meet(waits, asks).await;
+                (asked, waited)
+            };
+            assert!(asked.expect("no failure").suspended, "{database:?}");
+            assert_eq!(waited.expect("no failure").suspended, !asks_first, "{database:?}");
+            if !asks_first {
+                let resumed = world.node(0).commit(resume(&parent, None)).await;
+                assert!(matches!(resumed, Ok(Some(_))), "{database:?}: {resumed:?}");
+            }
+            let result = world.ask(RESULT).await;
+            assert!(result.contains("which number?"), "{database:?}: {result}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use roundtable::agents::{Agent, Agents, QueueMode};
+use roundtable::agents::{Agent, Agents, QueueMode, Visibility};
 use roundtable::engine::{Engine, Settings, Team};
 use roundtable::inbound::{Edges, Front, States};
 use roundtable::local::{self, Local};
@@ -82,10 +82,15 @@ pub fn team() -> Team {
     Team { agents: agents(), tools: Tools::built_in(), outlet: Arc::new(Notes) }
 }
 
-/// The team: one agent.
+/// The team: one agent, whose sessions see each other.
 pub fn agents() -> Arc<Agents> {
     let manager = Agent::new("manager", "Manager", "", Arc::new(NoModel));
-    Arc::new(Agents::new([Agent { queue: QueueMode::Followup, turn_timeout: 60_000, ..manager }]))
+    Arc::new(Agents::new([Agent {
+        queue: QueueMode::Followup,
+        turn_timeout: 60_000,
+        visibility: Visibility::Agent,
+        ..manager
+    }]))
 }
 
 impl World {
@@ -108,12 +113,6 @@ impl World {
     /// A node's edge. It has no slot for turns, so that what is accepted waits in the inbox.
     pub fn front(&self, node: usize) -> Front {
         let store = self.node(node).clone();
-        let manager = KnownAgent { id: "manager".into(), name: "Manager".into(), aliases: Vec::new() };
-        let rules =
-            Arc::new(Rules { bindings: Vec::new(), default_agent: "manager".into(), agents: vec![manager] });
-        let channel: Arc<dyn Channel> = Arc::new(Local::new(store.clone()));
-        let outbox = Outbox::new(store.clone(), rules.clone(), [channel.clone()], Arc::default());
-        let outlet = Arc::new(Way(outbox));
         let settings = Settings {
             node: claimant(node).node,
             lease: Duration::from_millis(LEASE.unsigned_abs()),
@@ -121,16 +120,27 @@ impl World {
             poll: Duration::from_secs(2),
             max_turns: 0,
         };
-        let team = Team { agents: agents(), tools: Tools::built_in(), outlet };
-        let engine = Engine::new(store.clone(), team.clone(), settings, Arc::default());
+        let edges = self.edges(node);
+        let engine = Engine::new(store.clone(), edges.team.clone(), settings, Arc::default());
+        Front::new(store, engine, edges, Arc::new(States::default()))
+    }
+
+    /// What decides about messages on a node.
+    pub fn edges(&self, node: usize) -> Arc<Edges> {
+        let store = self.node(node).clone();
+        let manager = KnownAgent { id: "manager".into(), name: "Manager".into(), aliases: Vec::new() };
+        let rules =
+            Arc::new(Rules { bindings: Vec::new(), default_agent: "manager".into(), agents: vec![manager] });
+        let channel: Arc<dyn Channel> = Arc::new(Local::new(store.clone()));
+        let outbox = Outbox::new(store, rules.clone(), [channel.clone()], Arc::default());
+        let team = Team { outlet: Arc::new(Way(outbox)), ..team() };
         let policy = Policy { dm: DmPolicy::Open, ..Policy::default() };
-        let edges = Arc::new(Edges {
+        Arc::new(Edges {
             rules,
             policies: HashMap::from([(local::account(), policy)]),
             team,
             channels: HashMap::from([(local::account(), channel)]),
-        });
-        Front::new(store, engine, edges, Arc::new(States::default()))
+        })
     }
 
     /// The answer to a question that both databases understand, on a connection of its own.

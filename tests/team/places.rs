@@ -5,19 +5,19 @@ use roundtable_contract::{ChatKind, Conversation};
 use roundtable_fakes::Rng;
 use serde_json::json;
 
-use super::sim::{Seed, Sim, account, calls, in_worlds, says, seeds, told};
+use super::sim::{Seed, Sim, account, calls, discord, in_worlds, says, seeds, told};
 
-/// The conversations of one round, each with its kind. More kinds of them are more lines here.
+/// The conversations of one round, each with its kind: a private chat, a topic of one and a forum's topic on Telegram;
+/// a channel and a thread, which is a chat of its own, on Discord.
 fn conversations(seed: u64) -> Vec<(Conversation, ChatKind)> {
-    let (forum, group) = (format!("-{seed}1"), format!("-{seed}2"));
-    let chat = |id: &str| Conversation::chat(account(), id);
-    let topic = |id: &str, thread: &str| Conversation::chat(account(), id).with_thread(thread);
+    let telegram = |id: String| Conversation::chat(account(), id);
+    let discord = |id: String| Conversation::chat(discord(), id);
     vec![
-        (chat(&format!("{seed}1")), ChatKind::Direct),
-        (topic(&format!("{seed}1"), "5"), ChatKind::Direct),
-        (chat(&group), ChatKind::Group),
-        (topic(&forum, "6"), ChatKind::Group),
-        (chat(&format!("{seed}2")), ChatKind::Direct),
+        (telegram(format!("{seed}1")), ChatKind::Direct),
+        (telegram(format!("{seed}1")).with_thread("5"), ChatKind::Direct),
+        (telegram(format!("-{seed}1")).with_thread("6"), ChatKind::Group),
+        (discord(format!("{seed}2")), ChatKind::Group),
+        (discord(format!("{seed}3")), ChatKind::Group),
     ]
 }
 
@@ -81,11 +81,11 @@ async fn play(sim: &Sim, seed: u64) {
     let mut results = 0;
     for (chat, text) in sim.said().await {
         let chat = if chat.contains(':') { chat } else { format!("{chat}:") };
+        // A line says only that somebody has finished.
+        if text.contains('«') {
+            assert_eq!(place(&text), format!("«{chat}»"), "{text}");
+        }
         if chats.contains(&chat) {
-            // A line says only that somebody has finished.
-            if text.contains('«') {
-                assert_eq!(place(&text), format!("«{chat}»"), "{text}");
-            }
             results += usize::from(text.starts_with("result") || text.starts_with("worker finished"));
         }
     }

@@ -375,9 +375,14 @@ fn agents(puppet: &Puppet, change: impl Fn(&mut Agent)) -> Arc<Agents> {
     Arc::new(Agents::new(agents).thinking_with(BTreeMap::from(others)))
 }
 
-/// The account that all conversations are of.
+/// The account that conversations are of, if nothing else is said.
 pub fn account() -> AccountId {
     AccountId::new("telegram", "main")
+}
+
+/// Another, on the other platform.
+pub fn discord() -> AccountId {
+    AccountId::new("discord", "main")
 }
 
 fn edges(team: Team) -> Edges {
@@ -388,7 +393,12 @@ fn edges(team: Team) -> Edges {
         agents: vec![known("manager"), known("worker")],
     });
     let policy = Policy { dm: DmPolicy::Open, groups: vec!["*".into()], ..Policy::default() };
-    Edges { rules, policies: HashMap::from([(account(), policy)]), team, channels: HashMap::new() }
+    Edges {
+        rules,
+        policies: [account(), discord()].map(|account| (account, policy.clone())).into(),
+        team,
+        channels: HashMap::new(),
+    }
 }
 
 fn sql(text: &'static str) -> Sql {

@@ -95,9 +95,23 @@ pub async fn run(
         return Err(Refusal::new("inbox_full", message).into());
     }
     match exchanges::owed(tx, caller.session.id, target.id).await? {
-        Some(exchange) => go_on(tx, caller, &target, &exchange, args, effects).await,
-        None => begin(tx, caller, &target, args, effects).await,
+        Some(exchange) if may_have_read(tx, caller, &target, &exchange).await? => {
+            go_on(tx, caller, &target, &exchange, args, effects).await
+        }
+        _ => begin(tx, caller, &target, args, effects).await,
     }
+}
+
+/// Whether what the caller says may be an answer to the other's message. What it has not read it does not answer;
+/// only a question of somebody below may have reached it with the end of `sessions_yield`.
+async fn may_have_read(
+    tx: &mut Tx<'_>,
+    caller: &Caller<'_>,
+    target: &Session,
+    exchange: &Exchange,
+) -> Result<bool, StoreError> {
+    Ok(!inbox::has_unread(tx, caller.session.id, exchange.id).await?
+        || trees::ancestors(tx, target.id).await?.contains(&caller.session.id))
 }
 
 /// The partner waits for this: it is the next word of the exchange that is open between the two.

@@ -1,0 +1,178 @@
+//! Two that would wait for each other, and what may end one wait at the same moment.
+
+use roundtable::engine::CommitCalls;
+use roundtable::store::turns::Turn;
+use roundtable_contract::Edge as _;
+use serde_json::json;
+
+use super::steps::{self, accept, call, family, finish, message, resume, ties};
+use super::world::{World, claimant};
+use crate::support::databases::Database;
+
+/// What the last call of anybody gave.
+const RESULT: &str =
+    "SELECT body FROM entries WHERE role = 'tool' ORDER BY created_at DESC, turn_id DESC, seq DESC LIMIT 1";
+
+/// What the refused call gave.
+const REFUSED: &str =
+    "SELECT COALESCE(MAX(body), 'nothing was refused') FROM entries WHERE body LIKE '%would_deadlock%'";
+
+/// Messages of agents that the manager has got, read or not, and open waits.
+const STATE: &str = "SELECT (SELECT COUNT(*) FROM inbox WHERE session_id = 1 AND kind = 'agent')
+    || ' messages, ' || (SELECT COUNT(*) FROM waits WHERE resolved_at IS NULL) || ' waits open'";
+
+/// A message to another of the tree, whose answer is waited for.
+async fn asks(world: &World, turn: &Turn, step: i64, label: &str) -> CommitCalls {
+    let message = json!({"label": label, "message": "and you?", "timeoutSeconds": 10});
+    call(world, turn, step, "sessions_send", message).await
+}
+
+/// The first waits, and the second is told of the circle.
+async fn one_is_refused(world: &World, first: CommitCalls, second: CommitCalls, circle: &str) {
+    let (first, second) = world.meet(first, second).await;
+    assert!(first.expect("no failure").suspended);
+    assert!(!second.expect("no failure").suspended, "both wait");
+    let refused = world.ask(REFUSED).await;
+    assert!(refused.contains(circle), "{refused}");
+}
+
+#[tokio::test]
+async fn of_two_that_would_wait_for_each_other_one_is_refused() {
+    for database in Database::all() {
+        let (world, _, [a, b]) = family(database, ["a", "b"]).await;
+        let (to_b, to_a) = (asks(&world, &a, 1, "b").await, asks(&world, &b, 1, "a").await);
+        one_is_refused(&world, to_b, to_a, "b waits for a waits for b.").await;
+
+        let (world, _, [a, b]) = family(database, ["a", "b"]).await;
+        let (to_b, to_a) = (asks(&world, &a, 1, "b").await, asks(&world, &b, 1, "a").await);
+        one_is_refused(&world, to_a, to_b, "a waits for b waits for a.").await;
+    }
+}
+
+#[tokio::test]
+async fn a_circle_through_a_third_is_refused() {
+    for database in Database::all() {
+        for turned in [false, true] {
+            let (world, _, [a, b, c]) = family(database, ["a", "b", "c"]).await;
+            let first = asks(&world, &a, 1, "b").await;
+            assert!(world.node(0).commit(first).await.expect("no failure").suspended);
+            let (to_c, to_a) = (asks(&world, &b, 1, "c").await, asks(&world, &c, 1, "a").await);
+            if turned {
+                one_is_refused(&world, to_a, to_c, "b waits for c waits for a waits for b.").await;
+            } else {
+                one_is_refused(&world, to_c, to_a, "c waits for a waits for b waits for c.").await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_circle_across_two_trees_is_refused() {
+    for database in Database::all() {
+        for turned in [false, true] {
+            let (world, here) = steps::at_work(database).await;
+            world.front(0).accept(message("d", 2)).await.expect("it is stored");
+            let there = steps::next(&world, 2).await;
+            let key = |sql| world.ask(sql);
+            let ask = |key: String| json!({"sessionKey": key, "message": "and you?", "timeoutSeconds": 10});
+            let to_there = ask(key("SELECT key FROM sessions WHERE id = 2").await);
+            let to_here = ask(key("SELECT key FROM sessions WHERE id = 1").await);
+            let one = call(&world, &here, 1, "sessions_send", to_there).await;
+            let other = call(&world, &there, 1, "sessions_send", to_here).await;
+            let (first, second) = if turned { (other, one) } else { (one, other) };
+            one_is_refused(&world, first, second, "manager waits for manager waits for manager.").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_child_that_asks_as_its_parent_asks_it() {
+    for database in Database::all() {
+        let (world, parent, [a]) = family(database, ["a"]).await;
+        let (down, up) = (asks(&world, &parent, 2, "a").await, asks(&world, &a, 1, "manager").await);
+        one_is_refused(&world, down, up, "a waits for manager waits for a.").await;
+
+        // What a parent says to a child that waits for it is what the child waits for.
+        let (world, parent, [a]) = family(database, ["a"]).await;
+        let (down, up) = (asks(&world, &parent, 2, "a").await, asks(&world, &a, 1, "manager").await);
+        let (asked, said) = world.meet(up, down).await;
+        assert!(asked.expect("no failure").suspended && !said.expect("no failure").suspended);
+        assert_eq!(world.ask(STATE).await, "1 messages, 0 waits open", "{database:?}");
+    }
+}
+
+/// A manager that waits for the answer of its child, and the child's turn that will give it.
+async fn asked(database: Database) -> (World, Turn, Turn) {
+    let (world, parent, [a]) = family(database, ["a"]).await;
+    let ask = asks(&world, &parent, 2, "a").await;
+    assert!(world.node(0).commit(ask).await.expect("no failure").suspended);
+    let mut task = finish(&a, ties(&world, &a).await);
+    task.by = Some(claimant(0));
+    let finished = world.node(0).commit(task).await;
+    let Ok(finished) = finished else { panic!("the task ends") };
+    let answers = finished.next.expect("it has a message to read");
+    (world, parent, answers)
+}
+
+/// The manager's only wait.
+const WAIT: &str = "SELECT CAST(MAX(id) AS TEXT) FROM waits";
+
+#[tokio::test]
+async fn a_reply_and_the_end_of_its_time() {
+    for database in Database::all() {
+        for replies_first in [false, true] {
+            let (world, parent, answers) = asked(database).await;
+            let wait = world.ask(WAIT).await.parse().expect("a number");
+            let reply = finish(&answers, ties(&world, &answers).await);
+            world.clock.advance(11_000);
+            if replies_first {
+                let (replied, late) = world.meet(reply, resume(&parent, Some(wait))).await;
+                assert!(replied.is_ok() && matches!(late, Ok(None)), "{database:?}: {late:?}");
+                let resumed = world.node(0).commit(resume(&parent, None)).await;
+                assert!(matches!(resumed, Ok(Some(_))), "{database:?}: {resumed:?}");
+            } else {
+                let (late, replied) = world.meet(resume(&parent, Some(wait)), reply).await;
+                assert!(replied.is_ok() && matches!(late, Ok(Some(_))), "{database:?}: {late:?}");
+            }
+            let (status, state) = if replies_first {
+                ("\"ok\"", "0 messages, 0 waits open")
+            } else {
+                ("\"timeout\"", "1 messages, 0 waits open")
+            };
+            one_result(&world, status, state).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_reply_and_a_persons_message() {
+    for database in Database::all() {
+        for replies_first in [false, true] {
+            let (world, parent, answers) = asked(database).await;
+            let reply = finish(&answers, ties(&world, &answers).await);
+            let writes = accept(&world, "c", 2);
+            let (replied, written) = if replies_first {
+                world.meet(reply, writes).await
+            } else {
+                let (written, replied) = world.meet(writes, reply).await;
+                (replied, written)
+            };
+            assert!(replied.is_ok() && written.is_ok(), "{database:?}");
+            let resumed = world.node(0).commit(resume(&parent, None)).await;
+            assert!(matches!(resumed, Ok(Some(_))), "{database:?}: {resumed:?}");
+            let (status, state) = if replies_first {
+                ("\"ok\"", "0 messages, 0 waits open")
+            } else {
+                ("\"interrupted\"", "1 messages, 0 waits open")
+            };
+            one_result(&world, status, state).await;
+        }
+    }
+}
+
+/// What the manager got from its message, and what is left.
+async fn one_result(world: &World, status: &str, state: &str) {
+    let result = world.ask(RESULT).await.replace('\\', "");
+    assert!(result.contains(&format!("\"status\":{status}")), "{result}");
+    assert_eq!(world.ask(STATE).await, state);
+}
