@@ -1,5 +1,6 @@
 //! The team: agents that list, read, message and spawn one another.
 
+mod children;
 mod places;
 mod refusals;
 mod runs;
