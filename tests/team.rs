@@ -6,5 +6,6 @@ mod refusals;
 mod runs;
 mod sim;
 mod story;
+mod targets;
 mod trees;
 mod waits;
