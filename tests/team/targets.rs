@@ -7,6 +7,7 @@ use std::rc::Rc;
 use async_trait::async_trait;
 use roundtable::agents::Visibility;
 use roundtable::models::{Answer, Request};
+use roundtable::store::runs::{self, Outcome, RunStatus};
 use roundtable::store::{StoreError, Transaction, Tx, sessions};
 use roundtable_contract::{ChatKind, Conversation};
 use serde_json::{Value, json};
@@ -121,7 +122,7 @@ async fn two_that_go_on_talking_are_stopped_at_the_limit() {
     assert_eq!(sim.audit().await, Vec::<String>::new());
 }
 
-/// Puts the session with a label away.
+/// Puts the session with a label away, as when one person stops it while a child works that another asked it for.
 struct PutAway(&'static str);
 
 #[async_trait]
@@ -132,6 +133,13 @@ impl Transaction for PutAway {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         for id in 1..=sessions_made(tx).await? {
             if sessions::get(tx, id).await?.label.as_deref() == Some(self.0) {
+                let run = runs::of_session(tx, id).await?.expect("it was spawned");
+                let stopped = Outcome {
+                    status: RunStatus::Cancelled,
+                    text: String::new(),
+                    reason: Some("stopped".into()),
+                };
+                runs::end(tx, run.id, &stopped, None).await?;
                 sessions::archive(tx, id).await?;
             }
         }
