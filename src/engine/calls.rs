@@ -132,6 +132,7 @@ impl CommitCalls {
             agent,
             agents: &self.team.agents,
             policy: &self.policy,
+            secrets: self.team.tools.secrets(),
             opens_threads: self.opens_threads(tx).await?,
         };
         let mut effects = Vec::new();
@@ -225,6 +226,7 @@ pub async fn append_waited(
             agent,
             agents: &team.agents,
             policy: &policy,
+            secrets: team.tools.secrets(),
             opens_threads: false,
         };
         let content = team.tools.waited(tx, &caller, call, wait).await?;

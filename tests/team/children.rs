@@ -203,6 +203,23 @@ async fn a_child_whose_model_fails_has_failed_with_the_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn secrets_of_a_child_are_not_read_by_others() {
+    let world = World::start().await;
+    let (mine, found) = (world.telegram.token(), format!("sk-{}", "a1B2".repeat(8)));
+    spawns_and_waits(&world, &json!({"announce": "silent"}));
+    world.model.once("do it", Reply::text(format!("I use {}, {mine} and {found}.", world.env["MODEL_KEY"])));
+    world.model.after("sessions_yield", Reply::calls([("sessions_history", json!({"label": "helper"}))]));
+    world.model.after("sessions_history", Reply::text("over"));
+    let ann = world.telegram.user("ann");
+    ann.says("please begin");
+    assert_eq!(next_text(&ann).await, "over");
+    let told = world.model.requests().pop().unwrap();
+    let history: Value = serde_json::from_str(told.result_of("sessions_history").unwrap()).unwrap();
+    assert_eq!(history["entries"][1]["text"], "I use [redacted], [redacted] and [redacted].");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_huge_result_does_not_break_the_one_who_waits() {
     let world = World::start().await;
     spawns_and_waits(&world, &json!({}));
