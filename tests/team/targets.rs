@@ -91,7 +91,7 @@ async fn sessions_of_other_trees_are_not_seen() {
     })
     .await;
     hears(&sim, "3", "ask the scout").await;
-    let got = got.borrow();
+    let got = got.take();
     let codes: Vec<_> = got.iter().map(|one| one["code"].as_str().unwrap_or("ok")).collect();
     assert_eq!(codes, ["forbidden", "not_found", "forbidden", "forbidden", "forbidden", "ok"], "{got:#?}");
     assert_eq!(got[5]["sessions"].as_array().map(Vec::len), Some(1), "itself: {}", got[5]);
@@ -117,7 +117,7 @@ async fn two_that_go_on_talking_are_stopped_at_the_limit() {
     )
     .await;
     sim.hears("go").await;
-    let got = got.borrow();
+    let got = got.take();
     assert_eq!(got[0]["code"], "exchange_limit", "{got:#?}");
     assert_eq!(sim.audit().await, Vec::<String>::new());
 }
@@ -208,7 +208,7 @@ async fn whoever_waits_for_one_that_is_stopped_is_told() {
     .await;
     sim.hears("go").await;
     sim.hears("/kill w").await;
-    let got = got.borrow();
+    let got = got.take();
     assert_eq!(got[1]["status"], "error", "{got:#?}");
     assert!(got[1]["message"].as_str().is_some_and(|why| !why.is_empty()), "{got:#?}");
     assert_eq!(sim.audit().await, Vec::<String>::new());
@@ -225,7 +225,7 @@ async fn what_is_sent_after_a_stop_wakes_it_again() {
     ])
     .await;
     sim.hears("go").await;
-    let got = got.borrow();
+    let got = got.take();
     assert_eq!((&got[1]["stopped"], &got[2]["reply"]), (&json!("w"), &json!("here")), "{got:#?}");
     assert_eq!(sim.audit().await, Vec::<String>::new());
 }
