@@ -1,4 +1,4 @@
-//! A team at work, as people see it: the same story on both platforms.
+//! A team at work, as people see it: the same story on both platforms, with both databases.
 
 mod threads;
 mod website;
@@ -7,7 +7,7 @@ use roundtable_fakes::{ModelFake, Reply, Seat as TelegramSeat, discord};
 
 use crate::support::discord::shown;
 use crate::support::requests::{agent_of, next_text};
-use crate::support::world::World;
+use crate::support::world::{QUICK_DISCORD, World};
 
 /// Somebody in a place, on either platform.
 #[derive(Debug, Clone)]
@@ -51,8 +51,9 @@ fn plays<const N: usize>(model: &ModelFake, lines: [(&'static str, Reply); N]) {
 }
 
 /// A world with both platforms, connected.
-async fn world() -> World {
-    let world = World::with_discord().await;
+async fn world(database: &str) -> World {
+    let world =
+        World::setting().on(database).discord(&format!("dm = \"open\"\n{QUICK_DISCORD}")).start().await;
     world.telegram.set_privacy(false);
     world.discord().connected().await.unwrap();
     world

@@ -1,9 +1,11 @@
 //! The team: agents that list, read, message and spawn one another.
 
+mod children;
 mod places;
 mod refusals;
 mod runs;
 mod sim;
 mod story;
+mod targets;
 mod trees;
 mod waits;

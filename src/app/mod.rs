@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use roundtable_contract::AccountId;
+use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -24,7 +25,7 @@ use crate::local::Local;
 use crate::outbox::{Outbox, Way};
 use crate::store::{Access, Store};
 use crate::time::SystemClock;
-use crate::tools::Tools;
+use crate::tools::{Secrets, Tools};
 
 pub use accounts::policies;
 pub use files::{NodeFile, Running, token_path};
@@ -66,7 +67,9 @@ impl App {
         let outbox = Outbox::new(store.clone(), rules.clone(), channels.clone(), work.clone());
         let outlet: Arc<dyn Outlet> = Arc::new(Way(outbox.clone()));
         let settings = settings(&config);
-        let team = Team { agents, tools: Tools::built_in(), outlet: outlet.clone() };
+        let hidden = config.secrets().into_iter().chain([token.clone()]).map(SecretString::from);
+        let tools = Tools::built_in().hiding(Secrets::new(hidden));
+        let team = Team { agents, tools, outlet: outlet.clone() };
         let engine = Engine::new(store.clone(), team.clone(), settings.clone(), work);
         let edges = Arc::new(Edges {
             rules,

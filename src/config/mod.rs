@@ -83,6 +83,15 @@ impl Config {
         self.agents.iter().find(|(_, agent)| agent.default).map(|(id, agent)| (id.as_str(), agent))
     }
 
+    /// Everything in it that must not be shown.
+    pub fn secrets(&self) -> Vec<Secret> {
+        let keys = self.models.values().filter_map(|model| model.api_key.as_ref());
+        let discord = self.channels.discord.values().map(|account| &account.token);
+        let telegram = self.channels.telegram.values().map(|account| &account.token);
+        let all = keys.chain(discord).chain(telegram).chain(&self.http.token).cloned();
+        all.chain(self.store.password()).collect()
+    }
+
     /// Writes an agent's id where the text uses one of its former ids, so that nobody after this has to.
     fn replace_aliases(&mut self) {
         let aliases = |(id, agent): (&String, &Agent)| {

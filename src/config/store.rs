@@ -19,3 +19,13 @@ impl Default for Store {
         Self { url: Secret::from("sqlite:data/roundtable.db".to_owned()), max_connections: 32 }
     }
 }
+
+impl Store {
+    /// The password in the address, as it is written there.
+    pub fn password(&self) -> Option<Secret> {
+        let (_, address) = self.url.expose().split_once("://")?;
+        let (login, _) = address.split('/').next()?.rsplit_once('@')?;
+        let (_, password) = login.split_once(':')?;
+        Some(Secret::from(password.to_owned()))
+    }
+}

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::commit::absorb;
 use super::effects::Effects;
+use super::patience::with_hint;
 use super::stop::{self, Whose};
 use super::team::Team;
 use super::threads::{self, Wanted};
@@ -59,7 +60,7 @@ impl Transaction for CommitCalls {
         let mut waiting = Vec::new();
         for (index, call) in &self.calls {
             match self.make(tx, &session, *index, call, &mut after).await? {
-                Called::Done(result) => self.result(tx, *index, call, &result).await?,
+                Called::Done(result) => self.result(tx, *index, call, result).await?,
                 Called::Waits(wait) => waiting.push((*index, wait)),
             }
         }
@@ -131,6 +132,7 @@ impl CommitCalls {
             agent,
             agents: &self.team.agents,
             policy: &self.policy,
+            secrets: self.team.tools.secrets(),
             opens_threads: self.opens_threads(tx).await?,
         };
         let mut effects = Vec::new();
@@ -183,8 +185,9 @@ impl CommitCalls {
         tx: &mut Tx<'_>,
         index: i64,
         call: &ToolCall,
-        result: &Value,
+        result: Value,
     ) -> Result<(), StoreError> {
+        let result = with_hint(tx, &self.turn, (self.step, index), call, result).await?;
         let result =
             CallResult { call_id: call.id.clone(), tool: call.name.clone(), content: result.to_string() };
         entries::append_result(tx, &self.turn, self.step, index, &result).await
@@ -223,9 +226,11 @@ pub async fn append_waited(
             agent,
             agents: &team.agents,
             policy: &policy,
+            secrets: team.tools.secrets(),
             opens_threads: false,
         };
-        let content = team.tools.waited(tx, &caller, call, wait).await?.to_string();
+        let content = team.tools.waited(tx, &caller, call, wait).await?;
+        let content = with_hint(tx, turn, (wait.step, index), call, content).await?.to_string();
         let result = CallResult { call_id: call.id.clone(), tool: call.name.clone(), content };
         entries::append_result(tx, turn, wait.step, index, &result).await?;
     }

@@ -16,6 +16,7 @@ mod effects;
 mod ending;
 mod outcomes;
 mod outlet;
+mod patience;
 mod recover;
 mod replies;
 mod roster;

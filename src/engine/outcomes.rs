@@ -53,7 +53,8 @@ pub async fn end_run(
         return Ok(false);
     }
     let run = Run { ended_at: Some(tx.now()), outcome: Some(outcome), ..run.clone() };
-    if run.cleanup == runs::Cleanup::Archive {
+    // A child that was made to stay is there for what comes after its first result.
+    if run.cleanup == runs::Cleanup::Archive && run.mode == runs::Mode::Run {
         sessions::archive(tx, child.id).await?;
     }
     after.work |= waits::changed(tx, child.tree_id, child.id).await?;

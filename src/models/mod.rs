@@ -92,6 +92,13 @@ pub struct ToolCall {
     pub arguments: Value,
 }
 
+impl ToolCall {
+    /// Whether another call, whatever its id, asks for the same.
+    pub fn asks_the_same(&self, other: &Self) -> bool {
+        self.name == other.name && self.arguments == other.arguments
+    }
+}
+
 /// A tool as a model is told of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ToolSpec {

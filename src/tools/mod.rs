@@ -5,6 +5,7 @@
 mod agents_list;
 pub mod arguments;
 mod policy;
+mod redact;
 mod registry;
 pub mod sessions;
 
@@ -15,6 +16,7 @@ use crate::agents::{Agent, Agents};
 use crate::models::ToolSpec;
 
 pub use policy::Policy;
+pub use redact::Secrets;
 pub use registry::Tools;
 
 /// Something that an agent can call, outside the database.

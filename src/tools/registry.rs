@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::agents_list::AgentsList;
 use super::sessions::{self, Called, Caller, Effect};
-use super::{CallContext, Policy, Refusal, Tool};
+use super::{CallContext, Policy, Refusal, Secrets, Tool};
 use crate::agents::Agent;
 use crate::models::{ToolCall, ToolSpec};
 use crate::store::waits::Wait;
@@ -21,6 +21,7 @@ pub struct Tools {
     /// All of them as models are told of them, by name, each with its policy group: made once, because a schema
     /// takes longer to make than a step.
     specs: Arc<[(ToolSpec, &'static str)]>,
+    secrets: Arc<Secrets>,
 }
 
 impl Tools {
@@ -40,7 +41,17 @@ impl Tools {
         let sessions = of_sessions.iter().map(|spec| (spec.clone(), sessions::GROUP));
         let mut specs: Vec<_> = sessions.chain(others).collect();
         specs.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
-        Self { by_name, of_sessions, specs: specs.into() }
+        Self { by_name, of_sessions, specs: specs.into(), secrets: Arc::default() }
+    }
+
+    /// The same with values that no tool shows.
+    pub fn hiding(self, secrets: Secrets) -> Self {
+        Self { secrets: Arc::new(secrets), ..self }
+    }
+
+    /// What no tool shows.
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// Those that a turn may call, as a model is told of them.

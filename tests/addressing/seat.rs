@@ -1,8 +1,11 @@
 //! Somebody's seat in a conversation, whatever the platform: what the table needs of it.
 
 use roundtable_fakes::Seat as TelegramSeat;
+use roundtable_fakes::discord::Seat as DiscordSeat;
 
+use crate::support::discord::shown;
 use crate::support::requests::next_text;
+use crate::support::world::World;
 
 /// A person in a conversation.
 pub trait Seat {
@@ -20,6 +23,9 @@ pub trait Seat {
 
     /// The next thing that the program says here.
     async fn next(&self) -> Said;
+
+    /// Waits until the node has stored everything that was written here.
+    async fn settled(&self, world: &World);
 }
 
 /// What was said by whom.
@@ -29,6 +35,16 @@ pub struct Said {
     pub who: String,
     /// The text, as people see it.
     pub text: String,
+}
+
+impl Said {
+    /// A persona is a line with its name before the text.
+    fn read(text: String) -> Self {
+        match text.split_once('\n') {
+            Some((who, rest)) if rest.starts_with("echo: ") => Self { who: who.into(), text: rest.into() },
+            _ => Self { who: String::new(), text },
+        }
+    }
 }
 
 impl Seat for TelegramSeat {
@@ -51,12 +67,43 @@ impl Seat for TelegramSeat {
         TelegramSeat::forwards(self, "Somebody", text);
     }
 
-    /// A persona is a line with its name before the text.
     async fn next(&self) -> Said {
-        let text = next_text(self).await;
-        match text.split_once('\n') {
-            Some((who, rest)) if rest.starts_with("echo: ") => Said { who: who.into(), text: rest.into() },
-            _ => Said { who: String::new(), text },
+        Said::read(next_text(self).await)
+    }
+
+    async fn settled(&self, world: &World) {
+        world.settled().await;
+    }
+}
+
+impl Seat for DiscordSeat {
+    fn says(&self, text: &str) {
+        DiscordSeat::says(self, text);
+    }
+
+    fn mentions_bot(&self, text: &str) {
+        DiscordSeat::mentions_bot(self, text);
+    }
+
+    /// With the ping switched off: that it is an answer is enough.
+    fn replies_to(&self, words: &str, text: &str) {
+        let messages = self.messages();
+        let answered = messages.iter().rev().find(|message| shown(&message.text).ends_with(words));
+        self.replies_silently_to(answered.expect("there is such a message"), text);
+    }
+
+    fn forwards(&self, text: &str) {
+        DiscordSeat::forwards(self, text);
+    }
+
+    async fn next(&self) -> Said {
+        Said::read(shown(&self.next_message().await.unwrap().text))
+    }
+
+    async fn settled(&self, world: &World) {
+        let stored = world.stored().await;
+        for message in self.messages().into_iter().filter(|message| message.from == self.id()) {
+            stored.takes(&format!("msg:{}:{}", message.channel, message.id)).await;
         }
     }
 }

@@ -99,7 +99,7 @@ async fn drive<S: Seat>(world: &World, seats: impl Fn(&str, usize) -> S) {
             (None, None) => seat.says(message),
         }
         check(world, &seat, &case, message, expected).await;
-        world.settled().await;
+        seat.settled(world).await;
         at_rest(world).await;
         let answers = if expected.starts_with("says") || expected == "nobody" {
             0
@@ -139,6 +139,19 @@ async fn every_message_reaches_whom_it_should_on_telegram() {
     drive(&world, |place, number| {
         let ann = world.telegram.user(&format!("ann {number}"));
         if place == "dm" { ann } else { ann.in_group(&format!("group {number}")) }
+    })
+    .await;
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_message_reaches_whom_it_should_on_discord() {
+    let world = World::with_discord().await;
+    super::quiet(&world);
+    world.discord().connected().await.unwrap();
+    drive(&world, |place, number| {
+        let ann = world.discord().user(&format!("ann {number}"));
+        if place == "dm" { ann } else { ann.in_channel(&format!("group-{number}")) }
     })
     .await;
     world.end().await;

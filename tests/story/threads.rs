@@ -6,6 +6,7 @@ use roundtable_fakes::{Hold, Reply};
 use serde_json::json;
 
 use super::{Seat, plays};
+use crate::support::databases::on_each_database;
 use crate::support::requests::{agent_of, facts_of};
 use crate::support::world::{QUICK, QUICK_DISCORD, World};
 
@@ -15,16 +16,23 @@ const PAGE: &str = "Here is the page.";
 const LATER: &str = "Now it is blue.";
 
 /// A world where no call is given up while the test looks.
-async fn patient_world() -> World {
+async fn patient_world(database: &str) -> World {
     let patient = |lines: &str| lines.replace("700ms", "9s");
     let telegram = format!("dm = \"open\"\ngroups = [\"*\"]\n{}", patient(QUICK));
     let discord = format!("dm = \"open\"\n{}", patient(QUICK_DISCORD));
-    connected(World::setting().telegram(&telegram).discord(&discord).without_node().await).await
+    connected(World::setting().on(database).telegram(&telegram).discord(&discord).without_node().await).await
 }
 
 /// A world that soon gives up a call without an answer.
-async fn quick_world() -> World {
-    connected(World::setting().discord(&format!("dm = \"open\"\n{QUICK_DISCORD}")).without_node().await).await
+async fn quick_world(database: &str) -> World {
+    connected(
+        World::setting()
+            .on(database)
+            .discord(&format!("dm = \"open\"\n{QUICK_DISCORD}"))
+            .without_node()
+            .await,
+    )
+    .await
 }
 
 /// The bot hears mentions, and private chats with it have topics, which it learns at its start.
@@ -101,19 +109,27 @@ async fn reads_opening(ann: &Seat) {
     }
 }
 
-async fn has_its_thread(sit: impl FnOnce(&World) -> Seat) {
-    let world = patient_world().await;
-    let ann = sit(&world);
-    let opening = asks_for_a_thread(&world, &ann);
+async fn has_its_thread(sit: impl Fn(&World) -> Seat) {
+    on_each_database(async |url| {
+        let world = patient_world(url).await;
+        let ann = sit(&world);
+        gets_its_thread(&world, &ann).await;
+        world.end().await;
+    })
+    .await;
+}
+
+async fn gets_its_thread(world: &World, ann: &Seat) {
+    let opening = asks_for_a_thread(world, ann);
     let coding = world.model.hold(TASK);
     opening.arrived().await.unwrap();
     world.until("the end of the manager's turn", |rows| rows.turns == ["done"]).await;
     assert!(world.model.requests().iter().all(|request| agent_of(request) == "manager"));
     opening.release();
-    reads_opening(&ann).await;
+    reads_opening(ann).await;
     assert_eq!(ann.next().await, GIVEN);
     coding.arrived().await.unwrap();
-    let there = of_child(&world, &ann).await;
+    let there = of_child(world, ann).await;
     coding.release();
     assert_eq!(there.next().await, format!("page\n{PAGE}"));
     let line = ann.next().await;
@@ -121,7 +137,6 @@ async fn has_its_thread(sit: impl FnOnce(&World) -> Seat) {
     there.says("In blue, please.");
     assert_eq!(there.next().await, format!("page\n{LATER}"));
     world.until("the end of all turns", |rows| rows.turns == ["done"; 4] && rows.pending == 0).await;
-    world.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,14 +160,22 @@ async fn a_run_asked_for_in_a_thread_has_one_beside_it() {
 }
 
 /// The opening call was carried out, and its answer never came.
-async fn opens_one(sit: impl FnOnce(&World) -> Seat) {
-    let world = quick_world().await;
-    let ann = sit(&world);
-    let opening = asks_for_a_thread(&world, &ann);
+async fn opens_one(sit: impl Fn(&World) -> Seat) {
+    on_each_database(async |url| {
+        let world = quick_world(url).await;
+        let ann = sit(&world);
+        gets_one(&world, &ann).await;
+        world.end().await;
+    })
+    .await;
+}
+
+async fn gets_one(world: &World, ann: &Seat) {
+    let opening = asks_for_a_thread(world, ann);
     opening.process().await.unwrap();
     opening.cut();
-    reads_opening(&ann).await;
-    let there = of_child(&world, &ann).await;
+    reads_opening(ann).await;
+    let there = of_child(world, ann).await;
     assert_eq!(there.next().await, format!("page\n{PAGE}"));
     let mut told = [ann.next().await, ann.next().await];
     told.sort();
@@ -160,7 +183,6 @@ async fn opens_one(sit: impl FnOnce(&World) -> Seat) {
     let topics = world.telegram.transcript().matches("\"page\"").count();
     let threads = world.discord().transcript().matches("page (").count();
     assert_eq!(topics + threads, 1, "{}{}", world.telegram.transcript(), world.discord().transcript());
-    world.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,14 +201,22 @@ async fn a_lost_answer_opens_one_thread() {
 }
 
 /// What people are told when the thread can't be opened.
-async fn fails(sit: impl FnOnce(&World) -> Seat, why: &str) {
-    let world = patient_world().await;
-    let ann = sit(&world);
-    let opening = asks_for_a_thread(&world, &ann);
+async fn fails(sit: impl Fn(&World) -> Seat, why: &str) {
+    on_each_database(async |url| {
+        let world = patient_world(url).await;
+        let ann = sit(&world);
+        is_told(&world, &ann, why).await;
+        world.end().await;
+    })
+    .await;
+}
+
+async fn is_told(world: &World, ann: &Seat, why: &str) {
+    let opening = asks_for_a_thread(world, ann);
     opening.arrived().await.unwrap();
     world.until("the end of the manager's turn", |rows| rows.turns == ["done"]).await;
     opening.release();
-    if let Seat::Discord(_) = &ann {
+    if let Seat::Discord(_) = ann {
         assert_eq!(ann.next().await, format!("page\n{TASK}"));
     }
     assert_eq!(ann.next().await, GIVEN);
@@ -200,7 +230,6 @@ async fn fails(sit: impl FnOnce(&World) -> Seat, why: &str) {
     world.until("the end of all turns", |rows| rows.turns == over && rows.pending == 0).await;
     let told = world.model.requests().pop().unwrap();
     assert!(told.asks("could not be opened"), "{:#?}", told.last());
-    world.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

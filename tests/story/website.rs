@@ -5,6 +5,7 @@ use roundtable_fakes::{ModelRequest, Reply};
 use serde_json::json;
 
 use super::{Seat, plays, world};
+use crate::support::databases::on_each_database;
 use crate::support::requests::{agent_of, made};
 use crate::support::world::World;
 
@@ -36,9 +37,19 @@ async fn a_website_is_built_in_a_private_message() {
     is_built(|world| Seat::Discord(world.discord().user("ann"))).await;
 }
 
-async fn is_built(sit: impl FnOnce(&World) -> Seat) {
-    let world = world().await;
-    let ann = sit(&world);
+async fn is_built(sit: impl Fn(&World) -> Seat) {
+    on_each_database(async |url| {
+        let world = world(url).await;
+        let ann = sit(&world);
+        plays_the_team(&world);
+        watches(&world, &ann).await;
+        world.end().await;
+    })
+    .await;
+}
+
+/// What each of the team does, in order.
+fn plays_the_team(world: &World) {
     let list = json!({"waitSeconds": 30, "label": "researcher", "messageLimit": 1});
     let researcher = json!({"task": TASK, "agentId": "researcher", "label": "researcher"});
     let coder = json!({"task": WORK, "agentId": "coder", "label": "coder"});
@@ -60,6 +71,10 @@ async fn is_built(sit: impl FnOnce(&World) -> Seat) {
             ("coder", Reply::text(PAGE)),
         ],
     );
+}
+
+/// The wish is spoken, and what follows is seen where it was.
+async fn watches(world: &World, ann: &Seat) {
     let (started, researching) = (world.model.hold("childSessionKey"), world.model.hold(TASK));
     let coding = world.model.hold(WORK);
 
@@ -67,7 +82,7 @@ async fn is_built(sit: impl FnOnce(&World) -> Seat) {
     researching.arrived().await.unwrap();
     started.release();
     world.until("a look that waits", |rows| rows.turns == ["waiting change", "running"]).await;
-    assert_eq!(asked(&world, "manager").len(), 2, "nothing has changed, so it goes on waiting");
+    assert_eq!(asked(world, "manager").len(), 2, "nothing has changed, so it goes on waiting");
     researching.release();
     assert_eq!(ann.next().await, format!("Researcher\n{FINDINGS}"));
     coding.arrived().await.unwrap();
@@ -78,8 +93,7 @@ async fn is_built(sit: impl FnOnce(&World) -> Seat) {
     assert_eq!(ann.next().await, "Here it is: index.html, and npx vercel.");
 
     world.until("the end of all turns", |rows| rows.turns == ["done"; 4] && rows.pending == 0).await;
-    assert_results(&world);
-    world.end().await;
+    assert_results(world);
 }
 
 /// Every request of an agent.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use roundtable::store::deliveries::{self, Listed};
-use roundtable::store::{Access, Read, Store, StoreError, Transaction, Tx};
+use roundtable::store::{Access, Param, Read, Sql, Store, StoreError, Transaction, Tx};
 use roundtable::time::SystemClock;
 use roundtable_fakes::PATIENCE;
 use tokio::task::JoinHandle;
@@ -57,6 +57,12 @@ impl Stored {
         }
     }
 
+    /// Waits until the node has taken an event.
+    pub async fn takes(&self, key: &str) {
+        let taken = async || self.read(Taken(key.to_owned())).await.then_some(());
+        self.find(&format!("event {key}"), taken).await;
+    }
+
     /// Reads anything else.
     pub async fn read<R: Read>(&self, read: R) -> R::Output {
         self.store.read(read).await.expect("the database can be read")
@@ -83,6 +89,19 @@ impl Read for List {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Listed>, StoreError> {
         deliveries::list(tx, self.all, 1000).await
+    }
+}
+
+struct Taken(String);
+
+#[async_trait]
+impl Read for Taken {
+    type Output = bool;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        let text = "SELECT key FROM events WHERE key = $1";
+        let found = tx.optional(Sql { lite: text, pg: text }, &[Param::from(self.0.as_str())]).await?;
+        Ok(found.is_some())
     }
 }
 

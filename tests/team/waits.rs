@@ -227,6 +227,43 @@ async fn several_waits_of_one_step_each_have_their_result() {
 }
 
 #[tokio::test]
+async fn whoever_looks_again_and_again_is_told_how_to_wait() {
+    let look = || ("sessions_list", json!({"label": "a"}));
+    let other = || ("sessions_history", json!({"label": "a"}));
+    let (waits, all) = (("sessions_list", json!({"waitSeconds": 5})), ("sessions_yield", json!({})));
+    let steps_taken = vec![
+        calls([spawn("a")]),
+        calls([look()]),
+        calls([look(), other(), look()]),
+        calls([look()]),
+        calls([look()]),
+        calls([waits.clone()]),
+        calls([waits]),
+        calls([all]),
+        calls([look()]),
+        calls([look()]),
+    ];
+    let (sim, free, got) = steps(steps_taken, |_| None).await;
+    sim.hears("go").await;
+    sim.later(Duration::from_secs(6)).await;
+    sim.later(Duration::from_secs(6)).await;
+    free.borrow_mut().push("a");
+    sim.settle().await;
+    let told = |result: &Value| result["hint"].as_str().is_some_and(|hint| hint.contains("sessions_yield"));
+    let hints: Vec<_> = got.borrow().iter().map(told).collect();
+    let expected = [
+        // The spawn; a look, another that is equal, one that is not, and the first again.
+        [false, false, true, false, false],
+        // Equal ones, then one that waits, twice, and the wait that was advised.
+        [true, true, false, true, false],
+    ];
+    assert_eq!(hints[..10], expected.concat(), "{:#?}", got.borrow());
+    assert_eq!(hints[10..], [false, false], "nobody is at work any more");
+    assert_eq!(sim.heard().await.last().map(String::as_str), Some("over"));
+    assert_eq!(sim.audit().await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_look_that_waits_ends_with_a_change_or_with_its_time() {
     let looks = |tool: &'static str| calls([(tool, json!({"waitSeconds": 30}))]);
     let (sim, free, got) =

@@ -41,6 +41,17 @@ fn a_report_shows_no_secret() {
 }
 
 #[test]
+fn what_must_not_be_shown_is_known() {
+    let file = "[http]\ntoken = \"one\"\n[store]\nurl = \"postgres://ann:two@host/db\"\n\
+        [models.main]\nprovider = \"openai\"\nmodel = \"m\"\napi_key = \"three\"\n\
+        [channels.telegram.main]\ntoken = \"4:four\"\n[channels.discord.main]\ntoken = \"five\"\n";
+    let config = load(&given(file, &[]).sources).unwrap().config;
+    let mut secrets: Vec<_> = config.secrets().iter().map(|secret| secret.expose().to_owned()).collect();
+    secrets.sort();
+    assert_eq!(secrets, ["4:four", "five", "one", "three", "two"]);
+}
+
+#[test]
 fn secrets_from_elsewhere_are_no_matter() {
     let file = "[http]\ntoken = \"env:T\"\n[store]\nurl = \"postgres://ann@host/db\"\n";
     let env = [("T", "hush"), ("ROUNDTABLE_MODELS__MAIN__API_KEY", "hush"), ("ANTHROPIC_API_KEY", "k")];

@@ -7,7 +7,7 @@ use crate::store::sessions::{Kind, Session};
 use crate::store::turns::Turn;
 use crate::store::waits::{Coverage, WaitKind};
 use crate::store::{StoreError, Tx, trees};
-use crate::tools::{Policy, Refusal};
+use crate::tools::{Policy, Refusal, Secrets};
 
 /// Who calls, within the engine's transaction: the caller's tree and session are locked.
 #[derive(Clone, Copy)]
@@ -26,6 +26,8 @@ pub struct Caller<'a> {
     pub agents: &'a Agents,
     /// What restricts the turn's tools.
     pub policy: &'a Policy,
+    /// What is not shown of transcripts.
+    pub secrets: &'a Secrets,
     /// Threads can be opened in the turn's conversation.
     pub opens_threads: bool,
 }

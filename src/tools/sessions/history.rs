@@ -93,7 +93,7 @@ pub async fn run(tx: &mut Tx<'_>, caller: &Caller<'_>, args: &Args) -> Result<Va
     };
     let page = Page { session_id: session.id, before, offset, limit: args.limit, tools: args.include_tools };
     let found = entries::page(tx, &page).await?;
-    let (lines, left) = transcript::lines(&found, args.include_tools);
+    let (lines, left) = transcript::lines(&found, args.include_tools, caller.secrets);
     let shown = i64::try_from(lines.len()).unwrap_or(i64::MAX);
     let more = left > 0 || i64::try_from(found.len()).is_ok_and(|count| count == args.limit);
     let oldest = lines.first().map(|line| line["seq"].clone());

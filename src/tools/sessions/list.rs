@@ -150,7 +150,7 @@ pub async fn row(
         row["run"] = json!(run);
     }
     if messages > 0 {
-        row["lastMessages"] = transcript::newest(tx, summary.id, messages).await?.into();
+        row["lastMessages"] = transcript::newest(tx, caller, summary.id, messages).await?.into();
     }
     Ok(row)
 }

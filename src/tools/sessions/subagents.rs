@@ -116,7 +116,7 @@ pub async fn run(
         }
         Action::Log(name) => {
             let child = child(tx, caller, name).await?;
-            let entries = transcript::newest(tx, child.id, LOG).await?;
+            let entries = transcript::newest(tx, caller, child.id, LOG).await?;
             Ok(json!({"status": "ok", "sessionKey": child.key, "label": child.name(), "entries": entries}))
         }
         Action::Steer(name, message) => {

@@ -1,10 +1,12 @@
-//! Transcripts as agents read them: cut to size, and as data.
+//! Transcripts as agents read them: without secrets, cut to size, and as data.
 
 use serde_json::{Value, json};
 
+use super::caller::Caller;
 use crate::models::Answer;
 use crate::store::entries::{self, Content, Entry, Page};
 use crate::store::{StoreError, Tx};
+use crate::tools::Secrets;
 
 /// The longest text of one entry, in characters.
 const BLOCK: usize = 4000;
@@ -13,17 +15,22 @@ const BLOCK: usize = 4000;
 const TOTAL: usize = 80_000;
 
 /// The newest messages of a session, oldest first, in short.
-pub async fn newest(tx: &mut Tx<'_>, session_id: i64, limit: i64) -> Result<Vec<Value>, StoreError> {
+pub async fn newest(
+    tx: &mut Tx<'_>,
+    caller: &Caller<'_>,
+    session_id: i64,
+    limit: i64,
+) -> Result<Vec<Value>, StoreError> {
     let page = Page { session_id, before: None, offset: 0, limit, tools: false };
-    Ok(lines(&entries::page(tx, &page).await?, false).0)
+    Ok(lines(&entries::page(tx, &page).await?, false, caller.secrets).0)
 }
 
 /// Entries as lines, oldest first, and how many of the oldest did not fit.
-pub fn lines(entries: &[Entry], tools: bool) -> (Vec<Value>, usize) {
+pub fn lines(entries: &[Entry], tools: bool, secrets: &Secrets) -> (Vec<Value>, usize) {
     let mut lines = Vec::new();
     let mut used = 0;
     for entry in entries.iter().rev() {
-        let line = line(entry, tools);
+        let line = line(entry, tools, secrets);
         used += line["text"].as_str().map_or(0, str::len);
         if used > TOTAL && !lines.is_empty() {
             break;
@@ -35,7 +42,7 @@ pub fn lines(entries: &[Entry], tools: bool) -> (Vec<Value>, usize) {
     (lines, left)
 }
 
-fn line(entry: &Entry, tools: bool) -> Value {
+fn line(entry: &Entry, tools: bool, secrets: &Secrets) -> Value {
     let (role, provenance, text) = match &entry.content {
         Content::Input { kind, author, body } => {
             ("user", format!("{}: {author}", kind.as_str()), body.text.clone())
@@ -43,6 +50,8 @@ fn line(entry: &Entry, tools: bool) -> Value {
         Content::Answer(answer) => ("assistant", "agent".to_owned(), said(answer, tools)),
         Content::Result(result) => ("tool", result.tool.clone(), result.content.clone()),
     };
+    // Before it is cut: half a token is known by nobody.
+    let text = secrets.redact(&text);
     let cut: String = text.chars().take(BLOCK).collect();
     let mut line = json!({
         "seq": entry.seq, "role": role, "provenance": provenance, "time": entry.created_at,

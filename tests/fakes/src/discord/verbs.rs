@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
     channel::{Kind, Message},
@@ -134,6 +134,15 @@ impl Seat {
     /// Answers a message with the ping switched off.
     pub fn replies_silently_to(&self, message: &Message, text: &str) -> Message {
         self.posts(self.typed(text, Some((message, false))))
+    }
+
+    /// Passes on what somebody wrote elsewhere: a message without a text of its own.
+    pub fn forwards(&self, text: &str) -> Message {
+        let fields = json!({
+            "message_reference": {"type": 1, "channel_id": "1", "message_id": "2"},
+            "message_snapshots": [{"message": {"type": 0, "content": text, "attachments": [], "embeds": []}}],
+        });
+        self.says_with("", fields.as_object().cloned().unwrap_or_default())
     }
 
     /// Changes the text of a message written here.
