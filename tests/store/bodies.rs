@@ -55,6 +55,7 @@ impl Transaction for Accept {
             sender: "ann",
             sender_name: "Ann",
             message_id: Some(MessageId(2)),
+            policy: None,
             body: &Body::default(),
             merge_key: None,
             not_before: 0,
