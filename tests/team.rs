@@ -2,6 +2,7 @@
 
 mod children;
 mod places;
+mod policy;
 mod refusals;
 mod runs;
 mod sim;

@@ -112,6 +112,7 @@ pub async fn spawn(
         sender: task.sender,
         sender_name: task.sender_name,
         message_id: None,
+        policy: None,
         body: &Body { text: task.text.to_owned(), ..Body::default() },
         merge_key: None,
         not_before: 0,

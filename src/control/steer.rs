@@ -75,6 +75,7 @@ pub async fn steer(
         sender: word.sender,
         sender_name: word.sender_name,
         message_id: None,
+        policy: None,
         body: &Body { text: word.text.to_owned(), ..Body::default() },
         merge_key: None,
         not_before: 0,

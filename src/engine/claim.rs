@@ -5,6 +5,7 @@ use crate::store::inbox::{self, Item};
 use crate::store::sessions::Session;
 use crate::store::turns::{self, Claimant, NewTurn, Turn, TurnStatus};
 use crate::store::{StoreError, Tx, entries};
+use crate::tools::Policy;
 
 /// Opens a turn for a session that has something to do and no open turn, and gives it its items. The
 /// caller has locked the session. `None`: there is nothing to do now, or the agent is at its cap.
@@ -17,7 +18,12 @@ pub async fn claim_next(
     if session.open_turn.is_some() {
         return Ok(None);
     }
-    let items = batch(inbox::pending(tx, session.id).await?, tx.now());
+    let pending = inbox::pending(tx, session.id).await?;
+    let own = match pending.iter().any(|item| item.policy.is_some()) {
+        true => Policy::of_session(tx, session.id).await?,
+        false => Policy::default(),
+    };
+    let items = batch(pending, tx.now(), &own);
     let Some(trigger) = items.iter().find(|item| item.wake) else { return Ok(None) };
     let (timeout, cap) =
         agents.get(&session.agent).map_or((0, 0), |agent| (agent.turn_timeout, agent.max_turns));
@@ -31,13 +37,17 @@ pub async fn claim_next(
     Ok(Some(turn))
 }
 
-/// The items that the next turn takes: the oldest that wakes decides about the conversation and the
-/// exchange; others of the same go with it, and nothing else does.
-fn batch(mut pending: Vec<Item>, now: i64) -> Vec<Item> {
+/// The items that the next turn takes: the oldest that wakes decides about the conversation, the exchange and what
+/// restricts the turn beside its session's `own` policy; others of the same go with it, and nothing else does.
+fn batch(mut pending: Vec<Item>, now: i64, own: &Policy) -> Vec<Item> {
     pending.retain(|item| item.not_before <= now);
     let Some(trigger) = pending.iter().find(|item| item.wake) else { return Vec::new() };
     let origin = (trigger.conversation_id, trigger.exchange_id);
-    pending.retain(|item| (item.conversation_id, item.exchange_id) == origin);
+    let policy = own.with_carried(trigger.policy.as_deref());
+    pending.retain(|item| {
+        (item.conversation_id, item.exchange_id) == origin
+            && (!item.wake || own.with_carried(item.policy.as_deref()).same(&policy))
+    });
     pending
 }
 
@@ -57,6 +67,7 @@ mod tests {
             sender: String::new(),
             sender_name: String::new(),
             message_id: None,
+            policy: None,
             body: Body::default(),
             merge_key: None,
             not_before,
@@ -64,7 +75,7 @@ mod tests {
     }
 
     fn taken(items: Vec<Item>) -> Vec<i64> {
-        batch(items, 100).into_iter().map(|item| item.id).collect()
+        batch(items, 100, &Policy::default()).into_iter().map(|item| item.id).collect()
     }
 
     #[test]

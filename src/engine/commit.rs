@@ -11,9 +11,11 @@ use super::team::Team;
 use crate::models::Completion;
 use crate::store::deliveries::{self, Delivery, NewAnswer};
 use crate::store::entries::{self, CallResult};
+use crate::store::inbox::ItemKind;
 use crate::store::turns::{self, Claimant, Ties, Turn, TurnStatus};
 use crate::store::waits::{self, NewWait, WaitKind};
 use crate::store::{StoreError, Transaction, Tx, inbox, sessions, trees};
+use crate::tools::Policy;
 
 /// T3: the model's answer with its calls, before any of them is made.
 pub struct CommitAnswer {
@@ -64,7 +66,7 @@ impl Transaction for CommitResult {
 }
 
 /// Takes what was said meanwhile in the turn's conversation into the turn. What is a message of an exchange is not:
-/// its answer is owed to somebody.
+/// its answer is owed to somebody; nor is what would have other rights, unless a person says it.
 pub(super) async fn absorb(tx: &mut Tx<'_>, turn: &Turn, step: i64) -> Result<(), StoreError> {
     // After `/new keep` the session's input belongs to its next generation, not to this turn.
     if sessions::lock(tx, turn.session_id).await?.generation != turn.generation {
@@ -79,6 +81,12 @@ pub(super) async fn absorb(tx: &mut Tx<'_>, turn: &Turn, step: i64) -> Result<()
     if items.is_empty() {
         return Ok(());
     }
+    let policy = Policy::of_turn(tx, turn).await?;
+    let own = Policy::of_session(tx, turn.session_id).await?;
+    items.retain(|item| {
+        let joins = item.kind == ItemKind::User || !item.wake;
+        joins || own.with_carried(item.policy.as_deref()).same(&policy)
+    });
     inbox::consume(tx, &items, turn.id).await?;
     entries::append_input(tx, turn, step, &items).await
 }

@@ -6,6 +6,7 @@ use super::roster::Seat;
 use super::{Engine, seats, transcripts};
 use crate::store::conversations::Place;
 use crate::store::entries::Entry;
+use crate::store::inbox::ItemKind;
 use crate::store::turns::{self, Ties, Turn};
 use crate::store::{Read, StoreError, Tx};
 use crate::tools::Policy;
@@ -40,7 +41,7 @@ impl Read for Open<'_> {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Desk, StoreError> {
         // A turn that was stopped before it was registered, or taken over, asks no model in vain.
         let (place, ties) = turns::desk(tx, self.turn).await?;
-        let tied = ties.spawned || self.turn.exchange_id.is_some();
+        let tied = ties.spawned || ties.trigger != ItemKind::User;
         let policy = if tied { Policy::of_turn(tx, self.turn).await? } else { Policy::default() };
         let roster = match ties.alone {
             true => Vec::new(),

@@ -15,6 +15,7 @@ use crate::store::runs::{self, Announce, Outcome, Run, RunStatus};
 use crate::store::sessions::{self, Session};
 use crate::store::waits::{self, Coverage};
 use crate::store::{StoreError, Tx, trees};
+use crate::tools::Policy;
 use crate::tools::sessions::outcome_json;
 
 /// After the first of a batch has ended, its requester is woken at the latest so many milliseconds later.
@@ -112,6 +113,7 @@ async fn tell(
     };
     let mut told = outcome_json(run, child);
     told["shown"] = json!(seen);
+    let policy = Policy::stored(&run.policy).of_asker().to_carry();
     let item = NewItem {
         session_id: requester.id,
         tree_id: requester.tree_id,
@@ -123,6 +125,7 @@ async fn tell(
         sender: &child.key,
         sender_name: child.name(),
         message_id: None,
+        policy: policy.as_deref(),
         body: &Body { text: told.to_string(), ..Body::default() },
         merge_key: (run.turn_id != 0).then_some(key.as_str()),
         not_before,

@@ -10,6 +10,7 @@ use crate::store::inbox::{self, Body, ItemKind, NewItem};
 use crate::store::sessions::{self, Session};
 use crate::store::waits;
 use crate::store::{StoreError, Tx};
+use crate::tools::Policy;
 
 /// Gives the last words of a turn to the other side of its exchange. Returns whether they are shown in the
 /// conversation too.
@@ -66,6 +67,8 @@ async fn pass_on(
     Wake { wake, goes_on }: Wake,
 ) -> Result<(), StoreError> {
     let text = said.failure.unwrap_or(said.text).to_owned();
+    // Nothing but a turn is restricted.
+    let policy = if wake { Policy::in_exchange(exchange, partner.id).to_carry() } else { None };
     let item = NewItem {
         session_id: partner.id,
         tree_id: partner.tree_id,
@@ -77,6 +80,7 @@ async fn pass_on(
         sender: &session.key,
         sender_name: session.name(),
         message_id: None,
+        policy: policy.as_deref(),
         body: &Body { text, ..Body::default() },
         merge_key: None,
         not_before: 0,

@@ -265,6 +265,7 @@ impl Accept {
             sender: message.sender.id.as_str(),
             sender_name: &message.sender.name,
             message_id: Some(message.id),
+            policy: None,
             body: &body(message),
             merge_key: piece,
             not_before,

@@ -31,6 +31,7 @@ impl Accept {
                 sender: message.sender.id.as_str(),
                 sender_name: &message.sender.name,
                 message_id: Some(message.id),
+                policy: None,
                 body: &body,
                 merge_key: None,
                 not_before: 0,

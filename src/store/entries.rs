@@ -402,6 +402,7 @@ mod tests {
             sender: "ann".into(),
             sender_name: "Ann".into(),
             message_id: None,
+            policy: None,
             body: Body { text: text.into(), ..Body::default() },
             merge_key: key.map(Into::into),
             not_before: 0,

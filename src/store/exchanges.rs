@@ -152,6 +152,12 @@ pub async fn spoken(tx: &mut Tx<'_>, id: i64, next_id: i64, due_at: Option<i64>)
     Ok(())
 }
 
+/// The opener has spoken again, with this policy for the target's tools.
+pub async fn restrict(tx: &mut Tx<'_>, id: i64, policy: &str) -> Result<(), StoreError> {
+    tx.execute(sql!("UPDATE exchanges SET policy = $2 WHERE id = $1"), params![id, policy]).await?;
+    Ok(())
+}
+
 /// Ends an exchange; it may have ended before.
 pub async fn end(tx: &mut Tx<'_>, id: i64, reason: &str) -> Result<(), StoreError> {
     tx.execute(

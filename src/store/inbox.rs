@@ -74,6 +74,8 @@ pub struct Item {
     pub sender_name: String,
     /// The platform message it was made from.
     pub message_id: Option<MessageId>,
+    /// What restricts the tools of the turn that it starts, as JSON; `None`: nothing.
+    pub policy: Option<String>,
     /// What it says.
     pub body: Body,
     /// Items with the same key are pieces of one message.
@@ -105,6 +107,8 @@ pub struct NewItem<'a> {
     pub sender_name: &'a str,
     /// The platform message.
     pub message_id: Option<MessageId>,
+    /// What restricts the tools of the turn that it starts, as JSON; `None`: nothing.
+    pub policy: Option<&'a str>,
     /// What it says.
     pub body: &'a Body,
     /// Pieces of one message share it.
@@ -118,8 +122,8 @@ pub async fn push(tx: &mut Tx<'_>, item: &NewItem<'_>) -> Result<i64, StoreError
     tx.one(
         sql!(
             "INSERT INTO inbox (session_id, tree_id, kind, wake, conversation_id, exchange_id, run_id, sender, sender_name,
-                                message_id, body, merge_key, not_before, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id"
+                                message_id, policy, body, merge_key, not_before, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING id"
         ),
         params![
             item.session_id,
@@ -132,6 +136,7 @@ pub async fn push(tx: &mut Tx<'_>, item: &NewItem<'_>) -> Result<i64, StoreError
             item.sender,
             item.sender_name,
             item.message_id.map(|id| id.0),
+            item.policy,
             json(item.body),
             item.merge_key,
             item.not_before,
@@ -157,6 +162,7 @@ fn read(row: &Row) -> Result<Item, StoreError> {
         sender: row.get("sender")?,
         sender_name: row.get("sender_name")?,
         message_id: row.get::<Option<i64>>("message_id")?.map(MessageId),
+        policy: row.get("policy")?,
         body: row.json("body")?,
         merge_key: row.get("merge_key")?,
         not_before: row.get("not_before")?,
@@ -173,6 +179,11 @@ pub async fn pending(tx: &mut Tx<'_>, session_id: i64) -> Result<Vec<Item>, Stor
     .iter()
     .map(read)
     .collect()
+}
+
+/// What an item restricts the turn to that it starts.
+pub async fn policy(tx: &mut Tx<'_>, id: i64) -> Result<Option<String>, StoreError> {
+    tx.one(sql!("SELECT policy FROM inbox WHERE id = $1"), params![id]).await?.get("policy")
 }
 
 /// How many items of a session are unconsumed.

@@ -8,6 +8,10 @@
 //! - `30.0`, `"30"` and `"30.0"` for a whole number, `"true"` and `"false"` for yes and no;
 //! - one text where a list of texts is wanted.
 
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
@@ -47,11 +51,11 @@ pub fn note(mut result: Value, ignored: &[String]) -> Value {
 /// # Errors
 ///
 /// A refusal with the code [`INVALID`] that names the argument and what it must be.
-pub fn read<T: DeserializeOwned + JsonSchema>(arguments: &Value) -> Result<Arguments<T>, Refusal> {
+pub fn read<T: DeserializeOwned + JsonSchema + 'static>(arguments: &Value) -> Result<Arguments<T>, Refusal> {
     let Some(given) = arguments.as_object() else {
         return Err(Refusal::new(INVALID, "The arguments must be one JSON object, for example {}."));
     };
-    let schema = schema::<T>();
+    let schema = known_schema::<T>();
     let none = Map::new();
     let fields = schema["properties"].as_object().unwrap_or(&none);
     let required: Vec<_> =
@@ -85,6 +89,13 @@ pub fn read<T: DeserializeOwned + JsonSchema>(arguments: &Value) -> Result<Argum
         }
     })?;
     Ok(Arguments { value, ignored })
+}
+
+/// The schema of a type, made once: making one takes longer than reading the arguments.
+fn known_schema<T: JsonSchema + 'static>() -> Arc<Value> {
+    static MADE: LazyLock<Mutex<HashMap<TypeId, Arc<Value>>>> = LazyLock::new(Mutex::default);
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    made.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(schema::<T>())).clone()
 }
 
 /// The schema of a tool's arguments as models are told it: one plain object, everything inlined.

@@ -33,6 +33,11 @@ pub struct Caller<'a> {
 }
 
 impl Caller<'_> {
+    /// What restricts those whom it asks.
+    pub fn handed_on(&self) -> Policy {
+        self.policy.handed_on(self.agent, self.agents)
+    }
+
     /// Which sessions it sees.
     pub fn visibility(&self) -> Visibility {
         let own = self.agent.visibility;

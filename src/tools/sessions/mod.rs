@@ -164,7 +164,7 @@ pub async fn waited(
     }
 }
 
-fn ignored<T: serde::de::DeserializeOwned + schemars::JsonSchema>(call: &ToolCall) -> Vec<String> {
+fn ignored<T: serde::de::DeserializeOwned + schemars::JsonSchema + 'static>(call: &ToolCall) -> Vec<String> {
     arguments::read::<T>(&call.arguments).map(|args| args.ignored).unwrap_or_default()
 }
 

@@ -12,7 +12,7 @@ use crate::store::inbox::{self, Body, ItemKind, NewItem};
 use crate::store::sessions::{self, Session};
 use crate::store::waits::{self, Wait, WaitKind};
 use crate::store::{StoreError, Tx, trees};
-use crate::tools::{Refusal, arguments};
+use crate::tools::{Policy, Refusal, arguments};
 
 /// The arguments.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -145,7 +145,16 @@ async fn go_on(
     }
     inbox::consume_exchange(tx, caller.session.id, exchange.id, caller.turn.id).await?;
     exchanges::spoken(tx, exchange.id, target.id, args.due_at(tx.now())).await?;
-    push(tx, caller, target, exchange.id, exchange.conversation_id, &args.message).await?;
+    let policy = if caller.session.id == exchange.sender_id {
+        let handed_on = caller.handed_on();
+        exchanges::restrict(tx, exchange.id, &handed_on.to_json()).await?;
+        handed_on
+    } else {
+        Policy::in_exchange(exchange, target.id)
+    };
+    let Exchange { id: exchange_id, conversation_id, .. } = *exchange;
+    let word = Word { exchange_id, conversation_id, text: &args.message, policy: &policy };
+    push(tx, caller, target, &word).await?;
     ask_up(tx, caller, target, &args.message).await?;
     effects.push(Effect::Work);
     Ok(wait_or_not(tx, target, exchange.id, args))
@@ -162,6 +171,7 @@ async fn begin(
         refuse_circle(tx, caller, target).await?;
     }
     let conversation_id = caller.turn.conversation_id;
+    let policy = caller.handed_on();
     let new = NewExchange {
         tree_id: caller.session.tree_id,
         sender_id: caller.session.id,
@@ -169,11 +179,12 @@ async fn begin(
         conversation_id,
         reply_back: args.reply_back && args.timeout_seconds == 0,
         max_turns: caller.agent.max_reply_turns,
-        policy: &caller.policy.handed_on(caller.agent, caller.agents).to_json(),
+        policy: &policy.to_json(),
         due_at: args.due_at(tx.now()),
     };
     let exchange_id = exchanges::open(tx, &new).await?;
-    push(tx, caller, target, exchange_id, conversation_id, &args.message).await?;
+    let word = Word { exchange_id, conversation_id, text: &args.message, policy: &policy };
+    push(tx, caller, target, &word).await?;
     ask_up(tx, caller, target, &args.message).await?;
     effects.push(Effect::Work);
     Ok(wait_or_not(tx, target, exchange_id, args))
@@ -199,26 +210,34 @@ fn accepted(target: &Session, note: &str) -> Value {
     json!({"status": "accepted", "sessionKey": target.key, "label": target.name(), "note": note})
 }
 
+/// One message of an exchange.
+struct Word<'a> {
+    exchange_id: i64,
+    conversation_id: i64,
+    text: &'a str,
+    policy: &'a Policy,
+}
+
 async fn push(
     tx: &mut Tx<'_>,
     caller: &Caller<'_>,
     target: &Session,
-    exchange_id: i64,
-    conversation_id: i64,
-    message: &str,
+    word: &Word<'_>,
 ) -> Result<(), StoreError> {
+    let policy = word.policy.to_carry();
     let item = NewItem {
         session_id: target.id,
         tree_id: target.tree_id,
         kind: ItemKind::Agent,
         wake: true,
-        conversation_id,
-        exchange_id: Some(exchange_id),
+        conversation_id: word.conversation_id,
+        exchange_id: Some(word.exchange_id),
         run_id: None,
         sender: &caller.session.key,
         sender_name: caller.session.name(),
         message_id: None,
-        body: &Body { text: message.to_owned(), ..Body::default() },
+        policy: policy.as_deref(),
+        body: &Body { text: word.text.to_owned(), ..Body::default() },
         merge_key: None,
         not_before: 0,
     };

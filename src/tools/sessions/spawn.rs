@@ -160,7 +160,7 @@ pub async fn run(
         announce: args.announce,
         mode: args.mode,
         cleanup: args.cleanup,
-        policy: &caller.policy.handed_on(caller.agent, caller.agents).to_json(),
+        policy: &caller.handed_on().to_json(),
         task: &args.task,
         due_at: tx.now() + limits.run_timeout.min(asked),
     };
@@ -176,6 +176,7 @@ pub async fn run(
         sender: &caller.session.key,
         sender_name: caller.session.name(),
         message_id: None,
+        policy: None,
         body: &Body { text: args.task.clone(), ..Body::default() },
         merge_key: None,
         not_before: if args.thread { inbox::NEVER } else { 0 },

@@ -170,6 +170,7 @@ async fn steer(
     child: &Session,
     message: &str,
 ) -> Result<(), StoreError> {
+    let policy = caller.handed_on().to_carry();
     let item = NewItem {
         session_id: child.id,
         tree_id: child.tree_id,
@@ -182,6 +183,7 @@ async fn steer(
         sender: &caller.session.key,
         sender_name: caller.session.name(),
         message_id: None,
+        policy: policy.as_deref(),
         body: &Body { text: message.to_owned(), ..Body::default() },
         merge_key: None,
         not_before: 0,

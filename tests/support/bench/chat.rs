@@ -103,6 +103,7 @@ impl Transaction for Says {
             sender: "1",
             sender_name: "Ann",
             message_id: None,
+            policy: None,
             body: &Body { text: self.0.clone(), ..Body::default() },
             merge_key: None,
             not_before: 0,

@@ -45,6 +45,8 @@ CREATE INDEX waits_by_tree ON waits (tree_id) WHERE resolved_at IS NULL;
 CREATE INDEX waits_by_exchange ON waits (exchange_id) WHERE resolved_at IS NULL AND exchange_id IS NOT NULL;
 CREATE INDEX waits_by_turn ON waits (turn_id);
 CREATE INDEX turns_waiting ON turns (id) WHERE status = 'waiting';
+-- What restricts the tools of the turn that it starts, where another agent has caused it.
+ALTER TABLE inbox ADD COLUMN policy TEXT;
 CREATE INDEX inbox_by_run ON inbox (run_id) WHERE run_id IS NOT NULL;
 
 -- One row: when a node was last seen at work. Due times move by the time during which none was.
