@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::FutureExt;
-use roundtable_contract::{AccountId, Channel, Conversation, Outgoing, Part};
+use roundtable_contract::{AccountId, Channel, ChatKind, Conversation, Outgoing, Part};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -188,7 +188,10 @@ impl Outlet for Way {
     }
 
     fn opens_threads(&self, place: &Place) -> bool {
-        self.0.desk(&place.address.account).is_some_and(|desk| desk.channel.threads().is_some())
+        let desk = self.0.desk(&place.address.account);
+        let Some(threads) = desk.as_ref().and_then(|desk| desk.channel.threads()) else { return false };
+        // What grows out of a message grows in a server's channels (Discord docs, Threads).
+        !threads.grows_from_message() || place.kind != ChatKind::Direct
     }
 
     fn thread_home(&self, place: &Place) -> Conversation {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Seat, plays};
 use crate::support::databases::on_each_database;
-use crate::support::requests::{agent_of, facts_of};
+use crate::support::requests::{agent_of, facts_of, made};
 use crate::support::world::{QUICK, QUICK_DISCORD, World};
 
 const TASK: &str = "Write the page.";
@@ -255,6 +255,20 @@ async fn a_channel_without_the_right_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_private_message_has_no_threads() {
-    fails(|world| Seat::Discord(world.discord().user("ann")), "it is a private chat").await;
+async fn a_private_message_has_no_threads_which_is_said_at_once() {
+    on_each_database(async |url| {
+        let world = patient_world(url).await;
+        let ann = Seat::Discord(world.discord().user("ann"));
+        let spawn = json!({"task": TASK, "agentId": "coder", "label": "page", "thread": true});
+        world.model.once("work", Reply::calls([("sessions_spawn", spawn)]));
+        world.model.after("sessions_spawn", Reply::text("Then without one."));
+        ann.says("work");
+        assert_eq!(ann.next().await, "Then without one.");
+        let told = world.model.requests().pop().unwrap();
+        let refused = made(&told).pop().unwrap().1;
+        assert_eq!(refused["code"], "no_threads", "{refused}");
+        world.until("nothing is begun", |rows| rows.turns == ["done"] && rows.pending == 0).await;
+        world.end().await;
+    })
+    .await;
 }
