@@ -10,8 +10,11 @@ use super::sim::{Seed, Sim, account, calls, in_worlds, says, seeds, told};
 /// Children of each node that has some.
 const CHILDREN: usize = 3;
 
-/// Levels below the root: with it, there are three.
-const LEVELS: usize = 2;
+/// Levels below the root.
+const LEVELS: usize = 3;
+
+/// Runs of a tree: 3 + 9 + 27.
+const RUNS: usize = CHILDREN + CHILDREN.pow(2) + CHILDREN.pow(3);
 
 /// What a node is: `tree:<seed>:<variant>:<path>`.
 struct Node<'a> {
@@ -108,7 +111,7 @@ async fn play(sim: &Sim, variant: &str, seed: u64) {
             seen += 1;
         }
     }
-    assert_eq!(seen, CHILDREN + CHILDREN * CHILDREN, "a run is missing");
+    assert_eq!(seen, RUNS, "a run is missing");
     let mut said: Vec<_> =
         sim.said().await.into_iter().filter(|(chat, _)| *chat == seed.to_string()).collect();
     let mut shown = |fits: &dyn Fn(&str) -> bool| {
