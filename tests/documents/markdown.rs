@@ -156,7 +156,10 @@ impl Writer {
 
     fn line(&mut self, most: usize) -> String {
         let gaps = [" ", " ", " ", " ", " ", " ", " ", " ", " ", "", "  ", ". "];
-        self.some(1, most, "", |writer| writer.word() + gaps[writer.below(gaps.len())])
+        let line = self.some(1, most, "", |writer| writer.word() + gaps[writer.below(gaps.len())]);
+        // Side by side they would open a fence, whose first word is its language, and end a link that was left open,
+        // whose address is no text.
+        line.replace("~~~~", "~~ ~~").replace("\\[", "\\ [")
     }
 
     fn lines(&mut self, most: usize, join: &str) -> String {
