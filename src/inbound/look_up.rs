@@ -4,7 +4,7 @@ use roundtable_contract::Message;
 
 use crate::routing::{self, Facts, Focus, LiveLabel};
 use crate::store::conversations::Place;
-use crate::store::{StoreError, Tx, deliveries, people, sessions, trees};
+use crate::store::{StoreError, Tx, chats, people, sessions, trees};
 
 /// What is stored about a sender, a place and those who can be spoken to there.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ pub async fn look_up(tx: &mut Tx<'_>, place: &Place, message: &Message) -> Resul
     let mut stored = people::facts(tx, place, &message.sender.id, answered).await?;
     if answered.is_some() && stored.reply_session.is_none() {
         // A message of ours that can be answered and has no number yet is the one on its way.
-        stored.reply_session = deliveries::session_in_flight(tx, place.id).await?;
+        stored.reply_session = chats::session_in_flight(tx, place.id).await?;
     }
     let mut known = Known { stored, our_thread: place.run_id.is_some(), ..Known::default() };
     if routing::may_call(message) {

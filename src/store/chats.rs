@@ -79,3 +79,21 @@ pub async fn waiting_beside(tx: &mut Tx<'_>, conversation_id: i64) -> Result<Opt
         .await?;
     row.map(|row| row.get("conversation_id")).transpose()
 }
+
+/// The session whose message is on its way to a conversation's chat right now: there is one at most, and whoever
+/// answers it may do so in another conversation of the chat.
+pub async fn session_in_flight(tx: &mut Tx<'_>, conversation_id: i64) -> Result<Option<i64>, StoreError> {
+    let row = tx
+        .optional(
+            sql!(
+                "SELECT d.session_id FROM conversations here
+                 JOIN conversations c ON c.channel = here.channel AND c.account = here.account AND c.chat = here.chat
+                 JOIN deliveries d ON d.conversation_id = c.id
+                 WHERE here.id = $1 AND d.state IN ('pending', 'sending', 'unknown') AND d.state <> 'pending'
+                 ORDER BY d.id LIMIT 1"
+            ),
+            params![conversation_id],
+        )
+        .await?;
+    Ok(row.map(|row| row.get("session_id")).transpose()?.flatten())
+}
