@@ -103,7 +103,7 @@ async fn at_random(database: Database) {
             let outcome = die_often(deaths, database, mode, seed).await;
             outcome.map_err(|error| error.context(format!("random, {mode:?}, seed {seed}")))
         })
-        .buffered(2)
+        .buffered(AT_ONCE)
         .collect()
         .await;
     conclude(outcomes);
