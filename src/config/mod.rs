@@ -43,8 +43,8 @@ use crate::routing;
 
 pub use agents::{Agent, Queue, Subagents, Visibility};
 pub use channels::{
-    Bots, Channels, DirectMessages, Discord, DiscordGroup, DiscordRates, DiscordSenders, ExactlyOnce, Group,
-    Local, Rates, Senders, Telegram,
+    Bots, Channels, DirectMessages, Discord, DiscordConnection, DiscordGroup, DiscordRates, DiscordSenders,
+    ExactlyOnce, Group, Local, Rates, Senders, Telegram, TelegramConnection,
 };
 pub use http::Http;
 pub use load::{Loaded, Sources, load};

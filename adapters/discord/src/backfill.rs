@@ -19,7 +19,8 @@ use crate::wire;
 
 /// Channels fetched at the same time: a small part of the 50 requests a second.
 const AT_ONCE: usize = 4;
-/// How much before the position is fetched again, in milliseconds: snowflakes are not made by one clock.
+/// How much before the position is fetched again, in milliseconds: snowflakes are not made by one clock. What
+/// the gateway left out lies as much further back as the channels in use are looked through.
 const MARGIN: i64 = 5 * 60_000;
 /// How far back is fetched at most, in milliseconds.
 const WINDOW: i64 = 24 * 60 * 60_000;
@@ -150,7 +151,8 @@ impl Backfill {
 /// Fetches one channel into its lane; gives the channel.
 async fn fetch(listener: &Listener<'_>, channel: u64) -> u64 {
     let read = listener.lanes().read_up_to(channel);
-    let mut after = start(read, now());
+    let left_out = i64::try_from(listener.pauses().sweep.as_millis()).unwrap_or(WINDOW).min(WINDOW);
+    let mut after = start(read, left_out, now());
     let mut pause = Pause::new(listener.pauses());
     loop {
         let page = listener.api().patiently(|| Call::history(ChannelId::new(channel), after)).await;
@@ -176,10 +178,13 @@ async fn fetch(listener: &Listener<'_>, channel: u64) -> u64 {
         page.sort_by_key(|message| wire::id(message, "/id"));
         for message in page {
             let Some(id) = wire::id(&message, "/id") else { continue };
-            // what was read before may have been changed since, and what was not is what it is now
-            let edited = id <= read && edited_at(&message).is_some();
-            let kind = if edited { MessageKind::Edit } else { MessageKind::New };
-            listener.put(channel, kind, message, false);
+            // what lies before may have been left out, or changed since; what comes behind is what it is now
+            if id <= read && edited_at(&message).is_some() {
+                listener.put(channel, MessageKind::New, message.clone(), false);
+                listener.put(channel, MessageKind::Edit, message, false);
+            } else {
+                listener.put(channel, MessageKind::New, message, false);
+            }
             after = after.max(id);
         }
         listener.lanes().read(channel, after);
@@ -193,9 +198,9 @@ async fn fetch(listener: &Listener<'_>, channel: u64) -> u64 {
     }
 }
 
-/// Where to begin, behind what was read: a little before, and never too far back.
-fn start(read: u64, now: i64) -> u64 {
-    let before = wire::first_at(wire::made_at(read) - MARGIN);
+/// Where to begin, behind what was read: a little before, `left_out` milliseconds more, and never too far back.
+fn start(read: u64, left_out: i64, now: i64) -> u64 {
+    let before = wire::first_at(wire::made_at(read) - MARGIN - left_out);
     before.max(wire::first_at(now - WINDOW))
 }
 
@@ -207,9 +212,10 @@ mod tests {
     fn fetching_begins_a_little_before_and_never_too_far_back() {
         let now = 1_800_000_000_000;
         let read = wire::first_at(now - 60_000);
-        assert_eq!(wire::made_at(start(read, now)), now - 60_000 - MARGIN);
-        assert_eq!(wire::made_at(start(wire::first_at(now - 3 * WINDOW), now)), now - WINDOW);
-        assert_eq!(wire::made_at(start(0, now)), now - WINDOW);
+        assert_eq!(wire::made_at(start(read, 0, now)), now - 60_000 - MARGIN);
+        assert_eq!(wire::made_at(start(read, 1_000, now)), now - 61_000 - MARGIN);
+        assert_eq!(wire::made_at(start(wire::first_at(now - 3 * WINDOW), 0, now)), now - WINDOW);
+        assert_eq!(wire::made_at(start(0, 0, now)), now - WINDOW);
     }
 
     #[test]

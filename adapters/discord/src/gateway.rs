@@ -31,12 +31,12 @@ mod op {
     pub(super) const ACK: i64 = 11;
 }
 
-/// How long Discord may take to say hello.
-const HELLO_TIMEOUT: Duration = Duration::from_secs(20);
 /// Keeps the session alive when we hang up.
 const GOING_ON: u16 = 4000;
-/// Failures in a row to reach the place where a session is to be resumed, before a new one is begun.
-const RESUMES: u32 = 5;
+/// Failures in a row to resume a session, before a new one is begun.
+const RESUMES: u32 = 3;
+/// How much longer than to anything else it may take to begin a session: a bot on many servers is heavy.
+const HEAVY: u32 = 3;
 
 /// What we ask to hear of.
 fn intents() -> GatewayIntents {
@@ -53,13 +53,15 @@ pub(crate) async fn connect(listener: &Listener<'_>) -> RunError {
         session: None,
         pause: Pause::new(listener.pauses()),
         last_login: None,
+        heard: false,
         failed_resumes: 0,
     };
     loop {
         let Err(end) = gateway.connection().await;
         listener.lost();
+        gateway.count_resumes();
         match end {
-            End::Again => {}
+            End::Again => listener.report(AccountState::Connecting),
             End::Lost(gone) => {
                 if let Some(error) = gone.code.and_then(|code| fatal_close(listener.account(), code)) {
                     return error;
@@ -116,22 +118,27 @@ struct Gateway<'a> {
     session: Option<Session>,
     pause: Pause,
     last_login: Option<Instant>,
+    /// The session has been heard on this connection.
+    heard: bool,
     failed_resumes: u32,
 }
 
 impl Gateway<'_> {
     /// Opens a connection, and listens on it until it ends.
     async fn connection(&mut self) -> Result<Never, End> {
+        self.heard = false;
+        let patience = self.listener.pauses().patience;
         let mut socket = self.open().await?;
-        let hello = timeout(HELLO_TIMEOUT, socket.next()).await;
+        let hello = timeout(patience, socket.next()).await;
         let hello = hello.map_err(|_| Gone::because("the gateway says nothing"))??;
         if hello.op != op::HELLO {
             return self.other(hello, socket).await;
         }
         let interval = wire::number(&hello.data, "/heartbeat_interval").unwrap_or(41_250).max(1);
-        let mut pulse = Pulse::new(Duration::from_millis(interval.unsigned_abs()));
+        let mut pulse = Pulse::new(Duration::from_millis(interval.unsigned_abs()), patience);
         let (op, data) = self.greeting();
         socket.send(op, data).await?;
+        let late = Instant::now() + HEAVY * patience;
         loop {
             let has_room = self.listener.has_room();
             pulse.starved |= !has_room;
@@ -147,18 +154,22 @@ impl Gateway<'_> {
                     self.beat(&mut socket).await?;
                     continue;
                 }
+                () = sleep_until(late), if !self.heard => {
+                    socket.close(GOING_ON).await;
+                    return Err(Gone::because("the gateway begins no session").into());
+                }
             };
             match frame.op {
                 op::DISPATCH => {
                     // whatever is sent again proves that the session goes on
-                    if self.session.is_some() && !std::mem::replace(&mut pulse.found, true) {
+                    if self.session.is_some() && !self.heard {
                         self.found();
                     }
                     self.dispatch(frame);
                 }
                 op::HEARTBEAT => self.beat(&mut socket).await?,
                 op::ACK => {
-                    pulse.answered = true;
+                    pulse.answer();
                     self.listener.alive();
                 }
                 _ => return self.other(frame, socket).await,
@@ -170,7 +181,8 @@ impl Gateway<'_> {
     async fn other(&mut self, frame: Frame, socket: Socket) -> Result<Never, End> {
         socket.close(GOING_ON).await;
         match frame.op {
-            op::RECONNECT => Err(End::Again),
+            op::RECONNECT if self.heard => Err(End::Again),
+            op::RECONNECT => Err(Gone::because("the gateway wants another connection").into()),
             op::INVALID_SESSION => {
                 if frame.data.as_bool() != Some(true) {
                     self.session = None;
@@ -185,15 +197,9 @@ impl Gateway<'_> {
 
     /// Connects to where the session goes on, or to where a new one begins.
     async fn open(&mut self) -> Result<Socket, End> {
+        let patience = self.listener.pauses().patience;
         if let Some(session) = &self.session {
-            let opened = Socket::open(&session.url).await;
-            if opened.is_err() {
-                self.failed_resumes += 1;
-                if self.failed_resumes >= RESUMES {
-                    self.session = None;
-                }
-            }
-            return Ok(opened?);
+            return Ok(Socket::open(&session.url, patience).await?);
         }
         let gateway = self.listener.api().call(Call::gateway()).await.map_err(End::Refused)?;
         if wire::number(&gateway, "/session_start_limit/remaining") == Some(0) {
@@ -207,7 +213,7 @@ impl Gateway<'_> {
         if let Some(last) = self.last_login {
             sleep_until(last + self.listener.pauses().identify).await;
         }
-        let socket = Socket::open(url).await?;
+        let socket = Socket::open(url, patience).await?;
         self.last_login = Some(Instant::now());
         Ok(socket)
     }
@@ -257,8 +263,20 @@ impl Gateway<'_> {
         }
     }
 
+    /// A connection has ended: a session that could not be resumed several times is given up.
+    fn count_resumes(&mut self) {
+        if self.heard || self.session.is_none() {
+            return;
+        }
+        self.failed_resumes += 1;
+        if self.failed_resumes >= RESUMES {
+            self.session = None;
+        }
+    }
+
     /// The session is there.
     fn found(&mut self) {
+        self.heard = true;
         self.pause.reset();
         self.failed_resumes = 0;
         self.listener.found();
@@ -278,28 +296,39 @@ impl Gateway<'_> {
 /// The heartbeat of one connection.
 struct Pulse {
     interval: Duration,
+    /// How long an answer may take. (Discord asks for no more than one before the next beat; who waits that long
+    /// is deaf for a minute and a half.)
+    patience: Duration,
+    last: Instant,
+    /// When the next beat is due, or the answer to the last one.
     next: Instant,
     /// The last beat was answered.
     answered: bool,
     /// Nothing was read for a while, an answer neither.
     starved: bool,
-    /// The session that the connection goes on with has been heard.
-    found: bool,
 }
 
 impl Pulse {
     /// The first beat comes early, at a time of its own for every client.
-    fn new(interval: Duration) -> Self {
-        let next = Instant::now() + interval.mul_f64(jitter());
-        Self { interval, next, answered: true, starved: false, found: false }
+    fn new(interval: Duration, patience: Duration) -> Self {
+        let last = Instant::now();
+        let (next, patience) = (last + interval.mul_f64(jitter()), patience.min(interval));
+        Self { interval, patience, last, next, answered: true, starved: false }
     }
 
-    /// A beat is due; `false` when the last one was not answered.
+    /// A beat is due; `false` when the last one was not answered in time.
     fn may_go_on(&mut self) -> bool {
         let alive = self.answered || self.starved;
         (self.answered, self.starved) = (false, false);
-        self.next = Instant::now() + self.interval;
+        self.last = Instant::now();
+        self.next = self.last + self.patience;
         alive
+    }
+
+    /// The last beat is answered.
+    fn answer(&mut self) {
+        self.answered = true;
+        self.next = self.last + self.interval;
     }
 }
 
@@ -355,7 +384,12 @@ mod tests {
 
     #[test]
     fn a_beat_without_an_answer_is_the_last() {
-        let mut pulse = Pulse::new(Duration::from_secs(1));
+        let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
+        let mut pulse = Pulse::new(minute, second);
+        assert!(pulse.may_go_on());
+        assert_eq!(pulse.next, pulse.last + second, "an answer is due");
+        pulse.answer();
+        assert_eq!(pulse.next, pulse.last + minute, "a beat is due");
         assert!(pulse.may_go_on());
         assert!(!pulse.may_go_on());
         pulse.starved = true;

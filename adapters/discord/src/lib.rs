@@ -83,6 +83,9 @@ pub struct Pauses {
     pub first: Duration,
     /// The longest after a failure.
     pub most: Duration,
+    /// How long the gateway may take to open, to say hello and to answer a heartbeat; and three times that to
+    /// let a session begin.
+    pub patience: Duration,
     /// Between two logins: Discord takes one in five seconds.
     pub identify: Duration,
     /// How often positions are stored.
@@ -96,7 +99,8 @@ impl Default for Pauses {
         let seconds = Duration::from_secs;
         Self {
             first: seconds(1),
-            most: seconds(60),
+            most: seconds(30),
+            patience: seconds(10),
             identify: seconds(5),
             store: seconds(1),
             sweep: seconds(600),

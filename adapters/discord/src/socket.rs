@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::wire;
 
-/// How long opening, one write and a goodbye may take.
+/// How long one write and a goodbye may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An open connection to the gateway.
@@ -46,14 +46,14 @@ impl Gone {
 }
 
 impl Socket {
-    /// Connects to the gateway at `url`, as Discord names it.
-    pub(crate) async fn open(url: &str) -> Result<Self, Gone> {
+    /// Connects within `patience` to the gateway at `url`, as Discord names it.
+    pub(crate) async fn open(url: &str, patience: Duration) -> Result<Self, Gone> {
         let mut url =
             Url::parse(url).map_err(|error| Gone::because(format!("no gateway is named: {error}")))?;
         url.set_query(Some("v=10&encoding=json"));
         // a large server is told of in one message
         let config = WebSocketConfig::default().max_message_size(None).max_frame_size(None);
-        let opened = timeout(PATIENCE, connect_async_with_config(url.as_str(), Some(config), true)).await;
+        let opened = timeout(patience, connect_async_with_config(url.as_str(), Some(config), true)).await;
         let opened = opened.map_err(|_| Gone::because("the gateway does not answer"))?;
         opened.map(|(stream, _)| Self(stream)).map_err(|error| Gone::because(error.to_string()))
     }

@@ -103,7 +103,7 @@ pub struct Backoff {
 impl Default for Backoff {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { first: seconds(1), most: seconds(60), conflict: seconds(55) }
+        Self { first: seconds(1), most: seconds(30), conflict: seconds(55) }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::config;
 use crate::routing::{Policy, Senders};
 
 pub(super) fn channel(name: &str, account: &config::Discord) -> anyhow::Result<Discord> {
-    let rates = account.limits;
+    let (rates, connection) = (account.limits, account.connection);
     let limits = Limits {
         chat_per_second: rates.chat_per_second,
         chat_burst: rates.chat_burst,
@@ -23,7 +23,13 @@ pub(super) fn channel(name: &str, account: &config::Discord) -> anyhow::Result<D
         api_url: account.api_url.url().clone(),
         limits,
         nonce_window: account.nonce_window,
-        pauses: Pauses::default(),
+        pauses: Pauses {
+            first: connection.retry,
+            identify: connection.login,
+            patience: connection.patience,
+            sweep: connection.sweep,
+            ..Pauses::default()
+        },
     })
     .with_context(|| format!("the account discord:{name} can't be set up"))
 }

@@ -30,7 +30,11 @@ pub(super) fn channel(name: &str, account: &config::Telegram) -> anyhow::Result<
         limits,
         exactly_once,
         poll_timeout: account.poll_timeout,
-        backoff: Backoff::default(),
+        backoff: Backoff {
+            first: account.connection.retry,
+            conflict: account.connection.conflict,
+            ..Backoff::default()
+        },
     })
     .with_context(|| format!("the account telegram:{name} can't be set up"))
 }

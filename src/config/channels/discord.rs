@@ -41,6 +41,8 @@ pub struct Discord {
     /// For how long after a send a repetition shows nothing new.
     #[serde(deserialize_with = "period::read")]
     pub nonce_window: Duration,
+    /// How the connection is kept.
+    pub connection: DiscordConnection,
 }
 
 impl Default for Discord {
@@ -58,7 +60,33 @@ impl Default for Discord {
             limits: DiscordRates::default(),
             send_timeout: Duration::from_secs(10),
             nonce_window: Duration::from_secs(60),
+            connection: DiscordConnection::default(),
         }
+    }
+}
+
+/// How the connection to the gateway is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub struct DiscordConnection {
+    /// The pause after a failure; doubled with each further one, to half a minute.
+    #[serde(deserialize_with = "period::read")]
+    pub retry: Duration,
+    /// Between two logins.
+    #[serde(deserialize_with = "period::read")]
+    pub login: Duration,
+    /// When silence means that nobody is there.
+    #[serde(deserialize_with = "period::read")]
+    pub patience: Duration,
+    /// How often the channels in use are looked through for what the gateway left out.
+    #[serde(deserialize_with = "period::read")]
+    pub sweep: Duration,
+}
+
+impl Default for DiscordConnection {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { retry: seconds(1), login: seconds(5), patience: seconds(10), sweep: seconds(600) }
     }
 }
 

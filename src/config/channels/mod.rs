@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-pub use discord::{Discord, DiscordGroup, DiscordRates, DiscordSenders};
-pub use telegram::{ExactlyOnce, Group, Rates, Senders, Telegram};
+pub use discord::{Discord, DiscordConnection, DiscordGroup, DiscordRates, DiscordSenders};
+pub use telegram::{ExactlyOnce, Group, Rates, Senders, Telegram, TelegramConnection};
 
 /// The accounts by platform.
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -43,6 +43,8 @@ pub struct Telegram {
     /// When a send is given up; its outcome is then unknown.
     #[serde(deserialize_with = "period::read")]
     pub send_timeout: Duration,
+    /// How the connection is kept.
+    pub connection: TelegramConnection,
 }
 
 impl Default for Telegram {
@@ -61,7 +63,26 @@ impl Default for Telegram {
             limits: Rates::default(),
             poll_timeout: Duration::from_secs(30),
             send_timeout: Duration::from_secs(10),
+            connection: TelegramConnection::default(),
         }
+    }
+}
+
+/// How polling goes on after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub struct TelegramConnection {
+    /// The pause after a failure; doubled with each further one, to half a minute.
+    #[serde(deserialize_with = "period::read")]
+    pub retry: Duration,
+    /// The pause while another program polls with the same token.
+    #[serde(deserialize_with = "period::read")]
+    pub conflict: Duration,
+}
+
+impl Default for TelegramConnection {
+    fn default() -> Self {
+        Self { retry: Duration::from_secs(1), conflict: Duration::from_secs(55) }
     }
 }
 

@@ -64,12 +64,17 @@ fn numbers(config: &Config, findings: &mut Findings) {
     }
     for (name, account) in &config.channels.discord {
         let path = KeyPath::of(["channels", "discord", name]);
-        periods.push((path.key("send_timeout"), account.send_timeout));
+        periods.push((path.clone().key("send_timeout"), account.send_timeout));
+        let (path, connection) = (path.key("connection"), account.connection);
+        periods.push((path.clone().key("retry"), connection.retry));
+        periods.push((path.clone().key("patience"), connection.patience));
+        periods.push((path.key("sweep"), connection.sweep));
     }
     for (name, account) in &config.channels.telegram {
         let path = KeyPath::of(["channels", "telegram", name]);
         periods.push((path.clone().key("poll_timeout"), account.poll_timeout));
         periods.push((path.clone().key("send_timeout"), account.send_timeout));
+        periods.push((path.clone().key("connection").key("retry"), account.connection.retry));
         if account.poll_timeout > Duration::from_secs(50) {
             let help = Some("Telegram waits 50 s at most".to_owned());
             findings.error(&path.key("poll_timeout"), "is too long", help);
