@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{
     render::{Viewer, thread_member},
     session::Out,
-    world::World,
+    world::{Lost, World},
 };
 
 /// Intent bits, as Discord numbers them.
@@ -176,7 +176,15 @@ impl World {
     pub(super) fn push(&mut self, session: &str, name: &str, data: &Value, asks: Option<(u64, u64)>) {
         let keep = self.settings.replay;
         let Some(session) = self.sessions.get_mut(session) else { return };
-        let text = session.record(name, data, keep);
+        let lost = if asks.is_some() { self.losses.pop_front() } else { None };
+        let text = match lost {
+            None => session.record(name, data, keep),
+            Some(Lost::Garbled) => {
+                session.record(name, &json!({"id": {}, "channel_id": [], "content": 7}), keep)
+            }
+            Some(Lost::LeftOut) => return session.leave_out(),
+            Some(Lost::Unsent) => return,
+        };
         let connection = session.connection.and_then(|id| self.connections.get_mut(&id));
         if let Some(connection) = connection {
             connection.outbox.push_back(Out::Event { text, asks });

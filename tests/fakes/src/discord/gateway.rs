@@ -13,7 +13,7 @@ use axum::{
 use serde::Deserialize;
 use tokio::time::{Instant, sleep_until};
 
-use super::{session::Out, world::World};
+use super::{session::Out, settings::Hello, world::World};
 use crate::{fake::Fake, server::Line};
 
 /// How late a heartbeat may be, beside half an interval: some clients look at the clock twice a second only.
@@ -39,6 +39,9 @@ pub(super) async fn open(
     }
     if wishes.compress.is_some() || wishes.encoding.as_ref().is_some_and(|encoding| encoding != "json") {
         fake.change(|world| world.violation("this gateway speaks plain JSON only"));
+    }
+    if fake.look(|world| world.settings.hello == Hello::Never) {
+        line.closed().await;
     }
     let refused = (wishes.v != Some(10)).then_some(4012);
     upgrade.on_upgrade(async move |socket| {

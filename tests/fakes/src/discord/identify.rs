@@ -12,6 +12,7 @@ impl World {
             return Err(4005);
         }
         let bot = self.bot_of(&data["token"]).ok_or(4004_u16)?;
+        self.let_in(bot)?;
         if !data["properties"].is_object() {
             self.violation("IDENTIFY without properties");
             return Err(4002);
@@ -34,9 +35,34 @@ impl World {
         Ok(())
     }
 
+    /// A bot that was told with a close code not to come again is a violation.
+    pub(super) fn let_in(&mut self, bot: u64) -> Result<(), u16> {
+        let Some((code, told)) = self.bots.get_mut(&bot).and_then(|bot| bot.barred.as_mut()) else {
+            return Ok(());
+        };
+        let code = *code;
+        if std::mem::replace(told, true) {
+            let what = format!("{} comes again after close code {code}", self.name_of(bot));
+            self.violation(what);
+        }
+        Err(code)
+    }
+
+    /// How many IDENTIFYs are left to a bot, and for how many milliseconds these are all.
+    pub(super) fn identifies_left(&mut self, bot: u64) -> (u32, u64) {
+        let (now, budget) = (self.now_ms(), self.settings.identify_budget);
+        let life = u64::try_from(self.settings.identify_reset.as_millis()).unwrap_or(u64::MAX);
+        let Some(account) = self.bots.get_mut(&bot) else { return (0, 0) };
+        if now >= account.identifies_since.saturating_add(life) {
+            (account.identifies, account.identifies_since) = (0, now);
+        }
+        (budget.saturating_sub(account.identifies), account.identifies_since.saturating_add(life) - now)
+    }
+
     fn too_many_identifies(&mut self, bot: u64) -> bool {
         self.identifies += 1;
         let (now, gap, budget) = (self.now_ms(), self.settings.identify_gap, self.settings.identify_budget);
+        self.identifies_left(bot);
         let Some(account) = self.bots.get_mut(&bot) else { return true };
         let gap = u64::try_from(gap.as_millis()).unwrap_or(u64::MAX);
         let early = account.identified_at.is_some_and(|at| now < at + gap);

@@ -37,9 +37,9 @@ use crate::{
 pub use channel::{Kind, Message, Pings, rights};
 pub use limits::Limit;
 pub use place::Place;
-pub use settings::{Hello, Settings};
+pub use settings::{Greeting, Hello, Settings};
 pub use verbs::Seat;
-pub use world::World;
+pub use world::{Lost, World};
 
 /// The guild that everybody is in.
 const GUILD: &str = "guild";

@@ -2,7 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{DiscordFake, session::Out, world::World};
+use super::{
+    DiscordFake,
+    session::Out,
+    world::{Lost, World},
+};
 
 impl DiscordFake {
     /// Waits until `roundtable_bot` is connected and ready.
@@ -47,6 +51,35 @@ impl DiscordFake {
                 world.close(connection, code);
             }
         });
+    }
+
+    /// Closes the connections of one bot with a code.
+    pub fn close_gateway_of(&self, bot: &str, code: u16) {
+        self.fake.change(|world| {
+            let bot = world.bot_named(bot);
+            for connection in world.connections_of(bot) {
+                world.close(connection, code);
+            }
+        });
+    }
+
+    /// Refuses a bot for good with a close code, now and whenever it comes; that it comes again is a violation.
+    pub fn bar(&self, bot: &str, code: u16) {
+        self.fake.change(|world| {
+            let bot = world.bot_named(bot);
+            let connections = world.connections_of(bot);
+            if let Some(account) = world.bots.get_mut(&bot) {
+                account.barred = Some((code, !connections.is_empty()));
+            }
+            for connection in connections {
+                world.close(connection, code);
+            }
+        });
+    }
+
+    /// The next message of a person is lost on its way through the gateway; REST shows it.
+    pub fn lose_next(&self, how: Lost) {
+        self.fake.change(|world| world.losses.push_back(how));
     }
 
     /// Asks every client to reconnect (op 7).
@@ -101,5 +134,18 @@ impl DiscordFake {
         self.fake.change(|world: &mut World| {
             world.connections.values_mut().for_each(|connection| connection.outbox.push_back(out()));
         });
+    }
+}
+
+impl World {
+    /// The bot of that name, which the test has made.
+    fn bot_named(&self, name: &str) -> u64 {
+        let found = self.bots.keys().copied().find(|bot| self.name_of(*bot) == name);
+        found.unwrap_or_else(|| panic!("no bot is called {name}"))
+    }
+
+    fn connections_of(&self, bot: u64) -> Vec<u64> {
+        let sessions = self.sessions.values().filter(|session| session.bot == bot);
+        sessions.filter_map(|session| session.connection).collect()
     }
 }

@@ -221,6 +221,7 @@ impl World {
         let mut left: Vec<String> = self.violations.iter().map(|what| format!("violation: {what}")).collect();
         left.extend(self.unread());
         left.extend(self.faults.unmet());
+        left.extend(self.losses.iter().map(|how| format!("no message was lost: {how:?}")));
         left
     }
 }

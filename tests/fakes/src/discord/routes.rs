@@ -118,9 +118,10 @@ fn gateway(world: &mut World, _: &Request) -> Answer {
 }
 
 fn gateway_bot(world: &mut World, request: &Request) -> Answer {
-    let (used, budget) = (world.bots[&request.bot].identifies, world.settings.identify_budget);
+    let (remaining, reset_after) = world.identifies_left(request.bot);
     let limit = json!({
-        "total": budget, "remaining": budget.saturating_sub(used), "reset_after": 14_400_000, "max_concurrency": 1,
+        "total": world.settings.identify_budget, "remaining": remaining, "reset_after": reset_after,
+        "max_concurrency": 1,
     });
     Ok(json!({"url": format!("ws://{}", world.host), "shards": 1, "session_start_limit": limit}))
 }

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Instant};
 
 use serde_json::{Value, json};
 
-use super::world::World;
+use super::{settings::Greeting, world::World};
 
 /// What a connection is to write, or to do.
 #[derive(Debug)]
@@ -59,6 +59,11 @@ impl Session {
         text
     }
 
+    /// Uses up a number for nothing.
+    pub fn leave_out(&mut self) {
+        self.seq += 1;
+    }
+
     fn oldest(&self) -> u64 {
         self.events.front().map_or(self.seq + 1, |(seq, _)| *seq)
     }
@@ -77,7 +82,7 @@ impl World {
                 let interval = u64::try_from(self.settings.heartbeat.as_millis()).unwrap_or(u64::MAX);
                 Some(json!({"op": 10, "s": null, "t": null, "d": {"heartbeat_interval": interval}}))
             }
-            super::Hello::Withheld => None,
+            super::Hello::Withheld | super::Hello::Never => None,
             super::Hello::Reconnect => Some(json!({"op": 7, "s": null, "t": null, "d": null})),
         };
         let outbox = outbox.into_iter().map(|payload| Out::Text(payload.to_string())).collect();
@@ -140,6 +145,7 @@ impl World {
         };
         match payload["op"].as_u64() {
             Some(1) => self.beat(connection, &payload["d"]),
+            Some(2 | 6) if self.settings.greeting == Greeting::Ignored => Ok(false),
             Some(2) => self.identify(connection, &payload["d"]).map(|()| false),
             Some(6) => self.resume(connection, &payload["d"]).map(|()| false),
             Some(3 | 4 | 8) if ready => Ok(false),
@@ -173,6 +179,10 @@ impl World {
         }
         self.resumes.push(self.connections[&connection].path.clone());
         let bot = self.bot_of(&data["token"]).ok_or(4004_u16)?;
+        self.let_in(bot)?;
+        if let Greeting::NoResume(code) = self.settings.greeting {
+            return Err(code);
+        }
         let (id, now) = (data["session_id"].as_str().unwrap_or_default().to_owned(), self.now_ms());
         let life = u64::try_from(self.settings.session_life.as_millis()).unwrap_or(u64::MAX);
         let seen = data["seq"].as_u64();

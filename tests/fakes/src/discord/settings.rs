@@ -13,6 +13,19 @@ pub enum Hello {
     Withheld,
     /// With op 7 in place of it.
     Reconnect,
+    /// Not at all: the socket is taken and never opened.
+    Never,
+}
+
+/// What becomes of IDENTIFY and RESUME.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Greeting {
+    /// What should.
+    Answered,
+    /// Nothing: heartbeats are answered, and no session begins.
+    Ignored,
+    /// A RESUME is answered with this close code, an IDENTIFY as it should be.
+    NoResume(u16),
 }
 
 /// What the platform can be set to. Change it with `DiscordFake::set`.
@@ -34,12 +47,16 @@ pub struct Settings {
     pub acks: bool,
     /// How connections begin.
     pub hello: Hello,
+    /// How sessions begin.
+    pub greeting: Greeting,
     /// The gateway takes connections.
     pub gateway: bool,
     /// The least time between two IDENTIFYs of one bot (5 s for real); sooner is answered with op 9.
     pub identify_gap: Duration,
     /// How many IDENTIFYs a bot has; going over kills its token.
     pub identify_budget: u32,
+    /// How long after the first of them it has as many again.
+    pub identify_reset: Duration,
     /// How many events a session can replay.
     pub replay: usize,
     /// How long a session can be resumed after its connection ended.
@@ -64,9 +81,11 @@ impl Default for Settings {
             heartbeat: Duration::from_millis(41_250),
             acks: true,
             hello: Hello::Sent,
+            greeting: Greeting::Answered,
             gateway: true,
             identify_gap: Duration::ZERO,
             identify_budget: 1_000,
+            identify_reset: Duration::from_secs(24 * 3600),
             replay: 10_000,
             session_life: Duration::from_secs(180),
             repeat_on_resume: 0,

@@ -13,8 +13,11 @@ pub(super) fn create_thread_from_message(world: &mut World, request: &Request) -
     let channel = world.allowed(request.bot, request.channel()?, rights::CREATE_PUBLIC_THREADS)?;
     let (_, message) = world.message_of(request)?;
     let (name, minutes) = (required_name(request)?, auto_archive(request)?);
-    let kind = world.channels[&channel].kind;
-    if kind != Kind::Text {
+    let found = &world.channels[&channel];
+    if found.archived {
+        return Err(Failure::archived());
+    }
+    if found.kind != Kind::Text {
         return Err(Failure::new(400, 50024, "Cannot execute action on this channel type"));
     }
     if world.channels.contains_key(&message) {

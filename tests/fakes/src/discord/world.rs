@@ -35,6 +35,8 @@ pub struct World {
     pub(crate) calls: Calls,
     pub(crate) violations: Vec<String>,
     pub(crate) faults: Faults,
+    /// How the next messages of people are lost on the gateway.
+    pub(crate) losses: VecDeque<Lost>,
     pub(crate) limits: Limits,
     pub(crate) invalid: u32,
     pub(crate) identifies: u32,
@@ -60,8 +62,23 @@ pub(crate) struct Bot {
     /// Nonces with their message's channel and id, and when.
     pub nonces: VecDeque<(String, u64, u64, u64)>,
     pub identifies: u32,
+    /// When the first of them came, which are counted.
+    pub identifies_since: u64,
     pub identified_at: Option<u64>,
+    /// The close code after which it must not come again, and whether it was told.
+    pub barred: Option<(u16, bool)>,
     pub old_edits: u32,
+}
+
+/// How an event is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    /// Discord never sends it, and its number is another's.
+    Unsent,
+    /// Its number is left out.
+    LeftOut,
+    /// It comes, and nobody can read it.
+    Garbled,
 }
 
 /// A person, or a bot that is not under test.
@@ -97,6 +114,7 @@ impl Default for World {
             calls: Calls::default(),
             violations: Vec::new(),
             faults: Faults::default(),
+            losses: VecDeque::new(),
             limits: Limits::default(),
             invalid: 0,
             identifies: 0,
@@ -155,7 +173,9 @@ impl World {
             token,
             nonces: VecDeque::new(),
             identifies: 0,
+            identifies_since: 0,
             identified_at: None,
+            barred: None,
             old_edits: 0,
         };
         self.bots.insert(id, bot);
