@@ -1,8 +1,11 @@
 //! Discord, as people see it.
 
+mod closes;
 mod gateway;
 mod output;
 mod places;
+mod silence;
+mod sweep;
 
 use roundtable_fakes::discord::Seat;
 

@@ -7,7 +7,7 @@ use crate::support::requests::heard;
 use crate::support::world::World;
 
 /// Somebody has spoken before, so that what follows is known to be missed.
-async fn met(world: &World) -> [Seat; 2] {
+pub(super) async fn met(world: &World) -> [Seat; 2] {
     world.discord().connected().await.unwrap();
     let ann = world.discord().user("ann");
     let seats = [ann.clone(), ann.in_channel("general")];
@@ -19,7 +19,7 @@ async fn met(world: &World) -> [Seat; 2] {
 }
 
 /// What was said meanwhile is answered once, and so is what is said now.
-async fn goes_on(world: World, seats: &[Seat; 2]) {
+pub(super) async fn goes_on(world: World, seats: &[Seat; 2]) {
     for seat in seats {
         assert!(next(seat).await.ends_with("meanwhile"));
         seat.mentions_bot("and now?");
@@ -28,7 +28,7 @@ async fn goes_on(world: World, seats: &[Seat; 2]) {
     world.end().await;
 }
 
-fn says_meanwhile(seats: &[Seat; 2]) {
+pub(super) fn says_meanwhile(seats: &[Seat; 2]) {
     seats.iter().for_each(|seat| drop(seat.mentions_bot("meanwhile")));
 }
 
@@ -121,5 +121,22 @@ async fn edits_are_heard_and_previews_are_not() {
     let heard = heard(&world.model.requests()[1]);
     assert_eq!(heard.matches("b.example").count(), 1, "{heard}");
     assert!(heard.matches("a.example").count() <= 1, "{heard}");
+    world.end().await;
+}
+
+/// A private chat is on no server's list: the next process knows of it only by what this one kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_chat_is_known_to_the_next_process_as_soon_as_it_is_heard() {
+    let mut world = World::with_discord().await;
+    world.discord().connected().await.unwrap();
+    let ann = world.discord().user("ann");
+    ann.says("hello");
+    world.model.wait_for_request("hello", |request| request.asks("hello")).await.unwrap();
+    world.kill_node().await;
+    ann.says("are you there?");
+    world.start_node().await;
+    let mut answers = [next(&ann).await, next(&ann).await];
+    answers.sort();
+    assert_eq!(answers, ["echo: are you there?", "echo: hello"]);
     world.end().await;
 }

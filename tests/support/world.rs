@@ -32,11 +32,12 @@ listen = "127.0.0.1:0"
 
 /// No waiting for the real platform's limits: lines for [`Setting::telegram`].
 pub const QUICK: &str = "limits = { chat_per_second = 0, group_per_minute = 0, total_per_second = 0 }\n\
-                         poll_timeout = \"5s\"\nsend_timeout = \"700ms\"";
+                         poll_timeout = \"5s\"\nsend_timeout = \"700ms\"\n\
+                         connection = { retry = \"20ms\", conflict = \"50ms\" }";
 
 /// No waiting for what Discord would limit: lines for [`Setting::discord`].
-pub const QUICK_DISCORD: &str =
-    "limits = { chat_per_second = 0, total_per_second = 0 }\nsend_timeout = \"700ms\"";
+pub const QUICK_DISCORD: &str = "limits = { chat_per_second = 0, total_per_second = 0 }\nsend_timeout = \"700ms\"\n\
+     connection = { retry = \"20ms\", login = \"20ms\" }";
 
 /// How a world begins.
 pub struct Setting {

@@ -37,12 +37,10 @@ pub(crate) async fn listen(
     let listener = Listener::new(discord, edge);
     let outcome = stop.run_until_cancelled(listener.run()).await;
     discord.listens.store(false, Ordering::Relaxed);
+    // whatever is not kept now is offered again by the next process
+    let _ = timeout(GOODBYE, listener.keep_positions()).await;
     match outcome {
-        None => {
-            // whatever is not kept now is offered again by the next process
-            let _ = timeout(GOODBYE, listener.keep_positions()).await;
-            Ok(())
-        }
+        None => Ok(()),
         Some(error) => {
             listener.report(AccountState::Stopped(error.reason.clone()));
             Err(error)

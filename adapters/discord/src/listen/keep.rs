@@ -57,15 +57,17 @@ impl Listener<'_> {
 
     pub(super) async fn keep_positions(&self) {
         let moved = self.lanes().moved();
-        let keep = |(channel, position): (u64, u64)| async move {
-            let position = i64::try_from(position).unwrap_or(i64::MAX);
-            if let Err(error) = self.edge.advance(self.account(), &channel.to_string(), position).await {
-                // the messages are stored, so at worst they are offered again after a restart
-                tracing::warn!(discord.account = %self.account(), %error, "a position was not kept");
-                self.lanes().not_kept(channel);
-            }
-        };
+        let keep = |(channel, position)| self.keep_position(channel, position);
         stream::iter(moved).for_each_concurrent(KEEPERS, keep).await;
+    }
+
+    pub(super) async fn keep_position(&self, channel: u64, position: u64) {
+        let position = i64::try_from(position).unwrap_or(i64::MAX);
+        if let Err(error) = self.edge.advance(self.account(), &channel.to_string(), position).await {
+            // the messages are stored, so at worst they are offered again after a restart
+            tracing::warn!(discord.account = %self.account(), %error, "a position was not kept");
+            self.lanes().not_kept(channel);
+        }
     }
 
     /// Keeps that we are online, once nothing older is still to be fetched.

@@ -49,6 +49,7 @@ impl Listener<'_> {
     async fn store_lane(&self, channel: u64) {
         while let Some((key, item)) = self.take(channel) {
             if let Some(event) = self.event(channel, &item).await {
+                self.begin(channel, key.id).await;
                 self.offer(event).await;
             }
             self.lanes().done(channel, key);
@@ -58,6 +59,16 @@ impl Listener<'_> {
 
     fn take(&self, channel: u64) -> Option<(Key, Item)> {
         self.lanes().take(channel)
+    }
+
+    /// Before the first message of a channel is offered, it is kept that the channel is read: nothing else tells
+    /// the next process of a private chat.
+    async fn begin(&self, channel: u64, first: u64) {
+        if self.lanes().position(channel).is_some() {
+            return;
+        }
+        self.lanes().remember(channel, first - 1);
+        self.keep_position(channel, first - 1).await;
     }
 
     /// Offers an event until the core has stored it.

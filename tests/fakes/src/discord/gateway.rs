@@ -34,6 +34,7 @@ pub(super) async fn open(
     uri: Uri,
     upgrade: WebSocketUpgrade,
 ) -> Response {
+    fake.change(|world| world.sockets += 1);
     if !fake.look(|world| world.settings.gateway) {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }

@@ -77,6 +77,24 @@ impl DiscordFake {
         });
     }
 
+    /// Lets a bot in again that was refused for good.
+    pub fn let_in(&self, bot: &str) {
+        self.fake.change(|world| {
+            let bot = world.bot_named(bot);
+            world.bots.entry(bot).and_modify(|account| account.barred = None);
+        });
+    }
+
+    /// How many sockets were asked for.
+    pub fn sockets(&self) -> u32 {
+        self.fake.look(World::sockets)
+    }
+
+    /// How many IDENTIFYs there were.
+    pub fn identifies(&self) -> u32 {
+        self.fake.look(World::identifies)
+    }
+
     /// The next message of a person is lost on its way through the gateway; REST shows it.
     pub fn lose_next(&self, how: Lost) {
         self.fake.change(|world| world.losses.push_back(how));

@@ -39,6 +39,7 @@ pub struct World {
     pub(crate) losses: VecDeque<Lost>,
     pub(crate) limits: Limits,
     pub(crate) invalid: u32,
+    pub(crate) sockets: u32,
     pub(crate) identifies: u32,
     /// The path of each RESUME.
     pub(crate) resumes: Vec<String>,
@@ -117,6 +118,7 @@ impl Default for World {
             losses: VecDeque::new(),
             limits: Limits::default(),
             invalid: 0,
+            sockets: 0,
             identifies: 0,
             resumes: Vec::new(),
             sending: Sending::default(),
@@ -292,6 +294,11 @@ impl World {
     /// How many sessions are connected and ready.
     pub fn connected(&self) -> usize {
         self.connections.values().filter(|connection| connection.session.is_some()).count()
+    }
+
+    /// How many sockets were asked for.
+    pub fn sockets(&self) -> u32 {
+        self.sockets
     }
 
     /// How many IDENTIFYs there were.

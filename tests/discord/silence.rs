@@ -1,0 +1,173 @@
+//! Gateways that say nothing, or not what was hoped for: the connection is opened until one is good, and all that
+//! was said meanwhile is answered once.
+
+use std::time::Duration;
+
+use roundtable_fakes::Fault;
+use roundtable_fakes::discord::{Greeting, Hello, World as Platform};
+
+use super::gateway::{goes_on, met, says_meanwhile};
+use crate::support::ready;
+use crate::support::world::{QUICK_DISCORD, World};
+
+/// A world in which a silence of 300 ms is too long.
+async fn impatient() -> World {
+    let quick = QUICK_DISCORD.replace("login", "patience = \"300ms\", login");
+    World::setting().discord(&format!("dm = \"open\"\n{quick}")).start().await
+}
+
+/// Ends every connection, and lets new ones begin like that until trouble is reported; gives the reason.
+async fn begins_badly(world: &World, hello: Hello) -> String {
+    let third = world.discord().sockets() + 3;
+    world.discord().set(|settings| settings.hello = hello);
+    world.discord().drop_gateway();
+    let tried = |world: &Platform| world.sockets() >= third;
+    world.discord().wait_until("the third attempt", tried).await.unwrap();
+    let reason = ready::trouble(world, "discord:main").await;
+    world.discord().set(|settings| settings.hello = Hello::Sent);
+    reason
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_without_a_hello_is_left() {
+    let world = impatient().await;
+    let seats = met(&world).await;
+    let reason = begins_badly(&world, Hello::Withheld).await;
+    assert!(reason.contains("the gateway says nothing"), "{reason}");
+    says_meanwhile(&seats);
+    goes_on(world, &seats).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_never_opens_is_left() {
+    let world = impatient().await;
+    let seats = met(&world).await;
+    let reason = begins_badly(&world, Hello::Never).await;
+    assert!(reason.contains("does not answer"), "{reason}");
+    says_meanwhile(&seats);
+    goes_on(world, &seats).await;
+}
+
+/// Op 7 in place of HELLO is followed, and not as fast as it can be.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_sends_us_on_and_on_is_asked_ever_more_slowly() {
+    let world = impatient().await;
+    let seats = met(&world).await;
+    let reason = begins_badly(&world, Hello::Reconnect).await;
+    assert!(reason.contains("wants another connection"), "{reason}");
+    says_meanwhile(&seats);
+    goes_on(world, &seats).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_never_begins_is_left() {
+    let world = impatient().await;
+    let seats = met(&world).await;
+    world.discord().set(|settings| settings.greeting = Greeting::Ignored);
+    world.discord().drop_gateway();
+    let reason = loop {
+        let reason = ready::trouble(&world, "discord:main").await;
+        if reason.contains("begins no session") {
+            break reason;
+        }
+    };
+    assert!(reason.contains("will be opened again"), "{reason}");
+    says_meanwhile(&seats);
+    world.discord().set(|settings| settings.greeting = Greeting::Answered);
+    goes_on(world, &seats).await;
+}
+
+/// Discord is to answer with op 9 then. When it doesn't, a new session is the way out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_refused_again_and_again_is_given_up() {
+    for code in [1006, 4000, 4008] {
+        let world = World::with_discord().await;
+        let seats = met(&world).await;
+        let before = world.discord().identifies();
+        world.discord().set(|settings| settings.greeting = Greeting::NoResume(code));
+        world.discord().drop_gateway();
+        says_meanwhile(&seats);
+        for seat in &seats {
+            assert!(super::next(seat).await.ends_with("meanwhile"), "{code}");
+        }
+        assert_eq!(world.discord().identifies() - before, 1, "{code}");
+        assert_eq!(world.discord().resume_paths().len(), 3, "{code}");
+        ready::all(&world).await;
+        world.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resumable_invalid_session_is_resumed() {
+    let world = World::with_discord().await;
+    let seats = met(&world).await;
+    let before = world.discord().identifies();
+    world.discord().invalidate_sessions(true);
+    says_meanwhile(&seats);
+    for seat in &seats {
+        assert!(super::next(seat).await.ends_with("meanwhile"));
+    }
+    assert_eq!((world.discord().identifies(), world.discord().resume_paths().len()), (before, 1));
+    world.end().await;
+}
+
+/// One IDENTIFY in so many seconds: a hasty one is answered with op 9 and repeated later.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_comes_too_early_is_repeated() {
+    let world = World::with_discord().await;
+    let seats = met(&world).await;
+    world.discord().set(|settings| settings.identify_gap = Duration::from_secs(3600));
+    world.discord().close_gateway(4009);
+    says_meanwhile(&seats);
+    let again = world.discord().identifies() + 1;
+    let hasty = |world: &Platform| world.identifies() > again;
+    world.discord().wait_until("a second hasty login", hasty).await.unwrap();
+    world.discord().set(|settings| settings.identify_gap = Duration::ZERO);
+    goes_on(world, &seats).await;
+}
+
+/// Who goes over the day's budget loses the token, so nobody logs in until there is a new one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_used_up_budget_of_logins_is_waited_for() {
+    let world = World::with_discord().await;
+    let seats = met(&world).await;
+    world.discord().set(|settings| settings.identify_budget = 1);
+    world.discord().close_gateway(4009);
+    says_meanwhile(&seats);
+    let reason = ready::trouble(&world, "discord:main").await;
+    let reason = if reason.contains("next login") {
+        reason
+    } else {
+        let waits = |ready: &ready::Ready| ready.reason("discord:main").contains("next login");
+        ready::until(&world, "it waits", waits).await.reason("discord:main").to_owned()
+    };
+    assert!(reason.contains("asks to wait"), "{reason}");
+    let asked = world.discord().calls_of("gateway_bot").len();
+    let day = Duration::from_secs(24 * 3600);
+    world.discord().advance(day);
+    assert_eq!(world.discord().calls_of("gateway_bot").len(), asked, "it asks again when it was told to");
+    let mut world = world;
+    world.stop_node().await;
+    world.start_node().await;
+    goes_on(world, &seats).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_way_to_the_gateway_is_tried_again() {
+    let world = World::with_discord().await;
+    let seats = met(&world).await;
+    let faults = [
+        Fault::Html502Before,
+        Fault::empty_500(),
+        Fault::DropBefore,
+        Fault::TruncatedJson,
+        Fault::html_429(Some(0)),
+        Fault::Hang,
+    ];
+    for fault in faults {
+        world.discord().fail_next("gateway_bot", fault);
+    }
+    world.discord().close_gateway(4009);
+    says_meanwhile(&seats);
+    goes_on(world, &seats).await;
+}

@@ -1,0 +1,64 @@
+//! Messages that the gateway never brings: the channels in use are looked through now and then.
+
+use roundtable_fakes::discord::Lost;
+
+use super::gateway::met;
+use super::next;
+use crate::support::world::{QUICK_DISCORD, World};
+
+/// A world whose channels are looked through that often.
+async fn swept(every: &str) -> World {
+    let quick = QUICK_DISCORD.replace("login", &format!("sweep = {every:?}, login"));
+    World::setting().discord(&format!("dm = \"open\"\n{quick}")).start().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_gateway_does_not_bring_is_found_and_answered_once() {
+    let world = swept("200ms").await;
+    let seats = met(&world).await;
+    for lost in [Lost::Unsent, Lost::Garbled, Lost::LeftOut] {
+        for seat in &seats {
+            world.discord().lose_next(lost);
+            seat.mentions_bot(&format!("lost {lost:?}"));
+            assert!(next(seat).await.ends_with(&format!("lost {lost:?}")));
+            seat.mentions_bot("heard");
+            assert!(next(seat).await.ends_with("heard"));
+        }
+    }
+    // Whatever is found a second time would have been answered by the end of another look.
+    let looks = world.discord().calls_of("get_messages").len() + 4;
+    let again = |world: &roundtable_fakes::discord::World| {
+        world.calls().filter(|call| call.method == "get_messages").count() >= looks
+    };
+    world.discord().wait_until("both channels to be looked through twice more", again).await.unwrap();
+    world.end().await;
+}
+
+/// A number that is left out gives it away at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gap_in_the_numbers_is_looked_into_at_once() {
+    let world = swept("1h").await;
+    let [ann, here] = met(&world).await;
+    world.discord().lose_next(Lost::LeftOut);
+    here.mentions_bot("left out");
+    ann.says("heard");
+    assert!(next(&ann).await.ends_with("heard"));
+    assert!(next(&here).await.ends_with("left out"));
+    world.end().await;
+}
+
+/// What was said after it has been read, and its text has been changed: it is new all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_message_that_was_edited_is_found_behind_newer_ones() {
+    let world = swept("1s").await;
+    let [_, here] = met(&world).await;
+    world.discord().lose_next(Lost::Unsent);
+    let lost = here.mentions_bot("lst");
+    let bot = world.discord().bot_id();
+    here.edits(&lost, &format!("<@{bot}> lost"));
+    here.mentions_bot("newer");
+    let mut answers = [next(&here).await, next(&here).await];
+    answers.sort();
+    assert!(answers[0].contains("lost") && answers[1].contains("newer"), "{answers:?}");
+    world.end().await;
+}
