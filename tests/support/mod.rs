@@ -6,6 +6,7 @@ pub mod discord;
 pub mod look;
 pub mod postgres;
 pub mod process;
+pub mod quiet;
 pub mod ready;
 pub mod requests;
 pub mod stored;

@@ -1,5 +1,7 @@
 //! Placement: what was asked in a conversation is answered there, whatever happens in the others meanwhile.
 
+mod sockets;
+
 use roundtable::models::{Answer, ModelMessage, Request};
 use roundtable_contract::{ChatKind, Conversation};
 use roundtable_fakes::Rng;

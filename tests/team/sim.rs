@@ -32,6 +32,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::bench::Notes;
+use crate::support::quiet;
 
 /// What a scripted model answers; `None`: nothing yet, it is asked again at the next step.
 type Brain = Box<dyn Fn(&Request) -> Option<Answer>>;
@@ -259,7 +260,7 @@ impl Sim {
         let begun = Instant::now();
         loop {
             let before = self.waiting();
-            let state = self.store.read(Quiet).await.expect("the database can be read");
+            let state = self.store.read(quiet::Look).await.expect("the database can be read");
             if state.queued == 0 && state.running == before && self.waiting() == before {
                 return before;
             }
@@ -403,45 +404,6 @@ fn edges(team: Team) -> Edges {
 
 fn sql(text: &'static str) -> Sql {
     Sql { lite: text, pg: text }
-}
-
-#[derive(Debug)]
-struct State {
-    running: usize,
-    queued: i64,
-    #[expect(dead_code, reason = "shown when nothing goes on")]
-    all: String,
-}
-
-struct Quiet;
-
-#[async_trait]
-impl Read for Quiet {
-    type Output = State;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<State, StoreError> {
-        let row = tx
-            .one(
-                sql(
-                    "SELECT (SELECT COUNT(*) FROM turns WHERE status = 'running') AS running,
-                       (SELECT COUNT(*) FROM turns t WHERE status = 'waiting' AND NOT EXISTS (
-                            SELECT 1 FROM waits w WHERE w.turn_id = t.id AND w.resolved_at IS NULL))
-                       + (SELECT COUNT(*) FROM inbox i WHERE turn_id IS NULL AND wake = 1 AND not_before = 0
-                            AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.session_id = i.session_id
-                                            AND t.status IN ('running', 'waiting'))) AS queued,
-                       (SELECT COUNT(*) FROM turns WHERE status = 'waiting') || ' turns wait, '
-                       || (SELECT COUNT(*) FROM runs WHERE ended_at IS NULL) || ' runs live, '
-                       || (SELECT COUNT(*) FROM inbox WHERE turn_id IS NULL) || ' items unread' AS all_of_it",
-                ),
-                &[],
-            )
-            .await?;
-        Ok(State {
-            running: usize::try_from(row.get::<i64>("running")?).expect("a count"),
-            queued: row.get("queued")?,
-            all: row.get("all_of_it")?,
-        })
-    }
 }
 
 /// How much is due and not done.

@@ -46,8 +46,13 @@ struct Me {
 
 /// Listens until it is dropped, or until the account turns out to be of no use.
 pub(crate) async fn listen(telegram: &Telegram, edge: &dyn Edge) -> RunError {
-    let mut poller =
-        Poller { telegram, edge, pause: Pause::new(telegram.config.backoff), webhook_removed: false };
+    let mut poller = Poller {
+        telegram,
+        edge,
+        pause: Pause::new(telegram.config.backoff),
+        works: false,
+        webhook_removed: false,
+    };
     let Err(error) = poller.run().await;
     poller.report(AccountState::Stopped(error.reason.clone()));
     error
@@ -57,6 +62,8 @@ struct Poller<'a> {
     telegram: &'a Telegram,
     edge: &'a dyn Edge,
     pause: Pause,
+    /// The last poll was answered.
+    works: bool,
     /// A webhook is removed once; somebody who sets it again wants it.
     webhook_removed: bool,
 }
@@ -71,6 +78,7 @@ impl Poller<'_> {
         loop {
             match self.poll(cursor.offset(Instant::now())).await {
                 Ok(updates) => {
+                    self.works = true;
                     self.report(AccountState::Ready);
                     self.pause.reset();
                     let all = updates.len() < MOST;
@@ -111,7 +119,9 @@ impl Poller<'_> {
     }
 
     async fn poll(&self, offset: Option<i32>) -> Result<Vec<Value>, ApiError> {
-        let seconds = self.telegram.config.poll_timeout.as_secs().clamp(1, 50) as u32;
+        // Whether it works is not worth half a minute of waiting.
+        let longest = self.telegram.config.poll_timeout.as_secs().clamp(1, 50) as u32;
+        let seconds = if self.works { longest } else { 0 };
         let mut request = GetUpdates::new().timeout(seconds).allowed_updates(allowed());
         request.offset = offset;
         self.telegram.listening.poll();
@@ -155,6 +165,7 @@ impl Poller<'_> {
 
     /// Waits as long as the failure calls for. An error means that waiting does not help.
     async fn recover(&mut self, error: ApiError) -> Result<(), RunError> {
+        self.works = false;
         if error.is_wrong_token() {
             return Err(wrong_token(&self.telegram.config.account, &error));
         }

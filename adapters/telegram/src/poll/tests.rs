@@ -182,3 +182,18 @@ async fn a_hung_poll_is_given_up() {
     assert_eq!((result, calls[2].0.as_str()), (Ok(()), "getupdates"));
     assert!(degraded_by(&core)[0].starts_with("Telegram gave no usable answer"), "{:?}", degraded_by(&core));
 }
+
+#[tokio::test]
+async fn only_who_was_answered_waits_long_for_the_next_answer() {
+    let script = [me(), says(&[]), says(&[]), Reply::Html(502), says(&[]), says(&[])];
+    let mut server = StandIn::start(script).await;
+    let (bot, core, stop) = (server.bot(ExactlyOnce::Probe), Core::default(), CancellationToken::new());
+    let stopped = stop.clone();
+    let (_, calls) = tokio::join!(bot.run(&core, stop), async {
+        let calls = server.until_called(6).await;
+        stopped.cancel();
+        calls
+    });
+    let waits: Vec<_> = calls[1..].iter().map(|(_, body)| body["timeout"] != 0).collect();
+    assert_eq!(waits, [false, true, true, false, true]);
+}

@@ -1,6 +1,7 @@
 //! The model server and what tests do with it.
 
 mod anthropic;
+mod desk;
 mod openai;
 mod request;
 mod script;
@@ -39,6 +40,7 @@ pub(crate) struct Models {
     log: watch::Sender<Log>,
     rules: Mutex<Vec<Rule>>,
     holds: Mutex<Vec<(String, Gate)>>,
+    desk: desk::Desk,
 }
 
 /// What was asked and how it went.
@@ -69,6 +71,7 @@ impl ModelFake {
             log: watch::Sender::default(),
             rules: Mutex::default(),
             holds: Mutex::default(),
+            desk: desk::Desk::default(),
         });
         let server = Server::start(address, serve::router(Arc::clone(&fake))).await?;
         Ok(Self { fake, server })
@@ -187,6 +190,7 @@ impl Models {
     }
 
     fn ended(&self, number: usize, complete: bool) {
+        self.desk.leave(number);
         self.log.send_modify(|log| {
             log.in_flight -= 1;
             if !complete {
@@ -202,8 +206,8 @@ impl Models {
 
     fn gate_for(&self, request: &ModelRequest) -> Option<Gate> {
         let mut holds = locked(&self.holds);
-        let at = holds.iter().position(|(needle, _)| request.last().text.contains(needle.as_str()))?;
-        Some(holds.remove(at).1)
+        let at = holds.iter().position(|(needle, _)| request.last().text.contains(needle.as_str()));
+        at.map(|at| holds.remove(at).1).or_else(|| self.desk.wait(request))
     }
 }
 
