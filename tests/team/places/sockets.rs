@@ -1,5 +1,6 @@
 //! The same over real sockets: two platforms, five conversations, and the program between them.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use roundtable::store::Store;
@@ -126,7 +127,7 @@ struct Director<'a> {
 
 impl Director<'_> {
     /// Waits until everybody who is at work waits for a model, and if `delivered` until all is delivered.
-    async fn quiet(&self, delivered: bool) -> Vec<ModelRequest> {
+    async fn quiet(&self, delivered: bool) -> Vec<Arc<ModelRequest>> {
         let end = Instant::now() + PATIENCE;
         loop {
             let before = self.world.model.waiting_count();
@@ -156,11 +157,11 @@ impl Director<'_> {
         let _named = Seed(seed);
         let mut rng = Rng::seeded(seed);
         let mut corners = corners(self.world, seed, &mut rng);
-        let first = self.world.model.requests().len();
+        let mut asked = Vec::new();
         loop {
             let mut waiting = self.quiet(rng.below(2) == 0).await;
             let told = |corner: &Corner| corners[corner.stranger].lines.is_empty();
-            let may_end = |request: &ModelRequest| {
+            let may_end = |request: &Arc<ModelRequest>| {
                 !is_worker(request) || corners.iter().any(|one| one.name == place(request) && told(one))
             };
             waiting.retain(may_end);
@@ -178,19 +179,19 @@ impl Director<'_> {
             for _ in 0..1 + below(&mut rng, 3).min(waiting.len() - 1) {
                 let request = waiting.remove(below(&mut rng, waiting.len()));
                 assert!(self.world.model.answer(&request), "nobody goes away");
+                asked.push(request);
             }
         }
         self.quiet(true).await;
-        self.check(&corners, first).await
+        self.check(&corners, &asked).await
     }
 
     /// Everything that was to be seen is seen once, where it belongs.
-    async fn check(&self, corners: &[Corner], first: usize) -> usize {
-        let requests = self.world.model.requests();
+    async fn check(&self, corners: &[Corner], asked: &[Arc<ModelRequest>]) -> usize {
         let mut seen = 0;
         for corner in corners {
             let said = corner.seat.reads(self.world.discord().bot_id()).await;
-            let here = requests[first..].iter().filter(|request| place(request) == corner.name);
+            let here = asked.iter().filter(|request| place(request) == corner.name);
             let (workers, managers): (Vec<_>, Vec<_>) = here.partition(|request| is_worker(request));
             assert_eq!(workers.len(), 1, "one run for {}", corner.name);
             let result = format!("result {} for {}", workers[0].number, corner.name);

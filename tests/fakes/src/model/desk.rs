@@ -1,13 +1,13 @@
 //! Every request waits until the test picks it: for tests that choose the order in which models answer.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{ModelFake, ModelRequest};
 use crate::hold::{Gate, Hold, gate};
 
 /// The requests that wait to be picked.
 #[derive(Debug, Default)]
-pub(super) struct Desk(Mutex<Option<Vec<(ModelRequest, Hold)>>>);
+pub(super) struct Desk(Mutex<Option<Vec<(Arc<ModelRequest>, Hold)>>>);
 
 impl Desk {
     /// The gate of a request that comes now, if requests wait.
@@ -15,7 +15,7 @@ impl Desk {
         let mut desk = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = desk.as_mut()?;
         let (gate, hold) = gate(format!("the model request {}", request.number));
-        waiting.push((request.clone(), hold));
+        waiting.push((Arc::new(request.clone()), hold));
         Some(gate)
     }
 
@@ -40,9 +40,9 @@ impl ModelFake {
     }
 
     /// The requests that wait now, in the order in which they came.
-    pub fn waiting(&self) -> Vec<ModelRequest> {
+    pub fn waiting(&self) -> Vec<Arc<ModelRequest>> {
         let desk = self.fake.desk.0.lock().unwrap_or_else(PoisonError::into_inner);
-        desk.iter().flatten().map(|(request, _)| request.clone()).collect()
+        desk.iter().flatten().map(|(request, _)| Arc::clone(request)).collect()
     }
 
     /// How many wait now.
