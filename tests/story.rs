@@ -1,5 +1,6 @@
 //! A team at work, as people see it: the same story on both platforms, with both databases.
 
+mod no_thread;
 mod threads;
 mod website;
 

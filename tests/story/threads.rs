@@ -1,22 +1,21 @@
 //! Runs with a thread of their own: the child begins when it is there, speaks there, and its requester's
-//! conversation gets a line. One that can't be opened is named.
+//! conversation gets a line.
 
-use roundtable_fakes::discord::rights;
 use roundtable_fakes::{Hold, Reply};
 use serde_json::json;
 
 use super::{Seat, plays};
 use crate::support::databases::on_each_database;
-use crate::support::requests::{agent_of, facts_of, made};
+use crate::support::requests::{agent_of, facts_of};
 use crate::support::world::{QUICK, QUICK_DISCORD, World};
 
-const TASK: &str = "Write the page.";
-const GIVEN: &str = "It has a thread of its own.";
+pub(super) const TASK: &str = "Write the page.";
+pub(super) const GIVEN: &str = "It has a thread of its own.";
 const PAGE: &str = "Here is the page.";
 const LATER: &str = "Now it is blue.";
 
 /// A world where no call is given up while the test looks.
-async fn patient_world(database: &str) -> World {
+pub(super) async fn patient_world(database: &str) -> World {
     let patient = |lines: &str| lines.replace("700ms", "9s");
     let telegram = format!("dm = \"open\"\ngroups = [\"*\"]\n{}", patient(QUICK));
     let discord = format!("dm = \"open\"\n{}", patient(QUICK_DISCORD));
@@ -55,7 +54,7 @@ fn private_topic(world: &World) -> Seat {
     Seat::Telegram(world.telegram.user("ann").in_private_topic("plans"))
 }
 
-fn channel(world: &World) -> Seat {
+pub(super) fn channel(world: &World) -> Seat {
     Seat::Discord(world.discord().user("ann").in_channel("general"))
 }
 
@@ -64,7 +63,17 @@ fn thread(world: &World) -> Seat {
 }
 
 /// A person asks, the manager spawns with a thread; gives the call that opens it.
-fn asks_for_a_thread(world: &World, ann: &Seat) -> Hold {
+pub(super) fn asks_for_a_thread(world: &World, ann: &Seat) -> Hold {
+    let opening = match ann {
+        Seat::Telegram(_) => world.telegram.hold("createForumTopic"),
+        Seat::Discord(_) => world.discord().hold("create_thread_from_message"),
+    };
+    asks(world, ann);
+    opening
+}
+
+/// The same when nothing is held.
+pub(super) fn asks(world: &World, ann: &Seat) {
     let spawn = json!({"task": TASK, "agentId": "coder", "label": "page", "thread": true});
     plays(
         &world.model,
@@ -76,12 +85,7 @@ fn asks_for_a_thread(world: &World, ann: &Seat) -> Hold {
             ("coder", Reply::text(LATER)),
         ],
     );
-    let opening = match ann {
-        Seat::Telegram(_) => world.telegram.hold("createForumTopic"),
-        Seat::Discord(_) => world.discord().hold("create_thread_from_message"),
-    };
     ann.mentions_bot("Give the page a thread.");
-    opening
 }
 
 /// Where the child is, by what it was told.
@@ -200,74 +204,29 @@ async fn a_lost_answer_opens_one_thread() {
     opens_one(channel).await;
 }
 
-/// What people are told when the thread can't be opened.
-async fn fails(sit: impl Fn(&World) -> Seat, why: &str) {
+/// Whatever is posted in a thread brings it back from the archive (Discord docs, Threads).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_asked_for_in_an_archived_thread_has_one_beside_it() {
     on_each_database(async |url| {
         let world = patient_world(url).await;
-        let ann = sit(&world);
-        is_told(&world, &ann, why).await;
-        world.end().await;
-    })
-    .await;
-}
-
-async fn is_told(world: &World, ann: &Seat, why: &str) {
-    let opening = asks_for_a_thread(world, ann);
-    opening.arrived().await.unwrap();
-    world.until("the end of the manager's turn", |rows| rows.turns == ["done"]).await;
-    opening.release();
-    if let Seat::Discord(_) = ann {
-        assert_eq!(ann.next().await, format!("page\n{TASK}"));
-    }
-    assert_eq!(ann.next().await, GIVEN);
-    let line = ann.next().await;
-    assert!(
-        line.starts_with("page failed · ") && line.contains("its thread could not be opened: "),
-        "{line}"
-    );
-    assert!(line.contains(why), "{line}");
-    let over = ["done", "cancelled", "done"];
-    world.until("the end of all turns", |rows| rows.turns == over && rows.pending == 0).await;
-    let told = world.model.requests().pop().unwrap();
-    assert!(told.asks("could not be opened"), "{:#?}", told.last());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_forum_without_the_right_is_named() {
-    let sit = |world: &World| Seat::Telegram(world.telegram.user("ann").in_topic("team", "plans"));
-    fails(sit, "Make it an administrator with the right to manage topics").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_group_without_topics_is_named() {
-    let sit = |world: &World| Seat::Telegram(world.telegram.user("ann").in_group("team"));
-    fails(sit, "has no topics").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_channel_without_the_right_is_named() {
-    let sit = |world: &World| {
-        let ann = world.discord().user("ann").in_channel("general");
-        ann.place().deny(rights::CREATE_PUBLIC_THREADS);
-        Seat::Discord(ann)
-    };
-    fails(sit, "\"Create Public Threads\"").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_private_message_has_no_threads_which_is_said_at_once() {
-    on_each_database(async |url| {
-        let world = patient_world(url).await;
-        let ann = Seat::Discord(world.discord().user("ann"));
-        let spawn = json!({"task": TASK, "agentId": "coder", "label": "page", "thread": true});
-        world.model.once("work", Reply::calls([("sessions_spawn", spawn)]));
-        world.model.after("sessions_spawn", Reply::text("Then without one."));
-        ann.says("work");
-        assert_eq!(ann.next().await, "Then without one.");
-        let told = world.model.requests().pop().unwrap();
-        let refused = made(&told).pop().unwrap().1;
-        assert_eq!(refused["code"], "no_threads", "{refused}");
-        world.until("nothing is begun", |rows| rows.turns == ["done"] && rows.pending == 0).await;
+        let ann = world.discord().user("ann").in_thread("general", "plans");
+        let place = ann.place();
+        let ann = Seat::Discord(ann);
+        let opening = asks_for_a_thread(&world, &ann);
+        let coding = world.model.hold(TASK);
+        opening.arrived().await.unwrap();
+        assert_eq!(ann.next().await, GIVEN);
+        place.archive();
+        opening.release();
+        reads_opening(&ann).await;
+        coding.arrived().await.unwrap();
+        let there = of_child(&world, &ann).await;
+        coding.release();
+        assert_eq!(there.next().await, format!("page\n{PAGE}"));
+        let line = ann.next().await;
+        assert!(line.starts_with("page finished · "), "{line}");
+        assert!(!place.is_archived());
+        world.until("the end of all turns", |rows| rows.turns == ["done"; 3] && rows.pending == 0).await;
         world.end().await;
     })
     .await;

@@ -46,7 +46,7 @@ const PROVERS: [Prover; 4] = [
     },
     Prover {
         name: "places",
-        counts: "interleavings of work in several conversations",
+        counts: "interleavings of work in several conversations, a fifth of them over sockets too",
         variable: "ROUNDTABLE_PROVE_PLACES",
         count: 2_000,
         test: &["--package", "roundtable", "--test", "integration", "team::places::"],
