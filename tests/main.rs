@@ -3,6 +3,7 @@
 
 mod support;
 
+mod accounts;
 mod addressing;
 mod admission;
 mod bad_input;

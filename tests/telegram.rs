@@ -2,6 +2,7 @@
 
 mod bindings;
 mod commands;
+mod connection;
 mod input;
 mod output;
 mod places;

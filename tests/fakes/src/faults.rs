@@ -46,6 +46,8 @@ pub enum Fault {
     },
     /// No answer ever, the connection stays open; nothing was done.
     Hang,
+    /// The server says that it will write no more, and keeps the connection; nothing was done.
+    HalfClose,
     /// 409: another poller has come (Telegram).
     Conflict,
     /// 429 of one scope; the window of so many milliseconds begins. Telegram knows only whole seconds and one scope.
@@ -224,6 +226,10 @@ pub(crate) async fn meet(
         }
         Fault::TruncatedJson => truncated(process.await).await,
         Fault::Hang => std::future::pending().await,
+        Fault::HalfClose => {
+            line.end_writing();
+            std::future::pending().await
+        }
         Fault::Raw { status, headers, body } => raw(status, headers, body),
         fault @ (Fault::RateLimit { .. } | Fault::Limited { .. } | Fault::Error { .. } | Fault::Conflict) => {
             return Err(fault);

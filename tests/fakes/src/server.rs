@@ -4,7 +4,7 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use anyhow::Context as _;
@@ -68,17 +68,26 @@ impl Drop for Server {
 
 /// The connection that a request came in on.
 #[derive(Debug, Clone)]
-pub(crate) struct Line(CancellationToken);
+pub(crate) struct Line {
+    cut: CancellationToken,
+    /// Nothing more is written.
+    ended: CancellationToken,
+}
 
 impl Line {
     /// Closes it. What a handler answers afterwards is not written.
     pub fn cut(&self) {
-        self.0.cancel();
+        self.cut.cancel();
+    }
+
+    /// Closes the way out of the server; it goes on reading.
+    pub fn end_writing(&self) {
+        self.ended.cancel();
     }
 
     /// Waits until it is cut.
     pub async fn closed(&self) {
-        self.0.cancelled().await;
+        self.cut.cancelled().await;
     }
 }
 
@@ -101,18 +110,20 @@ impl Listener for CutListener {
         let (stream, _peer) = Listener::accept(&mut self.listener).await;
         // Without it, delayed acknowledgements would show up as latency of the program under test.
         let _best_effort = stream.set_nodelay(true);
-        let cut = self.connections.child_token();
-        (CutStream { stream, cut: Box::pin(cut.clone().cancelled_owned()) }, Line(cut))
+        let line = Line { cut: self.connections.child_token(), ended: CancellationToken::new() };
+        let waits = |token: &CancellationToken| Box::pin(token.clone().cancelled_owned());
+        (CutStream { stream, cut: waits(&line.cut), ended: waits(&line.ended) }, line)
     }
 
     fn local_addr(&self) -> io::Result<Line> {
-        Ok(Line(self.connections.clone()))
+        Ok(Line { cut: self.connections.clone(), ended: CancellationToken::new() })
     }
 }
 
 struct CutStream {
     stream: TcpStream,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    ended: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl CutStream {
@@ -131,6 +142,9 @@ impl AsyncRead for CutStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.check(cx)?;
+        if self.ended.as_mut().poll(cx).is_ready() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        }
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }

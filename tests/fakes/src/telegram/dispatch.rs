@@ -26,6 +26,8 @@ use crate::{
 };
 
 const LARGEST_BODY: usize = 64 * 1024 * 1024;
+/// Where a window for polls is kept: no chat has this number.
+const POLLS: i64 = 0;
 
 /// The server's only route: everything is told apart here, because paths hold a token and any case of a method's name.
 pub(super) fn router(fake: Arc<Fake<World>>) -> Router {
@@ -115,9 +117,11 @@ impl Request {
 
     fn limited(&self, fake: &Fake<World>, retry_after: u64) -> Failure {
         fake.change(|world| {
+            let now = world.now_ms();
             if let Ok(Some(chat)) = self.params.int("chat_id") {
-                let now = world.now_ms();
                 world.floods.penalise(self.bot, chat, retry_after, now);
+            } else if self.method.name == "getupdates" {
+                world.floods.penalise(self.bot, POLLS, retry_after, now);
             }
         });
         Failure::flood(retry_after)
@@ -145,6 +149,11 @@ impl World {
             self.violations.push(format!("{name} has no field {field}"));
         }
         let chat = params.int("chat_id").ok().flatten();
+        if name == "getupdates"
+            && let Some(refused) = self.charge(*bot, POLLS, name)
+        {
+            return Arrival { refused: Some(refused), obstacle: None, in_flight: None };
+        }
         let Some(chat) = chat.filter(|chat| self.chats.contains_key(&Self::key(*bot, *chat))) else {
             return Arrival { refused: None, obstacle: self.faults.take(name, chat), in_flight: None };
         };
@@ -176,7 +185,8 @@ impl World {
 
     fn charge(&mut self, bot: i64, chat: i64, method: &str) -> Option<Failure> {
         let now = self.now_ms();
-        match self.floods.charge(self.settings.flood.as_ref(), bot, chat, now) {
+        let limits = self.settings.flood.as_ref().filter(|_| chat != POLLS);
+        match self.floods.charge(limits, bot, chat, now) {
             Verdict::Pass => None,
             Verdict::Over(seconds) => Some(Failure::flood(seconds)),
             Verdict::Early { again, left_ms } => {

@@ -1,0 +1,60 @@
+//! Many accounts in one node.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use roundtable_fakes::Flood;
+
+use crate::support::ready;
+use crate::support::requests::next_text;
+use crate::support::world::World;
+
+/// Bots of each platform.
+const BOTS: usize = 10;
+
+/// Each with the limits that it has for real, and none too fast for any of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_accounts_start_within_the_platforms_limits() {
+    let open = "dm = \"open\"";
+    let mut world = World::setting().telegram(open).discord(open).without_node().await;
+    world.discord().set_real_limits();
+    world.discord().set(|settings| settings.identify_gap = Duration::from_secs(5));
+    world.telegram.set(|settings| settings.flood = Some(Flood::real()));
+    let mut more = String::new();
+    for number in 1..BOTS {
+        let name = format!("bot{number}");
+        let tokens =
+            [("discord", world.discord().add_bot(&name)), ("telegram", world.telegram.add_bot(&name))];
+        let urls = [world.discord().api_url(), world.telegram.url()];
+        for ((platform, token), url) in tokens.into_iter().zip(urls) {
+            let variable = format!("{platform}_{number}").to_uppercase();
+            writeln!(
+                more,
+                "[channels.{platform}.{name}]\ntoken = \"env:{variable}\"\napi_url = {url:?}\n{open}"
+            )
+            .unwrap();
+            world.env.insert(variable, token);
+        }
+    }
+    world.configure(|text| format!("{text}\n{more}"));
+    world.start_node().await;
+    ready::all(&world).await;
+    let (ann, bob) = (world.discord().user("ann"), world.telegram.user("bob"));
+    let mut seats = (vec![ann.clone()], vec![bob.clone()]);
+    for number in 1..BOTS {
+        let name = format!("bot{number}");
+        seats.0.push(ann.with_bot(&name).unwrap());
+        seats.1.push(bob.with_bot(&name).unwrap());
+    }
+    seats.0.iter().for_each(|seat| drop(seat.says("hello")));
+    seats.1.iter().for_each(|seat| drop(seat.says("hello")));
+    for (on_discord, on_telegram) in seats.0.iter().zip(&seats.1) {
+        assert_eq!(on_discord.next_message().await.unwrap().text, "echo: hello");
+        assert_eq!(next_text(on_telegram).await, "echo: hello");
+    }
+    assert_eq!(world.discord().identifies() as usize, BOTS, "every bot logs in once");
+    assert_eq!(world.discord().calls_of("gateway_bot").len(), BOTS);
+    assert_eq!(world.telegram.calls_of("getMe").len(), BOTS);
+    assert_eq!(world.discord().invalid_requests(), 0);
+    world.end().await;
+}
