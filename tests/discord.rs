@@ -6,6 +6,7 @@ mod output;
 mod places;
 mod silence;
 mod sweep;
+mod unknown;
 
 use roundtable_fakes::discord::Seat;
 

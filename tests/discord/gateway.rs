@@ -140,3 +140,54 @@ async fn a_private_chat_is_known_to_the_next_process_as_soon_as_it_is_heard() {
     assert_eq!(answers, ["echo: are you there?", "echo: hello"]);
     world.end().await;
 }
+
+/// Everybody talks on while connections come and go, and Discord sends again what was seen: everything is read once.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_end_in_the_middle_of_a_conversation_lose_and_double_nothing() {
+    let world = World::with_discord().await;
+    let seats = met(&world).await;
+    world.discord().set(|settings| settings.repeat_on_resume = 5);
+    let ends: [fn(&roundtable_fakes::DiscordFake); 4] = [
+        |discord| discord.ask_to_reconnect(),
+        |discord| discord.drop_gateway(),
+        |discord| discord.close_gateway(4009),
+        |discord| discord.invalidate_sessions(true),
+    ];
+    let call = world.model.hold("line 0");
+    seats.iter().for_each(|seat| drop(seat.mentions_bot("line 0")));
+    call.arrived().await.unwrap();
+    for (number, end) in (1..).zip(ends.into_iter().cycle().take(12)) {
+        seats.iter().for_each(|seat| drop(seat.mentions_bot(&format!("line {number}"))));
+        end(world.discord());
+        seats.iter().for_each(|seat| drop(seat.mentions_bot(&format!("line {number} and a half"))));
+        world.discord().connected().await.unwrap();
+    }
+    seats.iter().for_each(|seat| drop(seat.mentions_bot("the end")));
+    call.release();
+    for seat in &seats {
+        while !next(seat).await.ends_with("the end") {}
+    }
+    let heard: Vec<_> =
+        world.model.requests().iter().map(heard).filter(|all| all.contains("the end")).collect();
+    assert_eq!(heard.len(), seats.len());
+    for number in 1..=12 {
+        for said in [format!("line {number}"), format!("line {number} and a half")] {
+            for heard in &heard {
+                let count = heard.lines().filter(|line| line.ends_with(&said)).count();
+                assert_eq!(count, 1, "{said}: {heard}");
+            }
+        }
+    }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_ten_minutes_is_made_up_for() {
+    let world = World::with_discord().await;
+    let seats = met(&world).await;
+    world.discord().gateway_down();
+    says_meanwhile(&seats);
+    world.discord().advance(std::time::Duration::from_secs(600));
+    world.discord().gateway_up();
+    goes_on(world, &seats).await;
+}

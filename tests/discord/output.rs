@@ -157,3 +157,93 @@ async fn a_hidden_channel_fails_once_and_says_which_right_is_missing() {
     assert!(world.discord().invalid_requests() < 10);
     world.end().await;
 }
+
+/// Something in front of Discord that refuses without a word of it has not sent anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_instead_of_a_limit_delays_an_answer() {
+    let world = World::with_discord().await;
+    world.discord().connected().await.unwrap();
+    let ann = world.discord().user("ann");
+    world.discord().fail_next("create_message", Fault::html_429(Some(1)));
+    ann.says("hello");
+    assert_eq!(next(&ann).await, "echo: hello");
+    world.end().await;
+}
+
+/// It is no failure, delays nobody else, and no call is made meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_to_wait_for_minutes_waits() {
+    for retry_after_ms in [137_000, 3_600_000] {
+        let mut world = World::with_discord().await;
+        world.discord().connected().await.unwrap();
+        let (ann, bob) = (world.discord().user("ann"), world.discord().user("bob"));
+        let limited = Fault::Limited { scope: Scope::User, retry_after_ms };
+        world.discord().fail_next_in(&ann.place(), "create_message", limited);
+        ann.says("later");
+        let waits = |listed: &[Listed]| matches!(listed, [one] if one.state == State::Pending && one.error.is_some() && one.unknowns == 0);
+        until(&world, "the answer waits", waits).await;
+        bob.says("now");
+        assert_eq!(next(&bob).await, "echo: now");
+        let one = until(&world, "only that one waits", waits).await.remove(0);
+        // The program's clock can't be moved: a person and another process play the end of the pause.
+        world.stop_node().await;
+        world.discord().advance(Duration::from_millis(retry_after_ms));
+        world.start_node().await;
+        assert!(world.stored().await.retry(one.id).await);
+        assert_eq!(next(&ann).await, "echo: later");
+        world.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_to_a_deleted_thread_fails_and_lands_nowhere_else() {
+    let world = World::with_discord().await;
+    world.discord().connected().await.unwrap();
+    let thread = world.discord().user("ann").in_thread("general", "plans");
+    let hold = world.model.hold("slow");
+    thread.mentions_bot("slow");
+    hold.arrived().await.unwrap();
+    thread.place().delete();
+    hold.release();
+    let reason = failure(&world).await;
+    assert!(reason.contains("no longer exists"), "{reason}");
+    let general = world.discord().user("ann").in_channel("general");
+    general.mentions_bot("hello");
+    assert!(next(&general).await.ends_with("hello"));
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_who_takes_no_messages_stops_nobody_else() {
+    let world = World::with_discord().await;
+    world.discord().connected().await.unwrap();
+    let (ann, bob) = (world.discord().user("ann"), world.discord().user("bob"));
+    let hold = world.model.hold("slow");
+    ann.says("slow");
+    hold.arrived().await.unwrap();
+    ann.blocks_bot();
+    hold.release();
+    let reason = failure(&world).await;
+    assert!(reason.contains("takes no messages from the bot"), "{reason}");
+    bob.says("hello");
+    assert_eq!(next(&bob).await, "echo: hello");
+    ann.unblocks_bot();
+    ann.says("back");
+    assert_eq!(next(&ann).await, "echo: back");
+    assert!(world.discord().invalid_requests() < 10);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_is_deleted_meanwhile_is_answered_all_the_same() {
+    let world = World::with_discord().await;
+    world.discord().connected().await.unwrap();
+    let ann = world.discord().user("ann").in_channel("general");
+    let hold = world.model.hold("gone");
+    let asked = ann.mentions_bot("gone");
+    hold.arrived().await.unwrap();
+    ann.deletes(&asked);
+    hold.release();
+    assert!(next(&ann).await.ends_with("gone"));
+    world.end().await;
+}

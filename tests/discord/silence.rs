@@ -38,6 +38,24 @@ async fn a_gateway_without_a_hello_is_left() {
     goes_on(world, &seats).await;
 }
 
+/// Events still come, and no heartbeat is answered: whoever waits for the events to stop is deaf one day.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_answers_no_heartbeat_is_left() {
+    let mut world = impatient().await;
+    world.stop_node().await;
+    world.discord().set(|settings| settings.heartbeat = Duration::from_millis(200));
+    world.start_node().await;
+    let seats = met(&world).await;
+    world.discord().set(|settings| settings.acks = false);
+    let reason = ready::trouble(&world, "discord:main").await;
+    assert!(reason.contains("no longer answers"), "{reason}");
+    says_meanwhile(&seats);
+    world.discord().set(|settings| settings.acks = true);
+    let resumed = |world: &Platform| world.resumes() > 0;
+    world.discord().wait_until("the session to be resumed", resumed).await.unwrap();
+    goes_on(world, &seats).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_that_never_opens_is_left() {
     let world = impatient().await;

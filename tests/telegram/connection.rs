@@ -49,6 +49,7 @@ async fn a_poll_that_fails_is_repeated_and_nothing_is_lost() {
         (Fault::empty_500(), "no usable answer"),
         (Fault::Conflict, "another program listens"),
         (Fault::RateLimit { retry_after: 1 }, "retry after 1"),
+        (Fault::html_429(Some(1)), "asks for a pause"),
     ] {
         let reason = passes(std::slice::from_ref(&fault)).await;
         assert!(reason.contains(said), "{fault:?}: {reason}");
@@ -150,6 +151,17 @@ async fn a_message_that_is_to_wait_for_an_hour_waits() {
     assert!(stored.retry(one.id).await);
     assert_eq!(next_text(&ann).await, "echo: later");
     world.end().await;
+}
+
+/// Something in front of Telegram refuses without a word of it: nobody knows what was done, so it is looked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_instead_of_an_answer_to_a_send_is_no_failure() {
+    for fault in [Fault::html_429(Some(1)), Fault::empty_500()] {
+        let (world, ann) = impatient().await;
+        world.telegram.fail_next("sendMessage", fault);
+        is_answered(&ann, "are you there?").await;
+        world.end().await;
+    }
 }
 
 fn polls(world: &Platform) -> usize {

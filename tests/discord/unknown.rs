@@ -1,0 +1,149 @@
+//! Sends without an answer: each is seen once, whether it was carried out or not, and what nobody can know is listed
+//! until somebody decides. A time-out is no failure.
+
+use std::time::Duration;
+
+use roundtable::store::deliveries::{Listed, State};
+use roundtable_fakes::Fault;
+use roundtable_fakes::discord::{Seat, rights};
+
+use super::next;
+use crate::support::world::World;
+
+/// When a send is given up here.
+const TIMEOUT: Duration = Duration::from_millis(400);
+
+/// What may happen to the calls of one answer, one after the other.
+fn troubles() -> Vec<Vec<Fault>> {
+    let late = TIMEOUT + Duration::from_millis(200);
+    vec![
+        vec![Fault::DropAfter],
+        vec![Fault::DropBefore],
+        vec![Fault::Html502After],
+        vec![Fault::Html502Before],
+        vec![Fault::empty_500()],
+        vec![Fault::TruncatedJson],
+        vec![Fault::DelayAfter(late)],
+        vec![Fault::DelayBefore(late)],
+        vec![Fault::Hang],
+        vec![Fault::HalfClose],
+        vec![Fault::DropBefore, Fault::DropAfter],
+    ]
+}
+
+/// A world in which nonces are trusted for that long.
+async fn world(nonce_window: &str) -> World {
+    let lines = format!(
+        "dm = \"open\"\nlimits = {{ chat_per_second = 0, total_per_second = 0 }}\nsend_timeout = \"{}ms\"\n\
+         nonce_window = {nonce_window:?}\nconnection = {{ retry = \"20ms\", login = \"20ms\" }}",
+        TIMEOUT.as_millis()
+    );
+    let mut world = World::setting().discord(&lines).without_node().await;
+    // No call outlives the account's lease, and a short one would give calls up early on a busy machine.
+    world.env.insert("ROUNDTABLE_NODE__LEASE".to_owned(), "5s".to_owned());
+    world.start_node().await;
+    world.discord().connected().await.unwrap();
+    world
+}
+
+/// A private chat, a channel and a thread.
+fn seats(world: &World) -> [Seat; 3] {
+    let ann = world.discord().user("ann");
+    [ann.clone(), ann.in_channel("general"), ann.in_thread("general", "plans")]
+}
+
+/// Answers meet every trouble, in three places at once, while the gateway shows us our own messages or doesn't.
+async fn suffers(nonce_window: &str, listens: bool) {
+    let world = world(nonce_window).await;
+    let seats = seats(&world);
+    for (number, trouble) in troubles().into_iter().enumerate() {
+        let mut held = Vec::new();
+        for (place, seat) in seats.iter().enumerate() {
+            let text = format!("question {number}.{place}");
+            let call = world.model.hold(&text);
+            seat.mentions_bot(&text);
+            call.arrived().await.unwrap();
+            for fault in &trouble {
+                world.discord().fail_next_in(&seat.place(), "create_message", fault.clone());
+            }
+            held.push(call);
+        }
+        if !listens {
+            world.discord().gateway_down();
+        }
+        drop(held);
+        for (place, seat) in seats.iter().enumerate() {
+            let answer = next(seat).await;
+            assert!(answer.ends_with(&format!("question {number}.{place}")), "{trouble:?}: {answer}");
+        }
+        let all = sent(&world).await;
+        assert!(listens || all.iter().any(|one| one.unknowns > 0), "{trouble:?}: {all:#?}");
+        world.discord().gateway_up();
+        world.discord().connected().await.unwrap();
+    }
+    // What was seen a second time would be unread.
+    world.end().await;
+}
+
+/// Waits until everything is known to be sent: nothing has failed on the way.
+async fn sent(world: &World) -> Vec<Listed> {
+    let stored = world.stored().await;
+    let all = |all: &[Listed]| all.iter().all(|one| one.state == State::Sent);
+    stored.until("everything is sent", all).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_is_known_by_its_echo_while_nonces_are_known() {
+    suffers("60s", true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_is_repeated_with_its_nonce_when_nobody_shows_it() {
+    suffers("60s", false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_is_known_by_its_echo_without_nonces() {
+    suffers("0s", true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_is_looked_for_in_the_history() {
+    suffers("0s", false).await;
+}
+
+/// Neither nonce nor echo nor history: it stays unknown, is listed as that, and people decide.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_can_know_is_listed_until_somebody_decides() {
+    for fault in [Fault::DropAfter, Fault::Hang] {
+        let landed = matches!(fault, Fault::DropAfter);
+        let world = world("0s").await;
+        let [_, here, _] = seats(&world);
+        here.place().deny(rights::READ_MESSAGE_HISTORY);
+        let call = world.model.hold("lost");
+        here.mentions_bot("lost");
+        call.arrived().await.unwrap();
+        world.discord().gateway_down();
+        world.discord().fail_next("create_message", fault);
+        call.release();
+        let stored = world.stored().await;
+        let unknown = async || {
+            let listed = <[Listed; 1]>::try_from(stored.deliveries(false).await).ok();
+            listed.filter(|[one]| one.state == State::Unknown && one.unknowns > 0)
+        };
+        let [one] = stored.find("an unknown delivery", unknown).await;
+        assert!(one.error.is_some(), "{one:#?}");
+        world.discord().gateway_up();
+        world.discord().connected().await.unwrap();
+        if landed {
+            assert!(next(&here).await.ends_with("lost"));
+            assert!(stored.discard(one.id).await);
+        } else {
+            assert!(stored.retry(one.id).await);
+            assert!(next(&here).await.ends_with("lost"));
+        }
+        here.mentions_bot("and now?");
+        assert!(next(&here).await.ends_with("and now?"));
+        world.end().await;
+    }
+}
