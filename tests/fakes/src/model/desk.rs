@@ -7,7 +7,9 @@ use crate::hold::{Gate, Hold, gate};
 
 /// The requests that wait to be picked.
 #[derive(Debug, Default)]
-pub(super) struct Desk(Mutex<Option<Vec<(Arc<ModelRequest>, Hold)>>>);
+pub(super) struct Desk(Mutex<Option<Vec<Waiting>>>);
+
+type Waiting = (Arc<ModelRequest>, Hold);
 
 impl Desk {
     /// The gate of a request that comes now, if requests wait.

@@ -201,3 +201,27 @@ async fn a_held_request_can_be_released_or_abandoned() {
     let (events, ()) = tokio::join!(answer, release);
     assert_eq!(joined(&events, "/choices/0/delta/content"), "echo: wait");
 }
+
+#[tokio::test]
+async fn all_requests_can_wait_to_be_picked() {
+    let model = ModelFake::start().await.unwrap();
+    model.hold_all();
+    let ask = async |text: &str| post(&model, "chat/completions", &openai(text)).await.text().await.unwrap();
+    let picks = async {
+        for text in ["two", "one"] {
+            let request = model.wait_for_request(text, |request| request.asks(text)).await.unwrap();
+            let waiting = loop {
+                let waiting = model.waiting();
+                if let Some(found) = waiting.into_iter().find(|one| one.number == request.number) {
+                    break found;
+                }
+                tokio::task::yield_now().await;
+            };
+            assert!(model.answer(&waiting) && !model.answer(&waiting));
+        }
+        assert_eq!(model.waiting_count(), 0);
+    };
+    let (one, two, ()) = tokio::join!(ask("one"), ask("two"), picks);
+    assert!(one.contains("one") && two.contains("two"));
+    model.finish().unwrap();
+}

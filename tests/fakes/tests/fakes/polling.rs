@@ -191,3 +191,25 @@ async fn the_world_survives_a_restart_of_the_server() {
     telegram.restart().await.unwrap();
     assert_eq!(texts(&bot.updates(0).await), ["before", "meanwhile"]);
 }
+
+#[tokio::test]
+async fn a_poll_inside_its_window_is_a_violation() {
+    let (telegram, bot) = quick().await;
+    telegram.fail_next("getUpdates", Fault::RateLimit { retry_after: 3600 });
+    for _ in 0..2 {
+        let refused = bot.call("getUpdates", json!({})).await;
+        assert_eq!(refused["parameters"]["retry_after"], 3600, "{refused}");
+    }
+    assert_eq!(telegram.violations().len(), 1, "{:?}", telegram.violations());
+    telegram.advance(Duration::from_secs(3600));
+    assert!(bot.updates(0).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_will_write_no_more_answers_nothing() {
+    let (telegram, bot) = quick().await;
+    telegram.fail_next("getMe", Fault::HalfClose);
+    assert!(bot.try_call("getMe", json!({})).await.is_err());
+    assert_eq!(bot.ok("getMe", json!({})).await["username"], "roundtable_bot");
+    telegram.finish().unwrap();
+}

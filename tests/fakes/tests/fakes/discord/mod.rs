@@ -4,6 +4,7 @@ mod faults;
 mod gateway;
 mod limits;
 mod messages;
+mod refusing;
 mod resuming;
 mod threads;
 
