@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
@@ -117,4 +118,18 @@ fn souls_promise_only_what_is_there() {
             assert!(there.iter().any(|name| name == named), "{path} names `{named}`");
         }
     }
+}
+
+/// By default a connection that has died is noticed and opened again within a minute, a server that falls silent and a
+/// second program with the same bot included.
+#[test]
+fn dead_connections_are_noticed_and_opened_again_within_a_minute() {
+    let minute = Duration::from_secs(60);
+    // What Discord asks for (https://discord.com/developers/docs/events/gateway, HELLO).
+    let heartbeat = Duration::from_millis(41_250);
+    let discord = DiscordConnection::default();
+    assert!(heartbeat + discord.patience + discord.retry + discord.login < minute);
+    let telegram = Telegram::default();
+    assert!(telegram.poll_timeout + telegram.send_timeout + telegram.connection.retry < minute);
+    assert!(telegram.connection.conflict < minute);
 }
