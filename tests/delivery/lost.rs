@@ -17,9 +17,11 @@ fn troubles() -> Vec<Vec<Fault>> {
         vec![Fault::DropBefore],
         vec![Fault::Html502After],
         vec![Fault::Html502Before],
+        vec![Fault::empty_500()],
         vec![Fault::TruncatedJson],
         vec![after],
         vec![before],
+        vec![Fault::HalfClose],
         vec![Fault::DropBefore, Fault::Html502After],
         vec![Fault::Html502Before, Fault::DropBefore, Fault::TruncatedJson],
     ]

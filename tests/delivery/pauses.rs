@@ -135,3 +135,28 @@ async fn what_cannot_be_sent_while_telegram_is_away_is_sent_when_it_is_back() {
         world.end().await;
     }
 }
+
+/// Whoever says how long to wait has not sent anything, in whatever words and in every mode.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_put_off_is_made_later_and_never_in_doubt() {
+    for (mode, methods) in [
+        ("probe", &["sendMessage"][..]),
+        ("edit", &["sendMessage", "editMessageText"]),
+        ("send", &["sendMessage"]),
+    ] {
+        let world = world(mode).await;
+        let ann = world.telegram.user("ann");
+        for (number, method) in methods.iter().enumerate() {
+            for (which, fault) in
+                [("told", Fault::RateLimit { retry_after: 1 }), ("a page", Fault::html_429(Some(1)))]
+            {
+                let name = format!("{which} {number}");
+                world.telegram.fail_next_in(&ann.place(), method, fault);
+                ask(&world, &ann, &name).await;
+                answered(&ann, &name).await;
+            }
+        }
+        assert!(settled(&world).await.iter().all(|one| one.unknowns == 0), "{mode}");
+        world.end().await;
+    }
+}

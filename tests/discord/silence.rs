@@ -95,6 +95,21 @@ async fn a_session_that_never_begins_is_left() {
     goes_on(world, &seats).await;
 }
 
+/// As often as it takes, with the old session and with new ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_cut_before_its_session_begins_is_opened_again() {
+    let world = impatient().await;
+    let seats = met(&world).await;
+    let fifth = world.discord().sockets() + 5;
+    world.discord().set(|settings| settings.greeting = Greeting::Cut);
+    world.discord().drop_gateway();
+    says_meanwhile(&seats);
+    let tried = |world: &Platform| world.sockets() >= fifth;
+    world.discord().wait_until("the fifth attempt", tried).await.unwrap();
+    world.discord().set(|settings| settings.greeting = Greeting::Answered);
+    goes_on(world, &seats).await;
+}
+
 /// Discord is to answer with op 9 then. When it doesn't, a new session is the way out.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_is_refused_again_and_again_is_given_up() {

@@ -153,17 +153,6 @@ async fn a_message_that_is_to_wait_for_an_hour_waits() {
     world.end().await;
 }
 
-/// Something in front of Telegram refuses without a word of it: nobody knows what was done, so it is looked for.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_page_instead_of_an_answer_to_a_send_is_no_failure() {
-    for fault in [Fault::html_429(Some(1)), Fault::empty_500()] {
-        let (world, ann) = impatient().await;
-        world.telegram.fail_next("sendMessage", fault);
-        is_answered(&ann, "are you there?").await;
-        world.end().await;
-    }
-}
-
 fn polls(world: &Platform) -> usize {
     world.calls().filter(|call| call.method == "getupdates").count()
 }

@@ -146,6 +146,10 @@ impl World {
         match payload["op"].as_u64() {
             Some(1) => self.beat(connection, &payload["d"]),
             Some(2 | 6) if self.settings.greeting == Greeting::Ignored => Ok(false),
+            Some(2 | 6) if self.settings.greeting == Greeting::Cut => {
+                self.connections.entry(connection).and_modify(|socket| socket.outbox.push_back(Out::Cut));
+                Ok(false)
+            }
             Some(2) => self.identify(connection, &payload["d"]).map(|()| false),
             Some(6) => self.resume(connection, &payload["d"]).map(|()| false),
             Some(3 | 4 | 8) if ready => Ok(false),

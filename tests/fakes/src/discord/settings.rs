@@ -24,6 +24,8 @@ pub enum Greeting {
     Answered,
     /// Nothing: heartbeats are answered, and no session begins.
     Ignored,
+    /// The end of the connection, without a close frame.
+    Cut,
     /// A RESUME is answered with this close code, an IDENTIFY as it should be.
     NoResume(u16),
 }
