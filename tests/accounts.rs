@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use roundtable_fakes::Flood;
 
+use crate::support::databases::Database;
+use crate::support::process::Process;
 use crate::support::ready;
 use crate::support::requests::next_text;
 use crate::support::world::World;
@@ -56,5 +58,31 @@ async fn twenty_accounts_start_within_the_platforms_limits() {
     assert_eq!(world.discord().calls_of("gateway_bot").len(), BOTS);
     assert_eq!(world.telegram.calls_of("getMe").len(), BOTS);
     assert_eq!(world.discord().invalid_requests(), 0);
+    world.end().await;
+}
+
+/// Two nodes share a database: one has the account, the other says so, and takes it when the first one dies.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_another_node_has_is_no_trouble_of_this_one() {
+    if !Database::all().contains(&Database::Postgres) {
+        return;
+    }
+    let fresh = Database::Postgres.fresh().await;
+    let mut world = World::setting().on(&fresh.url).start().await;
+    ready::all(&world).await;
+    let ann = world.telegram.user("ann");
+    world.use_data_dir("second");
+    let second = Process::start(&world, None).unwrap();
+    let elsewhere = |ready: &ready::Ready| ready.state("telegram:main") == "elsewhere";
+    let now = ready::until(&world, "the second node to look", elsewhere).await;
+    assert!(now.ready, "{now:?}");
+    ann.says("hello");
+    assert_eq!(next_text(&ann).await, "echo: hello");
+    world.kill_node().await;
+    ann.says("who is there?");
+    assert_eq!(next_text(&ann).await, "echo: who is there?");
+    let here = |ready: &ready::Ready| ready.state("telegram:main") == "ready";
+    ready::until(&world, "the second node to have it", here).await;
+    second.stop().await.unwrap();
     world.end().await;
 }

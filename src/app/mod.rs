@@ -95,7 +95,8 @@ impl App {
             })
             .collect();
         let drain = config.node.drain;
-        let api = Arc::new(Api { store, front, edges, local, outlet, states, token, config });
+        let api =
+            Arc::new(Api { store, front, edges, local, outlet, states, node: settings.node, token, config });
         Ok(Self { engine, outbox, accounts, api, listener, node_file, owner_code, drain, writer })
     }
 

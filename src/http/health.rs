@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::Api;
+use crate::store::{Read, StoreError, Tx, leases};
 use crate::{inbound, local};
 
 /// A poll or heartbeat that is older than this, in milliseconds, is a connection that may be deaf. The longest
@@ -36,26 +38,47 @@ pub(super) async fn alive() -> Json<Health> {
     Json(Health { status: "ok".into(), pid: std::process::id() })
 }
 
-/// `GET /readyz`: 200 when all accounts are ready, otherwise 503.
+/// `GET /readyz`: 200 when all accounts are ready, here or on another node, otherwise 503.
 pub(super) async fn ready(State(api): State<Arc<Api>>) -> (StatusCode, Json<Ready>) {
     let mut known = api.states.all();
     let now = api.store.now();
+    // A database that can't be asked tells nothing of others; what is known here is said all the same.
+    let elsewhere = api.store.read(Elsewhere { node: api.node.clone() }).await.unwrap_or_default();
     let accounts: BTreeMap<String, inbound::Health> = api
         .edges
         .channels
         .keys()
         .map(|account| {
             let health = known.remove(&account.to_string()).unwrap_or(STARTING);
+            if elsewhere.contains(&leases::of_account(account)) {
+                return (account.to_string(), ELSEWHERE);
+            }
             // The local channel polls nothing: it is ready once and for all.
             let health = if *account == local::account() { health } else { fresh(health, now) };
             (account.to_string(), health)
         })
         .collect();
-    let ready = accounts.values().all(|health| health.state == "ready");
+    let ready = accounts.values().all(|health| ["ready", ELSEWHERE.state].contains(&health.state));
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Ready { ready, accounts }))
 }
 
+/// The leases of other nodes.
+struct Elsewhere {
+    node: String,
+}
+
+#[async_trait]
+impl Read for Elsewhere {
+    type Output = Vec<String>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<String>, StoreError> {
+        leases::of_others(tx, &self.node).await
+    }
+}
+
+/// Another node has the account, and says more about it.
+const ELSEWHERE: inbound::Health = inbound::Health { state: "elsewhere", reason: None, last_ready_at: None };
 const STARTING: inbound::Health = inbound::Health { state: "connecting", reason: None, last_ready_at: None };
 
 fn fresh(health: inbound::Health, now: i64) -> inbound::Health {

@@ -57,6 +57,8 @@ pub struct Api {
     pub outlet: Arc<dyn Outlet>,
     /// How the accounts' connections are.
     pub states: Arc<States>,
+    /// This node, among those that share the database.
+    pub node: String,
     /// What callers must present.
     pub token: Secret,
     /// The configuration.

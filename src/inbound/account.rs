@@ -106,7 +106,7 @@ impl Account {
     async fn take(&self) -> Result<Option<i64>, StoreError> {
         let account = self.channel.account();
         let lease = i64::try_from(self.lease.as_millis()).unwrap_or(i64::MAX / 4);
-        let take = TakeLease { name: format!("account:{account}"), node: self.node.clone(), lease };
+        let take = TakeLease { name: leases::of_account(account), node: self.node.clone(), lease };
         let until = self.store.commit(take).await?;
         self.outbox.hold(account, until.unwrap_or(0));
         Ok(until)

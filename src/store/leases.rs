@@ -1,6 +1,13 @@
 //! Leases with fencing tokens: who may connect an account.
 
+use roundtable_contract::AccountId;
+
 use super::{StoreError, Tx, params, sql};
+
+/// The name of the lease of an account's connection.
+pub fn of_account(account: &AccountId) -> String {
+    format!("account:{account}")
+}
 
 /// Takes the lease `name` for `node` until `until` if it is free, over, or already the node's own.
 /// Returns the fencing token, which rises whenever the holder changes; `None`: another node holds it.
@@ -18,6 +25,14 @@ pub async fn take(tx: &mut Tx<'_>, name: &str, node: &str, until: i64) -> Result
         )
         .await?;
     row.map(|row| row.get("token")).transpose()
+}
+
+/// The leases that other nodes hold now.
+pub async fn of_others(tx: &mut Tx<'_>, node: &str) -> Result<Vec<String>, StoreError> {
+    let now = tx.now();
+    let rows =
+        tx.all(sql!("SELECT name FROM leases WHERE node <> $1 AND until >= $2"), params![node, now]).await?;
+    rows.iter().map(|row| row.get("name")).collect()
 }
 
 /// Gives all leases of a node back, so that another can take them at once.

@@ -35,11 +35,11 @@ impl Ready {
     }
 }
 
-/// Asks the node of the world, which may still be starting.
+/// Asks the node of the world that was started last, which may still be starting.
 pub async fn ready(world: &World) -> Option<Ready> {
     // The in-process node has done the same; whoever comes first does it.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let running = Running::find(&world.folder().join("data"))?;
+    let running = Running::find(&world.data_dir())?;
     let answer = reqwest::get(format!("{}/readyz", running.url)).await.ok()?;
     let ok = answer.status().is_success();
     let ready: Ready = answer.json().await.expect("/readyz answers with JSON");

@@ -30,6 +30,9 @@ drain = "5s"
 listen = "127.0.0.1:0"
 "#;
 
+/// What says where a node keeps its files, over what its configuration says.
+const DATA_DIR: &str = "ROUNDTABLE_NODE__DATA_DIR";
+
 /// No waiting for the real platform's limits: lines for [`Setting::telegram`].
 pub const QUICK: &str = "limits = { chat_per_second = 0, group_per_minute = 0, total_per_second = 0 }\n\
                          poll_timeout = \"5s\"\nsend_timeout = \"700ms\"\n\
@@ -181,6 +184,17 @@ impl World {
     /// Where the world keeps its files.
     pub fn folder(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// Where the node that is started next keeps its files.
+    pub fn data_dir(&self) -> PathBuf {
+        self.env.get(DATA_DIR).map_or_else(|| self.folder().join("data"), PathBuf::from)
+    }
+
+    /// Gives the node that is started next files of its own.
+    pub fn use_data_dir(&mut self, name: &str) {
+        let folder = self.folder().join(name);
+        self.env.insert(DATA_DIR.to_owned(), folder.display().to_string());
     }
 
     /// Starts a node in this process.
