@@ -62,3 +62,24 @@ async fn a_lost_message_that_was_edited_is_found_behind_newer_ones() {
     assert!(answers[0].contains("lost") && answers[1].contains("newer"), "{answers:?}");
     world.end().await;
 }
+
+/// What was said on a server before anything of it was heard was said without the bot.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_before_the_bot_came_is_left_alone() {
+    let quick = QUICK_DISCORD.replace("login", "sweep = \"200ms\", login");
+    let always = "[[bindings]]\nagent = \"manager\"\nchannel = \"discord\"\nmention = \"always\"\n";
+    let setting = World::setting().discord(&format!("dm = \"open\"\n{quick}")).config(always);
+    let mut world = setting.without_node().await;
+    let here = world.discord().user("ann").in_channel("general");
+    here.says("shall we ask a bot?");
+    world.start_node().await;
+    world.discord().connected().await.unwrap();
+    here.says("now");
+    assert!(next(&here).await.ends_with("now"));
+    let looks = world.discord().calls_of("get_messages").len() + 3;
+    let again = |world: &roundtable_fakes::discord::World| {
+        world.calls().filter(|call| call.method == "get_messages").count() >= looks
+    };
+    world.discord().wait_until("the channel to be looked through", again).await.unwrap();
+    world.end().await;
+}

@@ -152,7 +152,7 @@ impl Backfill {
 async fn fetch(listener: &Listener<'_>, channel: u64) -> u64 {
     let read = listener.lanes().read_up_to(channel);
     let left_out = i64::try_from(listener.pauses().sweep.as_millis()).unwrap_or(WINDOW).min(WINDOW);
-    let mut after = start(read, left_out, now());
+    let mut after = start(read, left_out, now()).max(listener.lanes().before(channel));
     let mut pause = Pause::new(listener.pauses());
     loop {
         let page = listener.api().patiently(|| Call::history(ChannelId::new(channel), after)).await;

@@ -39,6 +39,8 @@ pub(crate) struct Item {
 pub(crate) struct Lanes {
     lanes: HashMap<u64, Lane>,
     positions: HashMap<u64, u64>,
+    /// Channels that were there before us, with what lies before that.
+    begun: HashMap<u64, u64>,
     /// Positions that moved since they were last asked for.
     moved: BTreeSet<u64>,
     /// Channels that may have something to store.
@@ -83,6 +85,18 @@ impl Lanes {
     /// Begins where an earlier process got to.
     pub(crate) fn remember(&mut self, channel: u64, position: u64) {
         self.positions.insert(channel, position);
+    }
+
+    /// We come to a channel: everything up to `last` was said without us, unless we have read there before.
+    pub(crate) fn begin(&mut self, channel: u64, last: u64) {
+        if self.position(channel).is_none() {
+            self.begun.insert(channel, last);
+        }
+    }
+
+    /// Up to where a channel is no concern of ours.
+    pub(crate) fn before(&self, channel: u64) -> u64 {
+        self.begun.get(&channel).copied().unwrap_or(0)
     }
 
     /// How far a channel has been read, if it ever was.
@@ -339,6 +353,16 @@ mod tests {
         assert_eq!(lanes.position(HERE), Some(20));
         lanes.close(HERE);
         assert_eq!(lanes.position(HERE), Some(50));
+    }
+
+    #[test]
+    fn what_was_said_before_we_came_is_no_concern_of_ours_unless_we_have_been_there() {
+        let mut lanes = Lanes::default();
+        lanes.remember(HERE, 10);
+        for channel in [HERE, HERE + 1] {
+            lanes.begin(channel, 50);
+        }
+        assert_eq!((lanes.before(HERE), lanes.before(HERE + 1)), (0, 50));
     }
 
     #[test]

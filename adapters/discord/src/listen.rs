@@ -58,7 +58,7 @@ pub(crate) struct Listener<'a> {
     backfill: Backfill,
     /// Members of servers by server and person; `None` is one who has left.
     members: Mutex<HashMap<(u64, u64), Option<Value>>>,
-    /// Servers we were on at the login.
+    /// Servers we are on.
     guilds: Mutex<HashSet<u64>>,
     work: Notify,
     room: Notify,
@@ -179,13 +179,18 @@ impl<'a> Listener<'a> {
         }
     }
 
-    /// A server that we were on at the login has come: what was written there meanwhile is fetched. (Of a
-    /// server that we join nothing was missed.)
+    /// A server has come. Of one that we were on before, what was written meanwhile is fetched; of one that we
+    /// join nothing was missed.
     fn arrived(&self, guild: u64, channels: &[u64]) {
-        if !locked(&self.guilds).contains(&guild) {
+        let joined = locked(&self.guilds).insert(guild);
+        let since = Some(self.since.load(Ordering::Relaxed)).filter(|since| *since > 0);
+        if joined || since.is_none() {
+            let (mut lanes, now) = (self.lanes(), wire::first_at(now()));
+            channels.iter().for_each(|channel| lanes.begin(*channel, now));
+        }
+        if joined {
             return;
         }
-        let since = Some(self.since.load(Ordering::Relaxed)).filter(|since| *since > 0);
         for channel in channels {
             let newest = self.places().get(*channel).map_or((Kind::Container, 0), |p| (p.kind, p.newest));
             let mut lanes = self.lanes();
