@@ -3,8 +3,8 @@
 //! <https://discord.com/developers/docs/events/gateway>. A connection that ends is resumed, so that Discord
 //! sends what was missed; only when it will not, a new session begins and the rest is fetched (`backfill`).
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, Hasher as _};
+mod pulse;
+
 use std::time::Duration;
 
 use roundtable_contract::{AccountState, RunError};
@@ -18,6 +18,7 @@ use crate::error::{degraded, fatal_close, wrong_token};
 use crate::listen::Listener;
 use crate::socket::{Frame, Gone, Socket};
 use crate::wire;
+use pulse::{Pulse, jitter};
 
 /// Operations (<https://discord.com/developers/docs/topics/opcodes-and-status-codes#gateway>).
 mod op {
@@ -138,14 +139,18 @@ impl Gateway<'_> {
         let mut pulse = Pulse::new(Duration::from_millis(interval.unsigned_abs()), patience);
         let (op, data) = self.greeting();
         socket.send(op, data).await?;
-        let late = Instant::now() + HEAVY * patience;
+        let mut late = Instant::now() + HEAVY * patience;
         loop {
             let has_room = self.listener.has_room();
-            pulse.starved |= !has_room;
+            if !has_room {
+                // what is not read is not late
+                pulse.starve();
+                late = Instant::now() + HEAVY * patience;
+            }
             let frame = tokio::select! {
                 frame = socket.next(), if has_room => frame?,
                 () = self.listener.room(), if !has_room => continue,
-                () = sleep_until(pulse.next) => {
+                () = sleep_until(pulse.next()) => {
                     if !pulse.may_go_on() {
                         // a silent connection: hang up so that the session stays alive
                         socket.close(GOING_ON).await;
@@ -187,8 +192,9 @@ impl Gateway<'_> {
                 if frame.data.as_bool() != Some(true) {
                     self.session = None;
                 }
-                // Discord wants a pause of 1 to 5 s here
-                sleep(self.listener.pauses().identify.mul_f64(jitter().max(0.2))).await;
+                // Discord wants a pause of 1 to 5 s here, and logins are counted
+                let least = self.listener.pauses().identify.mul_f64(jitter().max(0.2));
+                sleep(self.pause.next().max(least)).await;
                 Err(End::Again)
             }
             op => Err(Gone::because(format!("the gateway speaks out of turn (operation {op})")).into()),
@@ -293,51 +299,6 @@ impl Gateway<'_> {
     }
 }
 
-/// The heartbeat of one connection.
-struct Pulse {
-    interval: Duration,
-    /// How long an answer may take. (Discord asks for no more than one before the next beat; who waits that long
-    /// is deaf for a minute and a half.)
-    patience: Duration,
-    last: Instant,
-    /// When the next beat is due, or the answer to the last one.
-    next: Instant,
-    /// The last beat was answered.
-    answered: bool,
-    /// Nothing was read for a while, an answer neither.
-    starved: bool,
-}
-
-impl Pulse {
-    /// The first beat comes early, at a time of its own for every client.
-    fn new(interval: Duration, patience: Duration) -> Self {
-        let last = Instant::now();
-        let (next, patience) = (last + interval.mul_f64(jitter()), patience.min(interval));
-        Self { interval, patience, last, next, answered: true, starved: false }
-    }
-
-    /// A beat is due; `false` when the last one was not answered in time.
-    fn may_go_on(&mut self) -> bool {
-        let alive = self.answered || self.starved;
-        (self.answered, self.starved) = (false, false);
-        self.last = Instant::now();
-        self.next = self.last + self.patience;
-        alive
-    }
-
-    /// The last beat is answered.
-    fn answer(&mut self) {
-        self.answered = true;
-        self.next = self.last + self.interval;
-    }
-}
-
-/// A number between 0 and 1, of no quality.
-fn jitter() -> f64 {
-    let random = RandomState::new().build_hasher().finish() >> 11;
-    random as f64 / (1_u64 << 53) as f64
-}
-
 /// Growing pauses between attempts.
 #[derive(Debug)]
 pub(crate) struct Pause {
@@ -373,27 +334,6 @@ mod tests {
         assert_eq!([pause.next(), pause.next(), pause.next()], [second, 2 * second, 3 * second]);
         pause.reset();
         assert_eq!(pause.next(), second);
-    }
-
-    #[test]
-    fn the_first_beat_comes_within_the_interval() {
-        for _ in 0..100 {
-            assert!((0.0..1.0).contains(&jitter()));
-        }
-    }
-
-    #[test]
-    fn a_beat_without_an_answer_is_the_last() {
-        let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
-        let mut pulse = Pulse::new(minute, second);
-        assert!(pulse.may_go_on());
-        assert_eq!(pulse.next, pulse.last + second, "an answer is due");
-        pulse.answer();
-        assert_eq!(pulse.next, pulse.last + minute, "a beat is due");
-        assert!(pulse.may_go_on());
-        assert!(!pulse.may_go_on());
-        pulse.starved = true;
-        assert!(pulse.may_go_on(), "the answer may lie unread");
     }
 
     #[test]
