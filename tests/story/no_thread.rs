@@ -106,7 +106,7 @@ async fn a_thread_that_discord_refuses_leaves_nothing_behind() {
             let world = patient_world(url).await;
             let ann = channel(&world);
             world.discord().fail_next("create_thread_from_message", Fault::discord(status, code, message));
-            asks(&world, &ann);
+            asks_in_order(&world, &ann).await;
             assert_eq!(ann.next().await, format!("page\n{TASK}"));
             fails_with(&world, &ann, why).await;
             may_go_on_without(&world, &ann).await;
@@ -122,12 +122,22 @@ async fn a_post_of_a_forum_has_no_thread_beside_it() {
     on_each_database(async |url| {
         let world = patient_world(url).await;
         let ann = Seat::Discord(world.discord().user("ann").in_forum_post("forum", "question"));
-        asks(&world, &ann);
+        asks_in_order(&world, &ann).await;
         fails_with(&world, &ann, "takes no messages itself").await;
         may_go_on_without(&world, &ann).await;
         world.end().await;
     })
     .await;
+}
+
+/// The manager has said its word before the message that the thread is to grow out of is let through.
+async fn asks_in_order(world: &World, ann: &Seat) {
+    let (opening, given) = (world.discord().hold("create_message"), world.model.hold("runId"));
+    asks(world, ann);
+    opening.arrived().await.unwrap();
+    given.release();
+    world.until("the end of the manager's turn", |rows| rows.turns == ["done"]).await;
+    opening.release();
 }
 
 /// The label is free again, so that the same run can be asked for without a thread.
