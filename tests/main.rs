@@ -14,6 +14,7 @@ mod documents;
 mod engine;
 mod invariants;
 mod kills;
+mod late;
 mod outbox;
 mod store;
 mod story;

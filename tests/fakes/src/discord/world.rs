@@ -49,7 +49,7 @@ pub struct World {
     /// Where the server listens, as `host:port`.
     pub(crate) host: String,
     last_id: u64,
-    clock: Clock,
+    pub(crate) clock: Clock,
 }
 
 /// A bot's account; it is also a [`User`].
