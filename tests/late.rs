@@ -16,6 +16,7 @@ async fn earlier(url: &str) -> World {
     let lines = format!("dm = \"open\"\n{QUICK_DISCORD}");
     let world = World::setting().on(url).discord(&lines).without_node().await;
     world.model.on(|_| Some(Reply::text("I was away.")));
+    world.telegram.set_privacy(false);
     world.telegram.set_back(7 * 60 * MINUTE);
     world.discord().set_back(7 * 60 * MINUTE);
     world
@@ -45,8 +46,8 @@ async fn on_telegram_a_conversation_is_one_turn() {
         assert_eq!(next_text(&in_group).await, "I was away.");
         let mut told: Vec<_> = world.model.requests().iter().map(heard).collect();
         told.sort();
-        let group = "Bob: @roundtable_bot what now?\nAnn: @roundtable_bot and what then?";
-        assert_eq!(told, [group, "first\nsecond\nthird"]);
+        let group = "Bob: @roundtable_bot what now?\n\nAnn: @roundtable_bot and what then?";
+        assert_eq!(told, [group, "first\n\nsecond\n\nthird"]);
         world.end().await;
     })
     .await;
@@ -67,7 +68,7 @@ async fn on_discord_a_conversation_is_one_turn() {
         world.start_node().await;
         assert_eq!(plans.next_message().await.unwrap().text, "I was away.");
         let told: Vec<_> = world.model.requests().iter().map(heard).collect();
-        assert_eq!(told, ["Ann: @roundtable_bot what now?\nBob: @roundtable_bot and what then?"]);
+        assert_eq!(told, ["Ann: @roundtable_bot what now?\n\nBob: @roundtable_bot and what then?"]);
         world.end().await;
     })
     .await;
@@ -84,7 +85,7 @@ async fn a_new_message_is_read_with_those_that_came_late() {
         world.start_node().await;
         assert_eq!(next_text(&ann).await, "I was away.");
         let told: Vec<_> = world.model.requests().iter().map(heard).collect();
-        assert_eq!(told, ["are you there?\nhello?"]);
+        assert_eq!(told, ["are you there?\n\nhello?"]);
         world.end().await;
     })
     .await;

@@ -49,7 +49,7 @@ pub struct World {
     /// Where the server listens, as `host:port`.
     pub(crate) host: String,
     last_id: u64,
-    pub(crate) clock: Clock,
+    clock: Clock,
 }
 
 /// A bot's account; it is also a [`User`].
@@ -129,6 +129,12 @@ impl World {
     /// Moves the virtual clock.
     pub(crate) fn advance(&mut self, by: Duration) {
         self.clock.advance(by);
+    }
+
+    /// Sets the virtual clock back, before anything has happened: what was made until now keeps its ids.
+    pub(crate) fn set_back(&mut self, by: Duration) {
+        self.clock.set_back(by);
+        self.last_id = 0;
     }
 
     /// A snowflake that was not given out before; later ones are greater.
