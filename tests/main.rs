@@ -15,6 +15,7 @@ mod documents;
 mod engine;
 mod invariants;
 mod kills;
+mod late;
 mod outbox;
 mod store;
 mod story;

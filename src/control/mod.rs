@@ -39,6 +39,7 @@ pub async fn renew(
     whose: Whose<'_>,
     after: &mut Effects,
 ) -> Result<Stop, StoreError> {
+    let Some(whose) = reach(tx, session_id, whose).await? else { return Ok(Stop::NotTheirs) };
     let stopped = match keep {
         true => Stop::Nothing,
         false => engine::stop(tx, team, session_id, whose, "a new conversation was begun", after).await?,

@@ -2,7 +2,7 @@
 
 use crate::engine::{Effects, Team};
 use crate::routing::{self, names};
-use crate::store::inbox::{self, Body, ItemKind, NewItem};
+use crate::store::inbox::{self, Author, Body, ItemKind, NewItem, To};
 use crate::store::runs::{self, Announce, Cleanup, Mode, NewRun, RunStatus};
 use crate::store::sessions::{self, Kind, NewSession};
 use crate::store::{StoreError, Tx, trees};
@@ -22,12 +22,14 @@ pub struct Task<'a> {
     pub text: &'a str,
     /// Where it is asked for, and where it is answered.
     pub conversation_id: i64,
-    /// The person's id on the platform.
-    pub sender: &'a str,
-    /// The name to show.
-    pub sender_name: &'a str,
+    /// Who asks for it.
+    pub author: Author<'a>,
     /// Tells this task from others of the same conversation and millisecond.
     pub number: i64,
+    /// The name of the message that the text is the first piece of.
+    pub piece: Option<&'a str>,
+    /// No turn begins before this time; 0: it may at once.
+    pub not_before: i64,
 }
 
 /// Why there is no child. Its `Display` is the sentence for people.
@@ -101,21 +103,12 @@ pub async fn spawn(
         due_at: tx.now() + limits.run_timeout,
     };
     let run_id = runs::open(tx, &run).await?;
+    let body = Body { text: task.text.to_owned(), ..Body::default() };
     let item = NewItem {
-        session_id,
-        tree_id,
-        kind: ItemKind::User,
-        wake: true,
-        conversation_id: task.conversation_id,
-        exchange_id: None,
         run_id: Some(run_id),
-        sender: task.sender,
-        sender_name: task.sender_name,
-        message_id: None,
-        policy: None,
-        body: &Body { text: task.text.to_owned(), ..Body::default() },
-        merge_key: None,
-        not_before: 0,
+        merge_key: task.piece,
+        not_before: task.not_before,
+        ..NewItem::new(ItemKind::User, task.author, To { session_id, tree_id }, task.conversation_id, &body)
     };
     inbox::push(tx, &item).await?;
     after.work = true;

@@ -2,7 +2,7 @@
 
 use super::reach;
 use crate::engine::{Effects, Team, Whose, interrupt};
-use crate::store::inbox::{self, Body, ItemKind, NewItem};
+use crate::store::inbox::{self, Author, Body, ItemKind, NewItem};
 use crate::store::{StoreError, Tx, sessions, turns};
 
 /// What a person says.
@@ -10,12 +10,14 @@ use crate::store::{StoreError, Tx, sessions, turns};
 pub struct Word<'a> {
     /// Where they are: where a session that is idle answers.
     pub conversation_id: i64,
-    /// Their id on the platform.
-    pub sender: &'a str,
-    /// The name to show.
-    pub sender_name: &'a str,
+    /// Who they are.
+    pub author: Author<'a>,
     /// The word.
     pub text: &'a str,
+    /// The name of the message that it is the first piece of.
+    pub piece: Option<&'a str>,
+    /// No turn reads it before this time; 0: it may at once.
+    pub not_before: i64,
 }
 
 /// What has become of it.
@@ -64,21 +66,11 @@ pub async fn steer(
         Some(turn) => turns::get(tx, turn).await?.conversation_id,
         None => word.conversation_id,
     };
+    let body = Body { text: word.text.to_owned(), ..Body::default() };
     let item = NewItem {
-        session_id,
-        tree_id: session.tree_id,
-        kind: ItemKind::User,
-        wake: true,
-        conversation_id,
-        exchange_id: None,
-        run_id: None,
-        sender: word.sender,
-        sender_name: word.sender_name,
-        message_id: None,
-        policy: None,
-        body: &Body { text: word.text.to_owned(), ..Body::default() },
-        merge_key: None,
-        not_before: 0,
+        merge_key: word.piece,
+        not_before: word.not_before,
+        ..NewItem::new(ItemKind::User, word.author, &session, conversation_id, &body)
     };
     inbox::push(tx, &item).await?;
     after.work = true;

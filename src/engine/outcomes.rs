@@ -106,7 +106,7 @@ async fn tell(
 ) -> Result<(), StoreError> {
     let key = format!("batch:{}", run.turn_id);
     let not_before = if runs::live_siblings(tx, run.turn_id).await? == 0 {
-        inbox::hold_merge(tx, requester.id, &key, 0).await?;
+        inbox::hold_batch(tx, requester.id, &key, 0).await?;
         0
     } else {
         inbox::batch_due(tx, requester.id, &key).await?.unwrap_or(tx.now() + BATCH)
@@ -114,21 +114,13 @@ async fn tell(
     let mut told = outcome_json(run, child);
     told["shown"] = json!(seen);
     let policy = Policy::stored(&run.policy).of_asker().to_carry();
+    let (author, body) = (inbox::Author::session(child), Body { text: told.to_string(), ..Body::default() });
     let item = NewItem {
-        session_id: requester.id,
-        tree_id: requester.tree_id,
-        kind: ItemKind::Announce,
-        wake: true,
-        conversation_id: run.conversation_id,
-        exchange_id: None,
         run_id: Some(run.id),
-        sender: &child.key,
-        sender_name: child.name(),
-        message_id: None,
         policy: policy.as_deref(),
-        body: &Body { text: told.to_string(), ..Body::default() },
         merge_key: (run.turn_id != 0).then_some(key.as_str()),
         not_before,
+        ..NewItem::new(ItemKind::Announce, author, requester, run.conversation_id, &body)
     };
     inbox::push(tx, &item).await?;
     Ok(())

@@ -6,7 +6,7 @@ use super::close::Said;
 use super::effects::Effects;
 use crate::agents::is_silent;
 use crate::store::exchanges::{self, Exchange};
-use crate::store::inbox::{self, Body, ItemKind, NewItem};
+use crate::store::inbox::{self, Author, Body, ItemKind, NewItem};
 use crate::store::sessions::{self, Session};
 use crate::store::waits;
 use crate::store::{StoreError, Tx};
@@ -69,21 +69,12 @@ async fn pass_on(
     let text = said.failure.unwrap_or(said.text).to_owned();
     // Nothing but a turn is restricted.
     let policy = if wake { Policy::in_exchange(exchange, partner.id).to_carry() } else { None };
+    let (author, body) = (Author::session(session), Body { text, ..Body::default() });
     let item = NewItem {
-        session_id: partner.id,
-        tree_id: partner.tree_id,
-        kind: ItemKind::Agent,
         wake,
-        conversation_id: exchange.conversation_id,
         exchange_id: goes_on.then_some(exchange.id),
-        run_id: None,
-        sender: &session.key,
-        sender_name: session.name(),
-        message_id: None,
         policy: policy.as_deref(),
-        body: &Body { text, ..Body::default() },
-        merge_key: None,
-        not_before: 0,
+        ..NewItem::new(ItemKind::Agent, author, partner, exchange.conversation_id, &body)
     };
     inbox::push(tx, &item).await?;
     Ok(())

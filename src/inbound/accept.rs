@@ -6,15 +6,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use roundtable_contract::{Message, MessageKind, Outgoing};
 
+use super::age::{self, Age, age};
 use super::commands::{self, Asked, Done};
 use super::look_up::{Known, look_up};
 use super::{Edges, merge, targets};
 use crate::engine::{Effects, claim_next, interrupt};
 use crate::phrases;
-use crate::routing::{self, Admission, Decision, Notice, Outcome, Target, Trace};
+use crate::routing::{self, Admission, Command, Decision, Notice, Outcome, Target, Trace};
 use crate::store::conversations::{self, About, Place};
 use crate::store::deliveries::{self, NewAnswer};
-use crate::store::inbox::{self, Body, ItemKind, NewItem, Quoted};
+use crate::store::inbox::{self, Author, Body, ItemKind, NewItem, Quoted};
 use crate::store::sessions::{self, Session};
 use crate::store::turns::{Claimant, Turn};
 use crate::store::{StoreError, Transaction, Tx, events, focuses, hints, messages, people};
@@ -63,10 +64,39 @@ impl Transaction for Accept {
         }
         let known = look_up(tx, &place, message).await?;
         let mut decision = self.edges.decide(message, &known);
-        let piece = self.piece(tx, &place, &known, &mut decision).await?;
+        let held =
+            Held { piece: self.piece(tx, &place, &known, &mut decision).await?, age: age(message, tx.now()) };
+        if held.age == Age::Past && decision.outcome != Outcome::Ignore {
+            decision.outcome = Outcome::Ambient;
+            decision.rule = "in a group, and too long ago".into();
+        }
         events::take(tx, &message.conversation.account, message.key.as_str(), place.id, &decision.rule)
             .await?;
-        self.carry_out(tx, &place, &decision, &known, piece.as_deref()).await
+        self.carry_out(tx, &place, &decision, &known, &held).await
+    }
+}
+
+/// Why an item waits for others before it is read.
+pub(super) struct Held {
+    /// The name of the message that it is a piece of.
+    piece: Option<String>,
+    /// How old the message is.
+    age: Age,
+}
+
+impl Held {
+    /// The name of the message that this one is a piece of.
+    pub(super) fn piece(&self) -> Option<&str> {
+        self.piece.as_deref()
+    }
+
+    /// Before when no turn takes the item; 0: it need not wait.
+    pub(super) fn until(&self, now: i64) -> i64 {
+        match (&self.piece, self.age) {
+            (_, Age::Late) => now + age::PAUSE,
+            (Some(_), _) => now + merge::PAUSE,
+            (None, _) => 0,
+        }
     }
 }
 
@@ -80,8 +110,12 @@ impl Accept {
         known: &Known,
         decision: &mut Decision,
     ) -> Result<Option<String>, StoreError> {
-        if !matches!(decision.outcome, Outcome::Ambient | Outcome::Deliver(_)) {
-            return Ok(None);
+        match decision.outcome {
+            Outcome::Ambient | Outcome::Deliver(_) => {}
+            Outcome::Command(Command::Spawn { .. } | Command::Steer { .. }) => {
+                return Ok(merge::begins(&self.message));
+            }
+            _ => return Ok(None),
         }
         if !known.stored.merging {
             return Ok(merge::begins(&self.message));
@@ -100,7 +134,7 @@ impl Accept {
         place: &Place,
         decision: &Decision,
         known: &Known,
-        piece: Option<&str>,
+        held: &Held,
     ) -> Result<Accepted, StoreError> {
         let sender = &self.message.sender;
         let mut accepted = Accepted::default();
@@ -119,7 +153,7 @@ impl Accept {
             Outcome::Ignore | Outcome::Ambient => {}
             Outcome::Say(notice) => self.notice(tx, place, notice, &mut accepted).await?,
             Outcome::Command(command) => {
-                let asked = Asked::new(&self.edges, &self.message, place, known);
+                let asked = Asked::new(&self.edges, &self.message, place, known, held);
                 let Done { text, after } = commands::carry_out(tx, &asked, command).await?;
                 accepted.after.join(after);
                 if let Some(text) = text {
@@ -134,7 +168,7 @@ impl Accept {
             }
             Outcome::Deliver(targets) => {
                 for session in self.sessions(tx, place, targets).await? {
-                    self.deliver(tx, place, &session, piece, &mut accepted).await?;
+                    self.deliver(tx, place, &session, held, &mut accepted).await?;
                 }
             }
         }
@@ -212,7 +246,7 @@ impl Accept {
         tx: &mut Tx<'_>,
         place: &Place,
         session: &Session,
-        piece: Option<&str>,
+        held: &Held,
         accepted: &mut Accepted,
     ) -> Result<(), StoreError> {
         if session.archived {
@@ -225,7 +259,7 @@ impl Accept {
             let text = phrases::inbox_full(session.name(), usize::try_from(session.pending).unwrap_or(0));
             return self.say(tx, place, &format!("full {}", session.id), text, accepted).await;
         }
-        self.push(tx, place, session, piece).await?;
+        self.push(tx, place, session, held).await?;
         if session.open_turn.is_some() {
             interrupt(tx, session.id, place.id, &mut accepted.after).await?;
         }
@@ -247,28 +281,20 @@ impl Accept {
         tx: &mut Tx<'_>,
         place: &Place,
         session: &Session,
-        piece: Option<&str>,
+        held: &Held,
     ) -> Result<(), StoreError> {
         let message = &self.message;
-        let not_before = piece.map_or(0, |_| tx.now() + merge::PAUSE);
-        if let Some(key) = piece {
-            inbox::hold_merge(tx, session.id, key, not_before).await?;
+        let not_before = held.until(tx.now());
+        if session.pending > 0 {
+            inbox::hold_said(tx, session.id, place.id, held.piece(), not_before).await?;
         }
+        let author = Author::person(&message.sender);
+        let body = body(message);
         let item = NewItem {
-            session_id: session.id,
-            tree_id: session.tree_id,
-            kind: ItemKind::User,
-            wake: true,
-            conversation_id: place.id,
-            exchange_id: None,
-            run_id: None,
-            sender: message.sender.id.as_str(),
-            sender_name: &message.sender.name,
             message_id: Some(message.id),
-            policy: None,
-            body: &body(message),
-            merge_key: piece,
+            merge_key: held.piece(),
             not_before,
+            ..NewItem::new(ItemKind::User, author, session, place.id, &body)
         };
         inbox::push(tx, &item).await?;
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::accept::{Accept, Accepted, body};
 use crate::store::conversations::Place;
-use crate::store::inbox::{self, Body, ItemKind, NewItem};
+use crate::store::inbox::{self, Author, Body, ItemKind, NewItem};
 use crate::store::{StoreError, Tx, events, sessions};
 
 impl Accept {
@@ -20,21 +20,11 @@ impl Accept {
                 continue;
             }
             let session = sessions::lock(tx, reader.session_id).await?;
+            let author = Author::person(&message.sender);
             let item = NewItem {
-                session_id: session.id,
-                tree_id: session.tree_id,
-                kind: ItemKind::User,
                 wake: false,
-                conversation_id: place.id,
-                exchange_id: None,
-                run_id: None,
-                sender: message.sender.id.as_str(),
-                sender_name: &message.sender.name,
                 message_id: Some(message.id),
-                policy: None,
-                body: &body,
-                merge_key: None,
-                not_before: 0,
+                ..NewItem::new(ItemKind::User, author, &session, place.id, &body)
             };
             inbox::push(tx, &item).await?;
         }

@@ -3,6 +3,7 @@
 
 mod accept;
 mod account;
+mod age;
 mod commands;
 mod edit;
 mod look_up;

@@ -81,6 +81,27 @@ async fn spawn_starts_a_child_that_answers_here_and_says_why_it_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_task_or_a_word_longer_than_a_message_is_one() {
+    let world = world().await;
+    let ann = world.telegram.user("ann");
+    let long = "dig and ".repeat(490);
+    let whole = format!("{}\nthen rest", long.trim_end());
+    let commands = [("/spawn coder helper:", 2), ("/ask helper", 1), ("/steer helper", 2)];
+    for (number, (command, answers)) in commands.into_iter().enumerate() {
+        ann.says(&format!("{command} {long}"));
+        ann.says("then rest");
+        for _ in 0..answers {
+            next_text(&ann).await;
+        }
+        at_rest(&world).await;
+        let read = world.model.requests();
+        let read = read.iter().filter(|request| request.last_user_text().ends_with(&whole)).count();
+        assert_eq!(read, number + 1, "{command}");
+    }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn spawn_keeps_the_limits_of_the_team() {
     let world = World::setting().config(ONE_CHILD).start().await;
     super::quiet(&world);

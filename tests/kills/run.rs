@@ -11,7 +11,7 @@ use super::load::{Load, unanswered};
 use super::points::{Point, When};
 use super::random::Random;
 use super::report::Outcome;
-use super::team::{Runs, Team, WasOnline};
+use super::team::{Runs, Team};
 use crate::support::databases::{Database, Fresh};
 use crate::support::process::{Process, last_words};
 use crate::support::world::World;
@@ -59,9 +59,7 @@ impl Scene {
         let world = setting.without_node().await;
         // A lease that no pause of a busy machine outlasts, so that only the kills take it away.
         world.configure(|text| text.replacen("lease = \"600ms\"", "lease = \"2s\"", 1));
-        let (store, writer) = Store::open(&fresh.url, 1, Access::Node, Arc::new(SystemClock::new())).await?;
-        let (was_online, ()) = tokio::join!(async move { store.commit(WasOnline).await }, writer);
-        was_online?;
+        world.was_on_discord(Duration::from_secs(60)).await?;
         let load = Load::new(&world.telegram, &world.model);
         let team = Team::new(&world, late);
         Ok(Self { world, load, team, database: fresh, mode })

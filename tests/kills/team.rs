@@ -7,9 +7,7 @@ mod sight;
 use std::collections::HashSet;
 
 use async_trait::async_trait;
-use roundtable::store::{Read, StoreError, Tx, cursors};
-use roundtable::store::{Sql, Transaction};
-use roundtable_contract::AccountId;
+use roundtable::store::{Read, Sql, StoreError, Tx};
 use roundtable_fakes::{World as TelegramWorld, discord};
 
 use super::load::Verdict;
@@ -228,23 +226,6 @@ fn seat(world: &World, number: usize) -> Seat {
             seat
         }
     })
-}
-
-/// What Discord's account of a fresh database needs, so that messages of before the first start are fetched: that it
-/// was there before.
-pub struct WasOnline;
-
-#[async_trait]
-impl Transaction for WasOnline {
-    type Output = ();
-    const NAME: &'static str = "was_online";
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        /// Milliseconds from 1970 to the first snowflake.
-        const EPOCH: i64 = 1_420_070_400_000;
-        let minute_ago = tx.now() - 60_000;
-        cursors::advance(tx, &AccountId::new("discord", "main"), "@online", (minute_ago - EPOCH) << 22).await
-    }
 }
 
 /// The task of every run and how it ended.

@@ -7,6 +7,7 @@ use roundtable::local;
 use roundtable::models::{Answer, Completion, ToolCall, Usage};
 use roundtable::store::turns::{self, Ties, Turn, TurnStatus};
 use roundtable::store::{Read, StoreError, Transaction, Tx};
+use roundtable::time::{Clock as _, SystemClock};
 use roundtable::tools::Policy;
 use roundtable_contract::{
     ChatKind, Conversation, Edge, Event, EventKey, Message, MessageId, MessageKind, Sender, UserId,
@@ -41,7 +42,7 @@ fn written(chat: &str, number: i64) -> Message {
         reply_to: None,
         attachments: Vec::new(),
         album: None,
-        at: 0,
+        at: SystemClock::new().now(),
     }
 }
 

@@ -113,6 +113,35 @@ async fn reads_opening(ann: &Seat) {
     }
 }
 
+/// `/new` in a child's thread is about the child.
+async fn begins_afresh(sit: impl Fn(&World) -> Seat) {
+    on_each_database(async |url| {
+        let world = patient_world(url).await;
+        let ann = sit(&world);
+        gets_its_thread(&world, &ann).await;
+        let there = of_child(&world, &ann).await;
+        there.says("/new");
+        assert!(there.next().await.starts_with("We start afresh"));
+        world.model.when("And now?", Reply::text("What do you mean?"));
+        there.says("And now?");
+        assert_eq!(there.next().await, "page\nWhat do you mean?");
+        let told = world.model.requests().pop().unwrap();
+        assert!(told.asks("And now?") && !told.raw.to_string().contains("In blue"), "{:#}", told.raw);
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_child_is_begun_afresh_in_its_topic() {
+    begins_afresh(forum).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_child_is_begun_afresh_in_its_thread() {
+    begins_afresh(channel).await;
+}
+
 async fn has_its_thread(sit: impl Fn(&World) -> Seat) {
     on_each_database(async |url| {
         let world = patient_world(url).await;

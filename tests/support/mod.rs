@@ -4,6 +4,7 @@ pub mod bench;
 pub mod databases;
 pub mod discord;
 pub mod look;
+pub mod online;
 pub mod postgres;
 pub mod process;
 pub mod quiet;

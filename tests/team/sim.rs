@@ -250,7 +250,7 @@ impl Sim {
             reply_to: None,
             attachments: Vec::new(),
             album: None,
-            at: 0,
+            at: self.clock.now(),
         };
         self.front.accept(Event::Message(Box::new(message))).await.expect("a message is taken");
     }

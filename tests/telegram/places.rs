@@ -20,6 +20,26 @@ async fn a_topic_of_a_private_chat_is_a_conversation_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_answers_in_another_topic_to_a_message_on_its_way_speaks_with_its_author() {
+    let world = World::start().await;
+    world.telegram.set_privacy(false);
+    let ann = world.telegram.user("ann");
+    let (plans, talk) = (ann.in_topic("team", "plans"), ann.in_topic("team", "talk"));
+    let call = world.telegram.hold_in(&plans.place(), "sendMessage");
+    plans.mentions_bot("we go to Rome");
+    // It can be seen, and the program does not know its number yet.
+    call.process().await.unwrap();
+    let answer = plans.next_message().await.unwrap();
+    talk.replies_to(&answer, "when?");
+    world.settled().await;
+    call.release();
+    assert_eq!(next_text(&talk).await, "echo: Ann: when?");
+    let told = heard(&world.model.requests()[1]);
+    assert_eq!(told, "Ann: @roundtable_bot we go to Rome\nAnn: when?");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_group_is_answered_when_it_mentions_the_bot_and_not_otherwise() {
     let world = World::start().await;
     world.telegram.set_privacy(false);

@@ -9,6 +9,7 @@ mod stop;
 
 use roundtable_contract::{ChatKind, Message};
 
+use super::accept::Held;
 use super::look_up::Known;
 use super::{Edges, targets};
 use crate::engine::{Effects, Whose};
@@ -23,6 +24,7 @@ pub(super) struct Asked<'a> {
     message: &'a Message,
     place: &'a Place,
     known: &'a Known,
+    held: &'a Held,
     standing: Standing,
 }
 
@@ -78,10 +80,16 @@ pub(super) async fn carry_out(
 
 impl<'a> Asked<'a> {
     /// A sender's request.
-    pub(super) fn new(edges: &'a Edges, message: &'a Message, place: &'a Place, known: &'a Known) -> Self {
+    pub(super) fn new(
+        edges: &'a Edges,
+        message: &'a Message,
+        place: &'a Place,
+        known: &'a Known,
+        held: &'a Held,
+    ) -> Self {
         let policy = edges.policy(&message.conversation.account);
         let standing = Standing::of(policy, &known.facts(), message);
-        Self { edges, message, place, known, standing }
+        Self { edges, message, place, known, held, standing }
     }
 
     fn whoami(&self) -> String {

@@ -6,6 +6,7 @@ use crate::engine::Effects;
 use crate::inbound::targets;
 use crate::phrases;
 use crate::routing::{KnownAgent, names};
+use crate::store::inbox::Author;
 use crate::store::{StoreError, Tx};
 
 pub(super) async fn spawn(
@@ -20,16 +21,16 @@ pub(super) async fn spawn(
         return Ok(Done::said(phrases::no_such_agent(agent, names::closest(agent, known))));
     };
     let root = targets::root(tx, asked.edges, asked.message, asked.place).await?;
-    let sender = &asked.message.sender;
     let task = Task {
         requester_id: root.id,
         agent: &agent.id,
         label,
         text: task,
         conversation_id: asked.place.id,
-        sender: sender.id.as_str(),
-        sender_name: &sender.name,
+        author: Author::person(&asked.message.sender),
         number: asked.message.id.0,
+        piece: asked.held.piece(),
+        not_before: asked.held.until(tx.now()),
     };
     let mut after = Effects::default();
     let text = match control::spawn(tx, &asked.edges.team, &task, &mut after).await? {

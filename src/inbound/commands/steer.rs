@@ -4,6 +4,7 @@ use super::{Asked, Done};
 use crate::control::{self, Steered, Word};
 use crate::engine::Effects;
 use crate::phrases;
+use crate::store::inbox::Author;
 use crate::store::{StoreError, Tx};
 
 pub(super) async fn steer(
@@ -17,9 +18,13 @@ pub(super) async fn steer(
         Err(nobody) => return Ok(Done::said(nobody)),
     };
     let session = asked.found_or_made(tx, &target).await?;
-    let sender = &asked.message.sender;
-    let word =
-        Word { conversation_id: asked.place.id, sender: sender.id.as_str(), sender_name: &sender.name, text };
+    let word = Word {
+        conversation_id: asked.place.id,
+        author: Author::person(&asked.message.sender),
+        text,
+        piece: asked.held.piece(),
+        not_before: asked.held.until(tx.now()),
+    };
     let mut after = Effects::default();
     let text = match control::steer(tx, &asked.edges.team, session, asked.whose(), &word, &mut after).await? {
         Steered::AtWork => phrases::steered(label),

@@ -8,16 +8,11 @@ use crate::routing::Stop;
 use crate::store::{StoreError, Tx, runs, sessions};
 
 pub(super) async fn stop(tx: &mut Tx<'_>, asked: &Asked<'_>, which: &Stop) -> Result<Done, StoreError> {
-    let mut sessions = match which {
-        Stop::Here | Stop::All => sessions::of_conversation(tx, asked.place.id).await?,
-        Stop::Label(label) => return kill(tx, asked, label).await,
-    };
-    if let Some(run) = asked.place.run_id {
-        // The thread was opened for a child: it is its conversation too.
-        sessions.push(runs::get(tx, run).await?.session_id);
+    if let Stop::Label(label) = which {
+        return kill(tx, asked, label).await;
     }
     let (mut stops, mut after) = (Vec::new(), Effects::default());
-    for session in sessions {
+    for session in here(tx, asked).await? {
         stops.push(control::stop(tx, &asked.edges.team, session, asked.whose(), &mut after).await?);
     }
     let names = stopped(&stops);
@@ -50,7 +45,7 @@ pub(super) async fn kill(tx: &mut Tx<'_>, asked: &Asked<'_>, label: &str) -> Res
 
 pub(super) async fn renew(tx: &mut Tx<'_>, asked: &Asked<'_>, keep: bool) -> Result<Done, StoreError> {
     let (mut stops, mut after) = (Vec::new(), Effects::default());
-    for session in sessions::of_conversation(tx, asked.place.id).await? {
+    for session in here(tx, asked).await? {
         stops.push(control::renew(tx, &asked.edges.team, session, keep, asked.whose(), &mut after).await?);
     }
     let names = stopped(&stops);
@@ -60,6 +55,16 @@ pub(super) async fn renew(tx: &mut Tx<'_>, asked: &Asked<'_>, keep: bool) -> Res
         phrases::new_conversation(&names)
     };
     Ok(Done { text: Some(text), after })
+}
+
+/// The sessions that answer here.
+async fn here(tx: &mut Tx<'_>, asked: &Asked<'_>) -> Result<Vec<i64>, StoreError> {
+    let mut sessions = sessions::of_conversation(tx, asked.place.id).await?;
+    if let Some(run) = asked.place.run_id {
+        // The thread was opened for a child: it is its conversation too.
+        sessions.push(runs::get(tx, run).await?.session_id);
+    }
+    Ok(sessions)
 }
 
 /// Whose work was stopped, each once.

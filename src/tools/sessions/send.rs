@@ -8,7 +8,7 @@ use super::caller::{Called, Caller, Effect, Failure, WaitFor};
 use super::{Target, find};
 use crate::models::ToolSpec;
 use crate::store::exchanges::{self, Exchange, NewExchange};
-use crate::store::inbox::{self, Body, ItemKind, NewItem};
+use crate::store::inbox::{self, Author, Body, ItemKind, NewItem};
 use crate::store::sessions::{self, Session};
 use crate::store::waits::{self, Wait, WaitKind};
 use crate::store::{StoreError, Tx, trees};
@@ -225,21 +225,11 @@ async fn push(
     word: &Word<'_>,
 ) -> Result<(), StoreError> {
     let policy = word.policy.to_carry();
+    let body = Body { text: word.text.to_owned(), ..Body::default() };
     let item = NewItem {
-        session_id: target.id,
-        tree_id: target.tree_id,
-        kind: ItemKind::Agent,
-        wake: true,
-        conversation_id: word.conversation_id,
         exchange_id: Some(word.exchange_id),
-        run_id: None,
-        sender: &caller.session.key,
-        sender_name: caller.session.name(),
-        message_id: None,
         policy: policy.as_deref(),
-        body: &Body { text: word.text.to_owned(), ..Body::default() },
-        merge_key: None,
-        not_before: 0,
+        ..NewItem::new(ItemKind::Agent, Author::session(caller.session), target, word.conversation_id, &body)
     };
     inbox::push(tx, &item).await.map(drop)
 }

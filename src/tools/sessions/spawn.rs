@@ -9,7 +9,7 @@ use super::{find, labels};
 use crate::agents::Subagents;
 use crate::models::ToolSpec;
 use crate::routing::{self, names};
-use crate::store::inbox::{self, Body, ItemKind, NewItem};
+use crate::store::inbox::{self, Author, Body, ItemKind, NewItem, To};
 use crate::store::runs::{self, Announce, Cleanup, Mode, NewRun, RunStatus};
 use crate::store::sessions::{self, Kind, NewSession, Session};
 use crate::store::{Tx, conversations, entries, trees};
@@ -165,21 +165,13 @@ pub async fn run(
         due_at: tx.now() + limits.run_timeout.min(asked),
     };
     let run_id = runs::open(tx, &new).await?;
+    let (author, body) =
+        (Author::session(caller.session), Body { text: args.task.clone(), ..Body::default() });
+    let child = To { session_id: child_id, tree_id: caller.session.tree_id };
     let item = NewItem {
-        session_id: child_id,
-        tree_id: caller.session.tree_id,
-        kind: ItemKind::Task,
-        wake: true,
-        conversation_id,
-        exchange_id: None,
         run_id: Some(run_id),
-        sender: &caller.session.key,
-        sender_name: caller.session.name(),
-        message_id: None,
-        policy: None,
-        body: &Body { text: args.task.clone(), ..Body::default() },
-        merge_key: None,
         not_before: if args.thread { inbox::NEVER } else { 0 },
+        ..NewItem::new(ItemKind::Task, author, child, conversation_id, &body)
     };
     inbox::push(tx, &item).await?;
     if args.thread {

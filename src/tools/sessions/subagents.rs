@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::caller::{Caller, Effect, Failure};
 use super::{Target, find, list, transcript};
 use crate::models::ToolSpec;
-use crate::store::inbox::{self, Body, ItemKind, NewItem};
+use crate::store::inbox::{self, Author, Body, ItemKind, NewItem};
 use crate::store::session_lists::{self, Filter};
 use crate::store::sessions::{self, Session};
 use crate::store::{StoreError, Tx, runs, trees};
@@ -171,22 +171,12 @@ async fn steer(
     message: &str,
 ) -> Result<(), StoreError> {
     let policy = caller.handed_on().to_carry();
+    // A turn reads what belongs to its own conversation, which for a child is where it was asked for or its thread.
+    let conversation_id = child.conversation_id.unwrap_or(caller.turn.conversation_id);
+    let body = Body { text: message.to_owned(), ..Body::default() };
     let item = NewItem {
-        session_id: child.id,
-        tree_id: child.tree_id,
-        kind: ItemKind::Agent,
-        wake: true,
-        // A turn reads what belongs to its own conversation, which for a child is where it was asked for or its thread.
-        conversation_id: child.conversation_id.unwrap_or(caller.turn.conversation_id),
-        exchange_id: None,
-        run_id: None,
-        sender: &caller.session.key,
-        sender_name: caller.session.name(),
-        message_id: None,
         policy: policy.as_deref(),
-        body: &Body { text: message.to_owned(), ..Body::default() },
-        merge_key: None,
-        not_before: 0,
+        ..NewItem::new(ItemKind::Agent, Author::session(caller.session), child, conversation_id, &body)
     };
     inbox::push(tx, &item).await.map(drop)
 }

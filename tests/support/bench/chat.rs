@@ -7,7 +7,7 @@ use roundtable::agents::Agents;
 use roundtable::engine::{self, Effects, Outlet, Team, Whose, claim_next};
 use roundtable::store::conversations::{self, About, Place};
 use roundtable::store::deliveries::{self, Delivery};
-use roundtable::store::inbox::{self, Body, ItemKind, NewItem};
+use roundtable::store::inbox::{self, Author, Body, ItemKind, NewItem};
 use roundtable::store::sessions::{self, Kind, NewSession};
 use roundtable::store::turns::{Claimant, Turn};
 use roundtable::store::{Read, StoreError, Transaction, Tx};
@@ -92,23 +92,8 @@ impl Transaction for Says {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let (place, session_id) = session(tx).await?;
         let session = sessions::lock(tx, session_id).await?;
-        let item = NewItem {
-            session_id,
-            tree_id: session.tree_id,
-            kind: ItemKind::User,
-            wake: true,
-            conversation_id: place.id,
-            exchange_id: None,
-            run_id: None,
-            sender: "1",
-            sender_name: "Ann",
-            message_id: None,
-            policy: None,
-            body: &Body { text: self.0.clone(), ..Body::default() },
-            merge_key: None,
-            not_before: 0,
-        };
-        inbox::push(tx, &item).await.map(drop)
+        let (ann, body) = (Author { id: "1", name: "Ann" }, Body { text: self.0.clone(), ..Body::default() });
+        inbox::push(tx, &NewItem::new(ItemKind::User, ann, &session, place.id, &body)).await.map(drop)
     }
 }
 

@@ -141,6 +141,12 @@ impl DiscordFake {
         });
     }
 
+    /// Sets the platform's clock back, before anything has happened: what people write then is old when
+    /// [`advance`](Self::advance) has brought the clock back to the present.
+    pub fn set_back(&self, by: Duration) {
+        self.fake.change(|world| world.set_back(by));
+    }
+
     /// Moves the platform's clock: nonces, limits and sessions expire, messages grow old.
     pub fn advance(&self, by: Duration) {
         self.fake.change(|world| world.advance(by));

@@ -151,6 +151,12 @@ impl World {
         self.clock.advance(by);
     }
 
+    /// Sets the virtual clock back, before anything has happened: what was made until now keeps its ids.
+    pub(crate) fn set_back(&mut self, by: Duration) {
+        self.clock.set_back(by);
+        self.last_id = 0;
+    }
+
     /// A snowflake that was not given out before; later ones are greater.
     pub(crate) fn fresh(&mut self) -> u64 {
         self.last_id = (self.last_id + 1).max(self.now_ms().saturating_sub(EPOCH) << 22);

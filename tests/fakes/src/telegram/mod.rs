@@ -128,6 +128,12 @@ impl TelegramFake {
         });
     }
 
+    /// Sets the platform's clock back, before anything has happened: what people write then is old when
+    /// [`advance`](Self::advance) has brought the clock back to the present.
+    pub fn set_back(&self, by: Duration) {
+        self.fake.change(|world| world.clock.set_back(by));
+    }
+
     /// Moves the platform's clock: updates expire, buckets refill, penalties end.
     pub fn advance(&self, by: Duration) {
         self.fake.change(|world| world.advance(by));

@@ -1,121 +1,15 @@
 //! Inbox items: what a session must react to. An item is consumed by exactly one turn.
 
-use serde::{Deserialize, Serialize};
+mod item;
 
-use roundtable_contract::{Attachment, MessageId};
+use roundtable_contract::MessageId;
 
-use super::{Row, StoreError, Tx, params, sql, words};
+use super::{Row, StoreError, Tx, params, sql};
+
+pub use item::{Author, Body, Item, ItemKind, NewItem, Quoted, To};
 
 /// The `not_before` of an item that waits for something else than a time.
 pub const NEVER: i64 = i64::MAX;
-
-words!(
-    /// Who an item comes from.
-    ItemKind {
-        /// A person.
-        User = "user",
-        /// Another agent.
-        Agent = "agent",
-        /// Another agent, or a person by a command: what a run is to do.
-        Task = "task",
-        /// The result of a run.
-        Announce = "announce",
-        /// The program.
-        System = "system",
-    }
-);
-
-/// What an item says.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Body {
-    /// The text.
-    pub text: String,
-    /// The message it answers: its author and text, as data.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quote: Option<Quoted>,
-    /// What came with it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub attachments: Vec<Attachment>,
-    /// The text was written by somebody else and passed on.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub forwarded: bool,
-    /// A later version of a message that was read before.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub edited: bool,
-}
-
-/// A quoted message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Quoted {
-    /// Its author, where known.
-    pub author: Option<String>,
-    /// Its text.
-    pub text: String,
-}
-
-/// A stored item.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Item {
-    /// Its row; rises with time within a session.
-    pub id: i64,
-    /// Who it comes from.
-    pub kind: ItemKind,
-    /// Whether it starts a turn.
-    pub wake: bool,
-    /// Where it came from and where the answer belongs.
-    pub conversation_id: i64,
-    /// The exchange it is a turn of.
-    pub exchange_id: Option<i64>,
-    /// The run it gives a task to, or brings the outcome of.
-    pub run_id: Option<i64>,
-    /// The platform's id of the sender, or the key of the session.
-    pub sender: String,
-    /// The name to show.
-    pub sender_name: String,
-    /// The platform message it was made from.
-    pub message_id: Option<MessageId>,
-    /// What restricts the tools of the turn that it starts, as JSON; `None`: nothing.
-    pub policy: Option<String>,
-    /// What it says.
-    pub body: Body,
-    /// Items with the same key are pieces of one message.
-    pub merge_key: Option<String>,
-    /// No turn takes it before this time.
-    pub not_before: i64,
-}
-
-/// A new item.
-#[derive(Debug, Clone)]
-pub struct NewItem<'a> {
-    /// The session that must react.
-    pub session_id: i64,
-    /// Its tree.
-    pub tree_id: i64,
-    /// Who it comes from.
-    pub kind: ItemKind,
-    /// Whether it starts a turn.
-    pub wake: bool,
-    /// Where it came from.
-    pub conversation_id: i64,
-    /// The exchange it is a message of.
-    pub exchange_id: Option<i64>,
-    /// The run it gives a task to, or brings the outcome of.
-    pub run_id: Option<i64>,
-    /// The platform's id of the sender, or the key of the session.
-    pub sender: &'a str,
-    /// The name to show.
-    pub sender_name: &'a str,
-    /// The platform message.
-    pub message_id: Option<MessageId>,
-    /// What restricts the tools of the turn that it starts, as JSON; `None`: nothing.
-    pub policy: Option<&'a str>,
-    /// What it says.
-    pub body: &'a Body,
-    /// Pieces of one message share it.
-    pub merge_key: Option<&'a str>,
-    /// No turn takes it before this time.
-    pub not_before: i64,
-}
 
 /// Adds an item and returns its id. The caller holds the session's lock.
 pub async fn push(tx: &mut Tx<'_>, item: &NewItem<'_>) -> Result<i64, StoreError> {
@@ -298,8 +192,8 @@ pub async fn open_merges(
     .collect()
 }
 
-/// Another piece arrived: the pieces that are there wait for it.
-pub async fn hold_merge(
+/// Another item of a batch arrived: those that are there wait for it.
+pub async fn hold_batch(
     tx: &mut Tx<'_>,
     session_id: i64,
     merge_key: &str,
@@ -308,6 +202,26 @@ pub async fn hold_merge(
     tx.execute(
         sql!("UPDATE inbox SET not_before = $3 WHERE session_id = $1 AND turn_id IS NULL AND merge_key = $2"),
         params![session_id, merge_key, not_before],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Somebody wrote again: of what people said in a conversation and a session has not read, what came late and the
+/// other pieces of the same message may be taken from `not_before` on, as the new message.
+pub async fn hold_said(
+    tx: &mut Tx<'_>,
+    session_id: i64,
+    conversation_id: i64,
+    merge_key: Option<&str>,
+    not_before: i64,
+) -> Result<(), StoreError> {
+    tx.execute(
+        sql!(
+            "UPDATE inbox SET not_before = $4 WHERE session_id = $1 AND turn_id IS NULL AND conversation_id = $2
+               AND kind = 'user' AND not_before > 0 AND (merge_key IS NULL OR merge_key = $3)"
+        ),
+        params![session_id, conversation_id, merge_key, not_before],
     )
     .await?;
     Ok(())

@@ -1,0 +1,38 @@
+//! An account that was there before.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use roundtable::store::{Access, Store, StoreError, Transaction, Tx, cursors};
+use roundtable::time::SystemClock;
+use roundtable_contract::AccountId;
+
+use super::world::World;
+
+impl World {
+    /// Makes the database, before the first node starts, one of a node that was last on Discord so long `ago`: what was
+    /// written there since is fetched.
+    pub async fn was_on_discord(&self, ago: Duration) -> anyhow::Result<()> {
+        let (store, writer) = Store::open(&self.url, 1, Access::Node, Arc::new(SystemClock::new())).await?;
+        let (committed, ()) = tokio::join!(async move { store.commit(WasOnline { ago }).await }, writer);
+        Ok(committed?)
+    }
+}
+
+struct WasOnline {
+    ago: Duration,
+}
+
+#[async_trait]
+impl Transaction for WasOnline {
+    type Output = ();
+    const NAME: &'static str = "was_online";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        /// Milliseconds from 1970 to the first snowflake.
+        const EPOCH: i64 = 1_420_070_400_000;
+        let then = tx.now() - i64::try_from(self.ago.as_millis()).expect("a sensible time");
+        cursors::advance(tx, &AccountId::new("discord", "main"), "@online", (then - EPOCH) << 22).await
+    }
+}
