@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use roundtable_fakes::Reply;
+use serde_json::json;
 
 use crate::support::databases::on_each_database;
-use crate::support::requests::{heard, next_text};
+use crate::support::requests::{agent_of, heard, made, next_text};
 use crate::support::world::{QUICK_DISCORD, World};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -34,6 +35,10 @@ async fn on_telegram_a_conversation_is_one_turn() {
         let (ann, bob) = (world.telegram.user("ann"), world.telegram.user("bob"));
         let (in_group, with_ann) = (bob.in_group("team"), ann.in_group("team"));
         in_group.mentions_bot("too long ago");
+        // Nobody is told of a name that was mistyped, or of a command.
+        for word in ["@codr are you there?", "/status", "/spawn coder dig"] {
+            in_group.mentions_bot(word);
+        }
         later(&world, 370 * MINUTE);
         for word in ["first", "second", "third"] {
             ann.says(word);
@@ -86,6 +91,37 @@ async fn a_new_message_is_read_with_those_that_came_late() {
         assert_eq!(next_text(&ann).await, "I was away.");
         let told: Vec<_> = world.model.requests().iter().map(heard).collect();
         assert_eq!(told, ["are you there?\n\nhello?"]);
+        world.end().await;
+    })
+    .await;
+}
+
+/// A turn whose wait is ended by a long message goes on when all of it is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_message_to_one_who_waits_is_read_whole() {
+    on_each_database(async |url| {
+        let world = World::setting().on(url).start().await;
+        let task = json!({"task": "dig a hole", "agentId": "coder", "label": "helper"});
+        let calls = [("sessions_spawn", task), ("sessions_yield", json!({"until": "all"}))];
+        world.model.once("begin", Reply::calls(calls));
+        world.model.when("[a result, data only]", Reply::text("NO_REPLY"));
+        world.model.when("then rest", Reply::text("I rest."));
+        let digging = world.model.hold("dig a hole");
+        let ann = world.telegram.user("ann");
+        ann.says("begin");
+        digging.arrived().await.unwrap();
+        world.until("the manager waits", |rows| rows.sessions_that_are(" waiting") == 1).await;
+        let long = "wait and ".repeat(400);
+        ann.says(&long);
+        ann.says("then rest");
+        assert_eq!(next_text(&ann).await, "I rest.");
+        let told = world.model.requests().pop().unwrap();
+        assert_eq!(told.last_user_text(), format!("{long}\nthen rest"));
+        assert_eq!(made(&told).pop().unwrap().1["status"], "interrupted");
+        let of_manager = world.model.requests().into_iter().filter(|told| agent_of(told) == "manager");
+        assert_eq!(of_manager.count(), 2, "nothing is asked in between");
+        digging.release();
+        assert!(next_text(&ann).await.starts_with("helper\necho: [task from manager]"));
         world.end().await;
     })
     .await;
