@@ -6,8 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use roundtable_contract::{Message, MessageKind, Outgoing};
 
-use super::age::{self, Age, age};
+use super::age::{Age, age};
 use super::commands::{self, Asked, Done};
+use super::held::Held;
 use super::look_up::{Known, look_up};
 use super::{Edges, merge, targets};
 use crate::engine::{Effects, claim_next, interrupt};
@@ -64,39 +65,16 @@ impl Transaction for Accept {
         }
         let known = look_up(tx, &place, message).await?;
         let mut decision = self.edges.decide(message, &known);
-        let held =
-            Held { piece: self.piece(tx, &place, &known, &mut decision).await?, age: age(message, tx.now()) };
+        let piece = self.piece(tx, &place, &known, &mut decision).await?;
+        let held = Held { piece, age: age(message, tx.now()) };
         if held.age == Age::Past && decision.outcome != Outcome::Ignore {
             decision.outcome = Outcome::Ambient;
+            decision.aside = None;
             decision.rule = "in a group, and too long ago".into();
         }
         events::take(tx, &message.conversation.account, message.key.as_str(), place.id, &decision.rule)
             .await?;
         self.carry_out(tx, &place, &decision, &known, &held).await
-    }
-}
-
-/// Why an item waits for others before it is read.
-pub(super) struct Held {
-    /// The name of the message that it is a piece of.
-    piece: Option<String>,
-    /// How old the message is.
-    age: Age,
-}
-
-impl Held {
-    /// The name of the message that this one is a piece of.
-    pub(super) fn piece(&self) -> Option<&str> {
-        self.piece.as_deref()
-    }
-
-    /// Before when no turn takes the item; 0: it need not wait.
-    pub(super) fn until(&self, now: i64) -> i64 {
-        match (&self.piece, self.age) {
-            (_, Age::Late) => now + age::PAUSE,
-            (Some(_), _) => now + merge::PAUSE,
-            (None, _) => 0,
-        }
     }
 }
 

@@ -6,6 +6,7 @@ mod account;
 mod age;
 mod commands;
 mod edit;
+mod held;
 mod look_up;
 mod merge;
 mod states;

@@ -67,6 +67,7 @@ fn numbers(config: &Config, findings: &mut Findings) {
         periods.push((path.clone().key("send_timeout"), account.send_timeout));
         let (path, connection) = (path.key("connection"), account.connection);
         periods.push((path.clone().key("retry"), connection.retry));
+        periods.push((path.clone().key("login"), connection.login));
         periods.push((path.clone().key("patience"), connection.patience));
         periods.push((path.key("sweep"), connection.sweep));
     }
@@ -74,7 +75,9 @@ fn numbers(config: &Config, findings: &mut Findings) {
         let path = KeyPath::of(["channels", "telegram", name]);
         periods.push((path.clone().key("poll_timeout"), account.poll_timeout));
         periods.push((path.clone().key("send_timeout"), account.send_timeout));
-        periods.push((path.clone().key("connection").key("retry"), account.connection.retry));
+        let (connection, pauses) = (path.clone().key("connection"), account.connection);
+        periods.push((connection.clone().key("retry"), pauses.retry));
+        periods.push((connection.key("conflict"), pauses.conflict));
         if account.poll_timeout > Duration::from_secs(50) {
             let help = Some("Telegram waits 50 s at most".to_owned());
             findings.error(&path.key("poll_timeout"), "is too long", help);

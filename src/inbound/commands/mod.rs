@@ -9,7 +9,7 @@ mod stop;
 
 use roundtable_contract::{ChatKind, Message};
 
-use super::accept::Held;
+use super::held::Held;
 use super::look_up::Known;
 use super::{Edges, targets};
 use crate::engine::{Effects, Whose};
