@@ -133,6 +133,32 @@ async fn begins_afresh(sit: impl Fn(&World) -> Seat) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_child_at_work_for_somebody_else_is_not_begun_afresh() {
+    on_each_database(async |url| {
+        let world = patient_world(url).await;
+        let ann = channel(&world);
+        let opening = asks_for_a_thread(&world, &ann);
+        let coding = world.model.hold(TASK);
+        opening.release();
+        reads_opening(&ann).await;
+        assert_eq!(ann.next().await, GIVEN);
+        coding.arrived().await.unwrap();
+        let Seat::Discord(there) = of_child(&world, &ann).await else { panic!("a thread is on Discord") };
+        let bob = world.discord().user("bob").at(there.place().channel_id());
+        for command in ["/new", "/new keep"] {
+            bob.says(command);
+            let said = bob.next_message().await.unwrap().text;
+            assert!(said.starts_with("Somebody else asked for what is running here"), "{command}: {said}");
+        }
+        coding.release();
+        assert_eq!(Seat::Discord(there).next().await, format!("page\n{PAGE}"));
+        assert!(ann.next().await.starts_with("page finished · "));
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_child_is_begun_afresh_in_its_topic() {
     begins_afresh(forum).await;
 }
