@@ -10,21 +10,12 @@ use crate::support::world::World;
 
 /// What may happen to a call, and several of them in a row.
 fn troubles() -> Vec<Vec<Fault>> {
-    let late = TIMEOUT + Duration::from_millis(300);
-    let (before, after) = (Fault::DelayBefore(late), Fault::DelayAfter(late));
-    vec![
-        vec![Fault::DropAfter],
-        vec![Fault::DropBefore],
-        vec![Fault::Html502After],
-        vec![Fault::Html502Before],
-        vec![Fault::empty_500()],
-        vec![Fault::TruncatedJson],
-        vec![after],
-        vec![before],
-        vec![Fault::HalfClose],
+    let alone = Fault::in_the_dark(TIMEOUT + Duration::from_millis(300));
+    let several = [
         vec![Fault::DropBefore, Fault::Html502After],
         vec![Fault::Html502Before, Fault::DropBefore, Fault::TruncatedJson],
-    ]
+    ];
+    alone.into_iter().map(|fault| vec![fault]).chain(several).collect()
 }
 
 /// Puts each trouble in the way of an answer, with an answer before and one after it.

@@ -15,20 +15,8 @@ const TIMEOUT: Duration = Duration::from_millis(400);
 
 /// What may happen to the calls of one answer, one after the other.
 fn troubles() -> Vec<Vec<Fault>> {
-    let late = TIMEOUT + Duration::from_millis(200);
-    vec![
-        vec![Fault::DropAfter],
-        vec![Fault::DropBefore],
-        vec![Fault::Html502After],
-        vec![Fault::Html502Before],
-        vec![Fault::empty_500()],
-        vec![Fault::TruncatedJson],
-        vec![Fault::DelayAfter(late)],
-        vec![Fault::DelayBefore(late)],
-        vec![Fault::Hang],
-        vec![Fault::HalfClose],
-        vec![Fault::DropBefore, Fault::DropAfter],
-    ]
+    let alone = Fault::in_the_dark(TIMEOUT + Duration::from_millis(200)).into_iter().chain([Fault::Hang]);
+    alone.map(|fault| vec![fault]).chain([vec![Fault::DropBefore, Fault::DropAfter]]).collect()
 }
 
 /// A world in which nonces are trusted for that long.

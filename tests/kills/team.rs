@@ -11,6 +11,7 @@ use roundtable::store::{Read, Sql, StoreError, Tx};
 use roundtable_fakes::{World as TelegramWorld, discord};
 
 use super::load::Verdict;
+use crate::support::seat::Seat;
 use crate::support::world::World;
 use script::{CHILD, Job, Manner, QUEST};
 use sight::{Line, Spot};
@@ -18,29 +19,14 @@ use sight::{Line, Spot};
 /// The forum in which threads are opened.
 const FORUM: &str = "Team forum";
 
-/// A person, on one of the platforms.
-enum Seat {
-    Telegram(roundtable_fakes::Seat),
-    Discord(discord::Seat),
-}
-
-impl Seat {
-    fn says(&self, text: &str) {
-        match self {
-            Self::Telegram(seat) if seat.place().chat_id() == seat.id() => drop(seat.says(text)),
-            Self::Telegram(seat) => drop(seat.mentions_bot(text)),
-            Self::Discord(seat) => drop(seat.mentions_bot(text)),
+/// The place where somebody sits.
+fn spot(seat: &Seat) -> Spot {
+    match seat {
+        Seat::Telegram(seat) => {
+            let place = seat.place();
+            Spot::Telegram(place.chat_id(), place.thread_id())
         }
-    }
-
-    fn spot(&self) -> Spot {
-        match self {
-            Self::Telegram(seat) => {
-                let place = seat.place();
-                Spot::Telegram(place.chat_id(), place.thread_id())
-            }
-            Self::Discord(seat) => Spot::Discord(seat.place().channel_id()),
-        }
+        Seat::Discord(seat) => Spot::Discord(seat.place().channel_id()),
     }
 }
 
@@ -66,7 +52,7 @@ impl Team {
         let manners = Manner::ALL.len() - usize::from(!late);
         let tables = (0..2 * Manner::ALL.len()).filter(|number| number / 2 < manners).map(|number| {
             let seat = seat(world, number);
-            let spot = seat.spot();
+            let spot = spot(&seat);
             Table { seat, spot }
         });
         Self { tables: tables.collect(), asked: Vec::new(), checked: 0 }
@@ -77,7 +63,7 @@ impl Team {
         for (table, Table { seat, .. }) in self.tables.iter().enumerate() {
             if asks() {
                 let job = Job::new(table, self.asked.len());
-                seat.says(&job.name);
+                seat.asks(&job.name);
                 self.asked.push(job);
             }
         }

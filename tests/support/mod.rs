@@ -10,6 +10,7 @@ pub mod process;
 pub mod quiet;
 pub mod ready;
 pub mod requests;
+pub mod seat;
 pub mod stored;
 pub mod telegram;
 pub mod terminal;

@@ -91,6 +91,21 @@ impl Scope {
 }
 
 impl Fault {
+    /// Each way to lose a call or its answer that leaves its client in the dark; `late` is longer than it waits.
+    pub fn in_the_dark(late: Duration) -> Vec<Self> {
+        vec![
+            Self::DropAfter,
+            Self::DropBefore,
+            Self::Html502After,
+            Self::Html502Before,
+            Self::empty_500(),
+            Self::TruncatedJson,
+            Self::DelayAfter(late),
+            Self::DelayBefore(late),
+            Self::HalfClose,
+        ]
+    }
+
     /// 500 without a body.
     pub fn empty_500() -> Self {
         Self::Raw { status: 500, headers: Vec::new(), body: String::new() }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use roundtable::store::Store;
-use roundtable_fakes::{ModelRequest, PATIENCE, Reply, Rng, Role, Seat as TelegramSeat, discord};
+use roundtable_fakes::{ModelRequest, PATIENCE, Reply, Rng, Role};
 use serde_json::json;
 use tokio::runtime::Builder;
 
 use crate::support::quiet::{Look, Quiet};
-use crate::support::requests::agent_of;
+use crate::support::requests::{agent_of, next_text};
+use crate::support::seat::Seat;
 use crate::support::world::World;
 use crate::support::{discord::shown, look};
 use crate::team::sim::{Seed, seeds};
@@ -27,38 +28,22 @@ struct Corner {
     stranger: usize,
 }
 
-enum Seat {
-    Telegram(TelegramSeat),
-    Discord(discord::Seat),
-}
-
-impl Seat {
-    fn says(&self, text: &str) {
-        match self {
-            Self::Telegram(seat) if seat.place().chat_id() == seat.id() => drop(seat.says(text)),
-            Self::Telegram(seat) => drop(seat.mentions_bot(text)),
-            Self::Discord(seat) => drop(seat.mentions_bot(text)),
+/// All that bots have written in a place, as people see it. It counts as read.
+async fn read(seat: &Seat, bot: u64) -> Vec<String> {
+    match seat {
+        Seat::Telegram(seat) => {
+            let said = seat.place().messages();
+            let count = said.into_iter().filter(|said| !said.read && !said.is_service()).count();
+            let mut texts = Vec::new();
+            for _ in 0..count {
+                texts.push(next_text(seat).await);
+            }
+            texts
         }
-    }
-
-    /// All that bots have written here, as people see it. It counts as read.
-    async fn reads(&self, bot: u64) -> Vec<String> {
-        match self {
-            Self::Telegram(seat) => {
-                let said = seat.place().messages();
-                let said = said.into_iter().filter(|said| !said.read && !said.is_service());
-                let count = said.count();
-                let mut texts = Vec::new();
-                for _ in 0..count {
-                    texts.push(seat.next_message().await.unwrap().text.replace('\u{200b}', ""));
-                }
-                texts
-            }
-            Self::Discord(seat) => {
-                let said = seat.messages().into_iter().filter(|said| said.from == bot && !said.is_service());
-                seat.reads_everything();
-                said.map(|said| shown(&said.text)).collect()
-            }
+        Seat::Discord(seat) => {
+            let said = seat.messages().into_iter().filter(|said| said.from == bot && !said.is_service());
+            seat.reads_everything();
+            said.map(|said| shown(&said.text)).collect()
         }
     }
 }
@@ -148,7 +133,7 @@ impl Director<'_> {
     }
 
     fn says(&mut self, corner: &mut Corner) {
-        corner.seat.says(&corner.lines.pop().expect("there is something to say"));
+        corner.seat.asks(&corner.lines.pop().expect("there is something to say"));
         self.heard += 1;
     }
 
@@ -190,7 +175,7 @@ impl Director<'_> {
     async fn check(&self, corners: &[Corner], asked: &[Arc<ModelRequest>]) -> usize {
         let mut seen = 0;
         for corner in corners {
-            let said = corner.seat.reads(self.world.discord().bot_id()).await;
+            let said = read(&corner.seat, self.world.discord().bot_id()).await;
             let here = asked.iter().filter(|request| place(request) == corner.name);
             let (workers, managers): (Vec<_>, Vec<_>) = here.partition(|request| is_worker(request));
             assert_eq!(workers.len(), 1, "one run for {}", corner.name);
