@@ -65,6 +65,16 @@ impl Lite {
         Ok(Self(conn))
     }
 
+    /// Deletes every row of the program's own tables.
+    pub(super) fn clear(&mut self) -> Result<(), StoreError> {
+        let named = "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 1) <> '_'
+                     AND substr(name, 1, 7) <> 'sqlite_'";
+        for table in self.rows(named, &[], usize::MAX)? {
+            self.execute(&format!("DELETE FROM {}", table.text("name")?), &[])?;
+        }
+        self.execute("DELETE FROM sqlite_sequence", &[]).map(drop)
+    }
+
     /// Runs a statement that gives no rows and returns how many rows it changed.
     pub(super) fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
         let changed = self.bound(sql, params)?.raw_execute()?;
@@ -108,43 +118,54 @@ impl Lite {
     }
 }
 
-/// Connections that only read. A read never waits for anything but its statements, so there are never more of
-/// them than threads that read.
-pub(super) struct Readers {
+/// Connections to a file. Nothing waits for anything but its statements while it has one, so there are never more of
+/// them than threads that use them.
+pub(super) struct Connections {
     path: PathBuf,
+    mode: OpenFlags,
     idle: Mutex<Vec<Lite>>,
 }
 
 /// A connection on loan; it goes back when it is dropped.
-pub(super) struct Reader<'a> {
-    readers: &'a Readers,
+pub(super) struct Loan<'a> {
+    lender: &'a Connections,
     conn: Option<Lite>,
 }
 
-impl Readers {
-    pub(super) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), idle: Mutex::default() }
+impl Connections {
+    /// Connections that only read.
+    pub(super) fn reading(path: &Path) -> Self {
+        Self::with(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
     }
 
-    pub(super) fn take(&self) -> Result<Reader<'_>, StoreError> {
+    /// Connections that may write too.
+    pub(super) fn writing(path: &Path) -> Self {
+        Self::with(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+    }
+
+    fn with(path: &Path, mode: OpenFlags) -> Self {
+        Self { path: path.to_owned(), mode, idle: Mutex::default() }
+    }
+
+    pub(super) fn take(&self) -> Result<Loan<'_>, StoreError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let conn = match idle {
             Some(conn) => conn,
-            None => Lite::open_with(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+            None => Lite::open_with(&self.path, self.mode)?,
         };
-        Ok(Reader { readers: self, conn: Some(conn) })
+        Ok(Loan { lender: self, conn: Some(conn) })
     }
 }
 
-impl Reader<'_> {
+impl Loan<'_> {
     pub(super) fn conn(&mut self) -> &mut Lite {
         self.conn.as_mut().expect("it is taken only by the drop")
     }
 }
 
-impl Drop for Reader<'_> {
+impl Drop for Loan<'_> {
     fn drop(&mut self) {
-        let mut idle = self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.lender.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.extend(self.conn.take());
     }
 }
