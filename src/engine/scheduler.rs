@@ -28,6 +28,7 @@ impl Engine {
             tracing::error!(%error, "leases could not be renewed, it is tried again");
         }
         tokio::select! {
+            biased;
             () = stop.cancelled() => {}
             () = self.schedule() => {}
             () = self.keep() => {}
@@ -40,6 +41,7 @@ impl Engine {
         let mut tasks = std::mem::take(&mut *lock(&self.tasks));
         let ended = async {
             tokio::select! {
+                biased;
                 () = async { while tasks.join_next().await.is_some() {} } => {}
                 // A claim that ended meanwhile would have another node do the same work.
                 () = self.keep() => {}
@@ -68,6 +70,7 @@ impl Engine {
                 }
             };
             tokio::select! {
+                biased;
                 () = self.work.notified() => {}
                 () = tokio::time::sleep(sleep) => {}
             }
