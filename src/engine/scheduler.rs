@@ -157,7 +157,8 @@ impl Engine {
 
     async fn renew(&self) -> Result<(), StoreError> {
         self.store.anchor_clock().await?;
-        self.store.commit(Renew { by: self.by.clone() }).await
+        let driven = lock(&self.running).keys().copied().collect();
+        self.store.commit(Renew { by: self.by.clone(), driven }).await
     }
 
     pub(super) async fn abandon(&self, turn_id: i64) {

@@ -321,12 +321,22 @@ pub async fn take(
     row.as_ref().map(read).transpose()
 }
 
-/// Keeps all of a node's running turns.
-pub async fn renew(tx: &mut Tx<'_>, by: &Claimant) -> Result<(), StoreError> {
+/// Keeps those of a node's running turns that it says it drives. One that was claimed for somebody who was gone when
+/// the claim was stored is driven by nobody: its lease ends, and it is taken up.
+pub async fn renew(tx: &mut Tx<'_>, by: &Claimant, driven: &[i64]) -> Result<(), StoreError> {
+    if driven.is_empty() {
+        return Ok(());
+    }
     let now = tx.now();
     tx.execute(
-        sql!("UPDATE turns SET lease_until = $2, held_at = $3 WHERE node = $1 AND status = 'running' AND lease_until > 0"),
-        params![&by.node, now + by.lease, now],
+        sql!(
+            lite: "UPDATE turns SET lease_until = $2, held_at = $3
+                   WHERE id IN (SELECT value FROM json_each($4)) AND node = $1 AND status = 'running' AND lease_until > 0",
+            pg: "UPDATE turns SET lease_until = $2, held_at = $3
+                 WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($4 AS JSON)))
+                   AND node = $1 AND status = 'running' AND lease_until > 0"
+        ),
+        params![&by.node, now + by.lease, now, serde_json::to_string(driven).expect("numbers are always JSON")],
     )
     .await?;
     Ok(())
