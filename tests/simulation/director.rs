@@ -11,7 +11,7 @@ use roundtable_contract::Conversation;
 
 use super::node::{Node, Setup};
 use super::people;
-use super::rules::Watch;
+use super::rules::{self, Watch};
 use super::world::{Counts, Log, World};
 
 /// Simulated time after which a world in which nothing goes wrong any more must be at rest.
@@ -204,6 +204,8 @@ impl Director {
                 return;
             }
             if begun.elapsed() > REST {
+                self.world.note(format_args!("it is {}", self.world.clock.now()));
+                rules::left_over(&self.store).await.iter().for_each(|line| self.world.note(line));
                 left.iter().for_each(|rule| self.world.breaks(rule));
                 return;
             }
