@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{FromSql, FromSqlError, Value, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags};
 
@@ -60,6 +61,8 @@ impl Lite {
         let conn = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         conn.busy_timeout(BUSY)?;
         conn.set_prepared_statement_cache_capacity(STATEMENTS);
+        // Otherwise a statement that could use a partial index for some values is planned anew for every value.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // NORMAL may lose the last commits when the power fails.
         conn.pragma_update(None, "synchronous", "FULL")?;
         Ok(Self(conn))
