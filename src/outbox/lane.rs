@@ -169,7 +169,9 @@ async fn look(
     let found = match desk.channel.reconcile() {
         // The second step of a two-step delivery may simply be made again.
         _ if delivery.message.is_some() => Ok(Found::Absent),
-        _ if delivery.opens_for.is_some() && delivery.part.stub.is_none() => Ok(opened_or_not(desk)),
+        _ if delivery.opens_for.is_some() && delivery.part.stub.is_none() => {
+            Ok(opened_or_not(outbox, desk, &delivery))
+        }
         None => Ok(Found::Unclear),
         Some(reconcile) => match find(outbox, desk, reconcile, place, &delivery).await? {
             Some(found) => found,
@@ -181,10 +183,12 @@ async fn look(
     settle(outbox, delivery, shown).await
 }
 
-/// The platform's own event would have told of a thread that is there, once all events that were waiting are read.
-fn opened_or_not(desk: &Desk) -> Found {
+/// The platform's own event would have told of a thread that is there, once all is read that came until the call was
+/// over.
+fn opened_or_not(outbox: &Outbox, desk: &Desk, delivery: &Delivery) -> Found {
+    let over = delivery.call_until.unwrap_or(delivery.created_at);
     match desk.channel.threads() {
-        Some(threads) if !threads.has_told_all() => Found::Later,
+        Some(threads) if !threads.has_told_all(since(over, outbox.store.now())) => Found::Later,
         _ => Found::Absent,
     }
 }
@@ -211,7 +215,8 @@ async fn find(
             conversation: &place.address,
             part: &delivery.part,
             nonce: &delivery.nonce(),
-            age: age(delivery, outbox.store.now()),
+            // Its first call began then, at the earliest.
+            age: since(delivery.created_at, outbox.store.now()),
             after,
             taken: &taken,
             ruled_out,
@@ -231,9 +236,9 @@ async fn find(
     }
 }
 
-/// How long ago its first call began, at most.
-fn age(delivery: &Delivery, now: i64) -> Duration {
-    Duration::from_millis(u64::try_from(now - delivery.created_at).unwrap_or(0))
+/// How long ago `then` was.
+fn since(then: i64, now: i64) -> Duration {
+    Duration::from_millis(u64::try_from(now - then).unwrap_or(0))
 }
 
 /// A call of a process that died has no outcome: it becomes `unknown` before anything is asked, so that

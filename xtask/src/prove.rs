@@ -92,10 +92,10 @@ fn parse(args: &[String]) -> Result<(Vec<&'static Prover>, Option<u64>)> {
     Ok((named, count))
 }
 
-/// Runs one prover with its output shown; how many tests passed, or `None` when one failed. A prover that
-/// finds no test proves nothing, which is an error.
+/// Runs one prover with its output shown; how many tests passed, or `None` when one failed. What is proved is the
+/// program as it is released. A prover that finds no test proves nothing, which is an error.
 fn prove(prover: &Prover, count: u64) -> Result<Option<u64>> {
-    let mut command = cargo(&["test", "--locked"]);
+    let mut command = cargo(&["test", "--release", "--locked"]);
     command.args(prover.test).args(["--", "--nocapture", "--test-threads", "1"]);
     command.env(prover.variable, count.to_string()).stdout(Stdio::piped());
     if let Some(found) = postgres::provide() {

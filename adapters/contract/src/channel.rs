@@ -74,10 +74,10 @@ pub trait Threads: Send + Sync {
     /// Whether a thread grows out of a message of ours. Constant.
     fn grows_from_message(&self) -> bool;
 
-    /// Whether the core has been given everything that the platform had to tell: only then does the lack of an
-    /// [`Event::Opened`](crate::Event) say that a call of unknown outcome opened nothing. Not asked where threads
-    /// grow out of messages.
-    fn has_told_all(&self) -> bool;
+    /// Whether the core has been given everything that the platform had to tell `ago` ago, by when a call of unknown
+    /// outcome was over: only then does the lack of an [`Event::Opened`](crate::Event) say that it opened nothing.
+    /// If not, the core asks again a little later. Not asked where threads grow out of messages.
+    fn has_told_all(&self, ago: Duration) -> bool;
 
     /// Opens a thread called `name` (at most 100 characters are used) beside or under `at`; `from` is the
     /// opening message where [`Threads::grows_from_message`] says so. Returns the thread's conversation. With the

@@ -116,7 +116,7 @@ impl Threads for Discord {
         true
     }
 
-    fn has_told_all(&self) -> bool {
+    fn has_told_all(&self, _ago: Duration) -> bool {
         true
     }
 

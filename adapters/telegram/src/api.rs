@@ -20,6 +20,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// dead connection ends with an unknown outcome.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Who polls with the same offset again so soon is made to wait for as long if nothing is there, whatever was asked for,
+/// and may get one update where there are many (the Bot API server does so against hot loops).
+pub(crate) const THROTTLED: Duration = Duration::from_secs(3);
+
 /// The Bot API of one bot.
 pub(crate) struct Api {
     client: reqwest::Client,
@@ -79,11 +83,12 @@ impl Api {
     {
         let unreachable = |error: &dyn Error| ApiError::Unreachable(error.to_string());
         let body = serde_json::to_vec(payload).map_err(|error| unreachable(&error))?;
+        let waits = payload.timeout_hint().map_or(Duration::ZERO, |poll| poll.max(THROTTLED));
         let request = self
             .client
             .post(format!("{}{}", self.base, P::NAME))
             .header(CONTENT_TYPE, "application/json")
-            .timeout(self.timeout + payload.timeout_hint().unwrap_or_default())
+            .timeout(self.timeout + waits)
             .body(body);
         let response = request.send().await.map_err(unsent)?;
         let status = response.status().as_u16();

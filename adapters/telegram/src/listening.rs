@@ -1,68 +1,61 @@
-//! Whether everything that waited on the platform when the listening began has been given to the core. Before that,
-//! the lack of a number or of an event says nothing.
+//! What everybody who listens to one bot knows: up to when all that Telegram had to tell has been given to the core.
+//! Before that, the lack of a number or of an event says nothing.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Updates that are there come with the beginning of a poll, in less than this.
-const QUIET: Duration = Duration::from_millis(500);
+use tokio::sync::Notify;
 
 /// How far the listening of one bot has come.
-#[derive(Debug)]
-pub(crate) struct Listening(Mutex<State>);
-
-#[derive(Debug)]
-struct State {
-    begun: bool,
-    caught_up: bool,
-    /// When the poll in flight began.
-    polling_since: Option<Instant>,
+#[derive(Debug, Default)]
+pub(crate) struct Listening {
+    state: Mutex<State>,
+    wanted: Notify,
 }
 
-impl Default for Listening {
-    /// Nobody listens: nothing is waited for.
-    fn default() -> Self {
-        Self(Mutex::new(State { begun: false, caught_up: true, polling_since: None }))
-    }
+#[derive(Debug, Default)]
+struct State {
+    /// Somebody listens.
+    begun: bool,
+    /// When the last poll began that left nothing waiting; what it brought is stored.
+    told: Option<Instant>,
 }
 
 impl Listening {
     /// The listening begins: nothing is known of what waits.
     pub(crate) fn begin(&self) {
-        *self.state() = State { begun: true, caught_up: false, polling_since: None };
+        *self.state() = State { begun: true, told: None };
     }
 
-    /// A poll begins; all that earlier ones brought is stored.
-    pub(crate) fn poll(&self) {
-        self.state().polling_since = Some(Instant::now());
+    /// All that was waiting when a poll began, at `began`, is stored.
+    pub(crate) fn told(&self, began: Instant) {
+        self.state().told = Some(began);
     }
 
-    /// It has ended.
-    pub(crate) fn polled(&self) {
-        self.state().polling_since = None;
+    /// Comes when somebody waits for a poll that begins now and ends at once.
+    pub(crate) async fn wanted(&self) {
+        self.wanted.notified().await;
     }
 
-    /// All that was waiting is stored.
-    pub(crate) fn catch_up(&self) {
-        self.state().caught_up = true;
-    }
-
-    /// Whether all that there is to tell has been given to the core: everything that was waiting and, since the poll in
-    /// flight has brought nothing for a while, everything after it.
-    pub(crate) fn is_quiet(&self) -> bool {
+    /// Whether all that was there to tell `ago` ago has been given to the core. If not, the next poll is asked for: a
+    /// long one would leave whoever waits in the dark for as long as nobody writes.
+    pub(crate) fn has_told(&self, ago: Duration) -> bool {
         let state = self.state();
-        !state.begun || state.polling_since.is_some_and(|since| since.elapsed() >= QUIET)
+        let told = !state.begun || state.told.is_some_and(|began| began.elapsed() < ago);
+        if !told {
+            self.wanted.notify_one();
+        }
+        told
     }
 
-    /// Whether all that was waiting has been given to the core.
+    /// Whether all that was waiting when the listening began has been given to the core.
     pub(crate) fn has_caught_up(&self) -> bool {
-        let mut state = self.state();
-        state.caught_up |= state.polling_since.is_some_and(|since| since.elapsed() >= QUIET);
-        state.caught_up
+        let state = self.state();
+        !state.begun || state.told.is_some()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -71,17 +64,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_waits_has_been_read_when_a_poll_brought_less_than_all_it_could_or_stays_without_answer() {
+    fn what_was_there_to_tell_is_known_from_a_poll_that_began_later_and_is_over() {
         let listening = Listening::default();
-        assert!(listening.has_caught_up(), "nobody listens");
+        assert!(listening.has_caught_up() && listening.has_told(Duration::ZERO), "nobody listens");
         listening.begin();
-        listening.poll();
-        assert!(!listening.has_caught_up(), "it has just begun");
-        listening.polled();
-        listening.catch_up();
-        assert!(listening.has_caught_up() && !listening.is_quiet(), "more may be on its way");
-        listening.begin();
-        listening.state().polling_since = Instant::now().checked_sub(QUIET);
-        assert!(listening.has_caught_up() && listening.is_quiet());
+        assert!(!listening.has_caught_up());
+        let minute = Duration::from_secs(60);
+        let began = Instant::now().checked_sub(minute).expect("the machine runs for longer");
+        listening.told(began);
+        assert!(listening.has_caught_up());
+        assert!(!listening.has_told(minute / 2) && !listening.has_told(minute), "more may have come since");
+        assert!(listening.has_told(2 * minute));
     }
 }

@@ -13,7 +13,7 @@ use teloxide::payloads::{DeleteWebhook, GetMe, GetUpdates, GetUpdatesSetters as 
 use teloxide::types::AllowedUpdate;
 use tokio::time::sleep;
 
-use crate::api::ApiError;
+use crate::api::{ApiError, THROTTLED};
 use crate::batch::Batch;
 use crate::error::{degraded, is_webhook, wrong_token};
 use crate::update::Us;
@@ -51,6 +51,7 @@ pub(crate) async fn listen(telegram: &Telegram, edge: &dyn Edge) -> RunError {
         edge,
         pause: Pause::new(telegram.config.backoff),
         works: false,
+        asked: None,
         webhook_removed: false,
     };
     let Err(error) = poller.run().await;
@@ -64,8 +65,19 @@ struct Poller<'a> {
     pause: Pause,
     /// The last poll was answered.
     works: bool,
+    /// The offset that the last poll asked for, and when.
+    asked: Option<(Option<i32>, Instant)>,
     /// A webhook is removed once; somebody who sets it again wants it.
     webhook_removed: bool,
+}
+
+/// The answer to a poll.
+struct Polled {
+    updates: Vec<Value>,
+    /// When it began.
+    began: Instant,
+    /// It brought all that was waiting then.
+    all: bool,
 }
 
 impl Poller<'_> {
@@ -77,14 +89,13 @@ impl Poller<'_> {
         let mut cursor = Cursor::new(self.edge.position(account, SCOPE).await, Instant::now());
         loop {
             match self.poll(cursor.offset(Instant::now())).await {
-                Ok(updates) => {
+                Ok(Polled { updates, began, all }) => {
                     self.works = true;
                     self.report(AccountState::Ready);
                     self.pause.reset();
-                    let all = updates.len() < MOST;
                     self.store(&us, updates, &mut cursor).await;
                     if all {
-                        self.telegram.listening.catch_up();
+                        self.telegram.listening.told(began);
                     }
                 }
                 Err(error) => self.recover(error).await?,
@@ -118,16 +129,27 @@ impl Poller<'_> {
         }
     }
 
-    async fn poll(&self, offset: Option<i32>) -> Result<Vec<Value>, ApiError> {
-        // Whether it works is not worth half a minute of waiting.
+    /// One poll: a long one, unless whether it works is to be known first or somebody wants to know that nothing waits.
+    async fn poll(&mut self, offset: Option<i32>) -> Result<Polled, ApiError> {
         let longest = self.telegram.config.poll_timeout.as_secs().clamp(1, 50) as u32;
-        let seconds = if self.works { longest } else { 0 };
-        let mut request = GetUpdates::new().timeout(seconds).allowed_updates(allowed());
-        request.offset = offset;
-        self.telegram.listening.poll();
-        let answer = self.telegram.api.call(&request).await;
-        self.telegram.listening.polled();
-        answer
+        let mut seconds = if self.works { longest } else { 0 };
+        loop {
+            let began = Instant::now();
+            let last = self.asked.replace((offset, began));
+            let throttled = last.is_some_and(|(last, at)| last == offset && began - at < THROTTLED);
+            let mut request = GetUpdates::new().timeout(seconds).allowed_updates(allowed());
+            request.offset = offset;
+            let updates: Vec<Value> = tokio::select! {
+                answer = self.telegram.api.call(&request) => answer?,
+                // What it would have brought is not confirmed, so the next one brings it.
+                () = self.telegram.listening.wanted(), if seconds > 0 => {
+                    seconds = 0;
+                    continue;
+                }
+            };
+            let all = updates.len() < MOST && !(throttled && updates.len() == 1);
+            return Ok(Polled { updates, began, all });
+        }
     }
 
     /// Gives the updates to the core, as often as it takes, and moves the cursor behind what is stored.

@@ -3,6 +3,8 @@
 //! `createForumTopic` takes no key, so a call of unknown outcome can't be repeated freely; but our own topics are
 //! told to us by an update like anybody's, which proves that one is there.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use roundtable_contract::{Conversation, Event, EventKey, MessageId, SendError, Threads};
 use serde::Deserialize;
@@ -29,8 +31,8 @@ impl Threads for Telegram {
         false
     }
 
-    fn has_told_all(&self) -> bool {
-        self.listening.is_quiet()
+    fn has_told_all(&self, ago: Duration) -> bool {
+        self.listening.has_told(ago)
     }
 
     async fn open(

@@ -76,6 +76,44 @@ async fn what_the_core_does_not_take_is_offered_again_before_the_next_poll() {
 }
 
 #[tokio::test]
+async fn a_long_poll_is_cut_short_for_whoever_wants_to_know_that_nothing_waits() {
+    let core = Core::default();
+    let mut server = StandIn::start(vec![me(), says(&[7]), Reply::Hang, says(&[8]), says(&[])]).await;
+    let (bot, stop) = (server.bot(ExactlyOnce::Probe), CancellationToken::new());
+    let threads = bot.threads().expect("there are topics");
+    let (stopped, over) = (stop.clone(), Instant::now());
+    let (result, ()) = tokio::join!(bot.run(&core, stop), async {
+        server.until_called(3).await;
+        assert!(threads.has_told_all(over.elapsed()), "the answer of a poll that began later is stored");
+        let over = Instant::now();
+        assert!(!threads.has_told_all(over.elapsed()), "the poll in flight began before");
+        server.until_called(6).await;
+        assert_eq!(*core.accepted.lock().unwrap(), ["7", "8"]);
+        assert!(threads.has_told_all(over.elapsed()));
+        stopped.cancel();
+    });
+    assert_eq!(result, Ok(()));
+    let waits: Vec<_> = server.calls().iter().map(|(_, body)| body["timeout"].as_i64()).collect();
+    assert_eq!(waits, [None, Some(0), Some(25), Some(0), Some(25), Some(25)]);
+}
+
+#[tokio::test]
+async fn one_update_of_a_throttled_poll_may_not_be_all() {
+    let core = Core::default();
+    let failed = Reply::Error(500, "Internal Server Error", json!({}));
+    let mut server = StandIn::start(vec![me(), failed, says(&[7]), Reply::Hang]).await;
+    let (bot, stop) = (server.bot(ExactlyOnce::Probe), CancellationToken::new());
+    let (stopped, threads) = (stop.clone(), bot.threads().expect("there are topics"));
+    let begun = Instant::now();
+    let (result, ()) = tokio::join!(bot.run(&core, stop), async {
+        server.until_called(4).await;
+        assert!(!threads.has_told_all(begun.elapsed()));
+        stopped.cancel();
+    });
+    assert_eq!((result, core.accepted.into_inner().unwrap()), (Ok(()), vec!["7".to_owned()]));
+}
+
+#[tokio::test]
 async fn failures_that_pass_are_waited_out() {
     let core = Core::default();
     let flood = Reply::Error(429, "Too Many Requests: retry after 0", json!({"retry_after": 0}));
