@@ -6,13 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 use roundtable::time::Clock as _;
 use roundtable_contract::{
-    AccountId, AccountState, Channel, Conversation, Edge, Event, Found, Limits, Lost, MessageId, Outgoing,
-    Part, Receipt, Reconcile, RunError, SendError,
+    AcceptError, AccountId, AccountState, Channel, Conversation, Edge, Event, Found, Limits, Lost, MessageId,
+    Outgoing, Part, Receipt, Reconcile, RunError, SendError,
 };
+use roundtable_telegram::Batch;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -60,46 +59,21 @@ impl Line {
         }
     }
 
-    /// Gives events to the core, chats at the same time, and moves the position up to the first that is not stored.
-    async fn take(&self, edge: &dyn Edge, events: Vec<(i64, Event)>) {
-        let mut chats: Vec<(String, Vec<(i64, Event)>)> = Vec::new();
-        for (number, event) in events {
-            let Event::Message(message) = &event else { unreachable!("people only write") };
-            let chat = message.conversation.chat.to_string();
-            match chats.iter_mut().find(|(name, _)| *name == chat) {
-                Some((_, events)) => events.push((number, event)),
-                None => chats.push((chat, vec![(number, event)])),
+    /// Gives events to the core until all are stored, and moves the position as far as that allows.
+    async fn take(&self, edge: &dyn Edge, events: Vec<(i32, Event)>) {
+        let (mut batch, rough) = (Batch::of(events), Rough { edge, line: self });
+        loop {
+            let stored = batch.store(&rough).await;
+            if let Some(last) = batch.stored_up_to() {
+                // At worst they are offered again.
+                let _ = edge.advance(&self.account, SCOPE, last.into()).await;
             }
+            if stored.is_ok() {
+                return;
+            }
+            self.world.lag(2000).await;
+            self.life.goes_on().await;
         }
-        let mut open: Vec<i64> =
-            chats.iter().flat_map(|(_, events)| events).map(|(number, _)| *number).collect();
-        let newest = open.iter().copied().max().expect("there are some");
-        let offered = chats.into_iter().map(|(_, events)| self.offer(edge, events));
-        let mut offered: FuturesUnordered<_> = offered.collect();
-        while let Some(stored) = offered.next().await {
-            open.retain(|number| !stored.contains(number));
-            let low = open.iter().min().map_or(newest, |lowest| lowest - 1);
-            let _ = edge.advance(&self.account, SCOPE, low).await;
-        }
-    }
-
-    /// Offers the events of a chat in order up to the first that is refused; says which were stored.
-    async fn offer(&self, edge: &dyn Edge, events: Vec<(i64, Event)>) -> Vec<i64> {
-        let mut stored = Vec::new();
-        for (number, event) in events {
-            if self.world.mishap(150) {
-                self.world.lag(800).await;
-            }
-            if edge.accept(event.clone()).await.is_err() {
-                break;
-            }
-            stored.push(number);
-            if self.world.mishap(100) {
-                self.world.note(format_args!("{} tells of {number} again", self.account));
-                let _ = edge.accept(event).await;
-            }
-        }
-        stored
     }
 
     /// A request that arrives, whatever becomes of whoever made it; the message's number.
@@ -255,5 +229,47 @@ impl Reconcile for Line {
         };
         self.life.goes_on().await;
         Ok(found)
+    }
+}
+
+/// The way in, on which events come late, twice, or not at once.
+struct Rough<'a> {
+    edge: &'a dyn Edge,
+    line: &'a Line,
+}
+
+#[async_trait]
+impl Edge for Rough<'_> {
+    async fn accept(&self, event: Event) -> Result<(), AcceptError> {
+        let world = &self.line.world;
+        if world.mishap(150) {
+            world.lag(800).await;
+        }
+        if world.mishap(50) {
+            world.note(format_args!("{} does not get an event stored", self.line.account));
+            return Err(AcceptError { reason: "the database is busy".into() });
+        }
+        self.edge.accept(event.clone()).await?;
+        if world.mishap(100) {
+            world.note(format_args!("{} tells of an event again", self.line.account));
+            self.edge.accept(event).await?;
+        }
+        Ok(())
+    }
+
+    async fn advance(&self, account: &AccountId, scope: &str, position: i64) -> Result<(), AcceptError> {
+        self.edge.advance(account, scope, position).await
+    }
+
+    async fn position(&self, account: &AccountId, scope: &str) -> Option<(i64, Duration)> {
+        self.edge.position(account, scope).await
+    }
+
+    async fn positions(&self, account: &AccountId) -> Result<Vec<(String, i64)>, AcceptError> {
+        self.edge.positions(account).await
+    }
+
+    fn report(&self, account: &AccountId, state: AccountState) {
+        self.edge.report(account, state);
     }
 }

@@ -81,10 +81,10 @@ impl Platform {
     }
 
     /// The messages of people to an account behind a position, with their positions.
-    pub fn events(&self, account: &AccountId, behind: i64) -> Vec<(i64, Event)> {
+    pub fn events(&self, account: &AccountId, behind: i64) -> Vec<(i32, Event)> {
         let chats = lock(&self.chats);
         let of_account = chats.heard.iter().filter(|heard| heard.message.conversation.account == *account);
-        let numbered = (1..).zip(of_account).skip_while(|(number, _)| *number <= behind);
+        let numbered = (1..).zip(of_account).skip_while(|(number, _)| i64::from(*number) <= behind);
         numbered.map(|(number, heard)| (number, Event::Message(Box::new(heard.message.clone())))).collect()
     }
 
