@@ -6,6 +6,8 @@
 
 mod channel;
 mod director;
+#[cfg(feature = "planted-faults")]
+mod faults;
 mod life;
 mod minds;
 mod node;

@@ -56,6 +56,13 @@ impl Lite {
         Self::open_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
     }
 
+    /// Another connection to the same file, which only reads.
+    #[cfg(feature = "planted-faults")]
+    pub(super) fn beside(&self) -> Result<Self, StoreError> {
+        let path = self.0.path().map(PathBuf::from).ok_or(StoreError::Closed)?;
+        Self::open_with(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+    }
+
     fn open_with(path: &Path, mode: OpenFlags) -> Result<Self, StoreError> {
         // No two threads ever use one connection at the same time.
         let conn = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;

@@ -10,6 +10,8 @@ mod error;
 mod host;
 mod lite;
 mod open;
+#[cfg(feature = "planted-faults")]
+mod planted;
 mod writer;
 
 pub mod attendance;

@@ -121,6 +121,8 @@ pub async fn open(tx: &mut Tx<'_>, new: &NewTurn<'_>, by: &Claimant) -> Result<T
 /// Records progress of a turn that the caller owns; [`StoreError::Stale`] if it doesn't any more.
 /// The caller has locked the session.
 pub async fn progress(tx: &mut Tx<'_>, turn: &Turn, step: i64) -> Result<(), StoreError> {
+    #[cfg(feature = "planted-faults")]
+    let turn = &super::planted::unchecked(tx, turn).await?;
     let changed = tx
         .execute(
             sql!(
@@ -134,6 +136,8 @@ pub async fn progress(tx: &mut Tx<'_>, turn: &Turn, step: i64) -> Result<(), Sto
 
 /// [`StoreError::Stale`] if a turn is not the caller's any more.
 pub async fn check(tx: &mut Tx<'_>, turn: &Turn) -> Result<(), StoreError> {
+    #[cfg(feature = "planted-faults")]
+    let turn = &super::planted::unchecked(tx, turn).await?;
     let held = tx
         .optional(
             sql!("SELECT id FROM turns WHERE id = $1 AND token = $2 AND status = 'running'"),
@@ -145,6 +149,8 @@ pub async fn check(tx: &mut Tx<'_>, turn: &Turn) -> Result<(), StoreError> {
 
 /// Where a turn is at work, and what it is tied to; [`StoreError::Stale`] if it is not the caller's any more.
 pub async fn desk(tx: &mut Tx<'_>, turn: &Turn) -> Result<(Place, Ties), StoreError> {
+    #[cfg(feature = "planted-faults")]
+    let turn = &super::planted::unchecked(tx, turn).await?;
     let row = tx
         .optional(
             sql!(
@@ -171,6 +177,8 @@ pub async fn leave(
     status: TurnStatus,
     reason: Option<&str>,
 ) -> Result<(), StoreError> {
+    #[cfg(feature = "planted-faults")]
+    let turn = &super::planted::unchecked(tx, turn).await?;
     let ended = (status != TurnStatus::Waiting).then_some(tx.now());
     let changed = tx
         .execute(

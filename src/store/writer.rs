@@ -112,7 +112,11 @@ pub(super) async fn settle(conn: &mut Lite, now: i64, group: &mut Vec<Box<dyn Jo
 
 async fn commit_group(conn: &mut Lite, now: i64, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
     conn.execute("BEGIN IMMEDIATE", &[])?;
+    #[cfg(feature = "planted-faults")]
+    let mut beside = false;
     for job in group.iter_mut() {
+        #[cfg(feature = "planted-faults")]
+        super::planted::begins(std::mem::replace(&mut beside, true));
         conn.execute("SAVEPOINT job", &[])?;
         let keep = job.run(&mut Tx::new(Conn::Lite(conn), now)).await;
         if !keep {

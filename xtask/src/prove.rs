@@ -22,13 +22,28 @@ struct Prover {
     test: &'static [&'static str],
 }
 
-const PROVERS: [Prover; 5] = [
+const PROVERS: [Prover; 6] = [
     Prover {
         name: "simulate",
         counts: "seeds of simulated worlds",
         variable: "ROUNDTABLE_PROVE_SIMULATE",
         count: 100_000,
         test: &["--package", "roundtable", "--test", "integration", "simulation::no_seed"],
+    },
+    Prover {
+        name: "faults",
+        counts: "seeds at most for each planted fault to be found",
+        variable: "ROUNDTABLE_PROVE_FAULTS",
+        count: 2_000,
+        test: &[
+            "--package",
+            "roundtable",
+            "--features",
+            "planted-faults",
+            "--test",
+            "integration",
+            "simulation::faults",
+        ],
     },
     Prover {
         name: "kills",
