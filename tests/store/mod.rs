@@ -4,6 +4,7 @@ mod races;
 mod refusals;
 mod runs;
 mod schema;
+mod sends;
 mod statements;
 mod steps;
 mod waits;

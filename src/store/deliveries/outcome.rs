@@ -68,8 +68,12 @@ pub struct Thread {
     pub space: String,
 }
 
-/// Records what is known about a delivery now. What is visible stays so, whatever is learned later.
-pub async fn settle(tx: &mut Tx<'_>, id: i64, shown: &Shown) -> Result<(), StoreError> {
+/// Records what is known about a delivery now. What is visible stays so, whatever is learned later; anything else
+/// counts only while the delivery is as the caller has it: whoever was held up between looking and recording may have
+/// lost the account to somebody who called again.
+pub async fn settle(tx: &mut Tx<'_>, delivery: &Delivery, shown: &Shown) -> Result<(), StoreError> {
+    let id = delivery.id;
+    let certain = matches!(shown, Shown::Sent(_) | Shown::Stubbed(_) | Shown::Opened(_));
     let (state, message, due_at, error) = match shown {
         Shown::Sent(message) => (State::Sent, Some(message.0), None, None),
         Shown::Opened(_) => (State::Sent, None, None, None),
@@ -85,7 +89,8 @@ pub async fn settle(tx: &mut Tx<'_>, id: i64, shown: &Shown) -> Result<(), Store
                  error = $5,
                  unknowns = unknowns + CASE WHEN $2 = 'unknown' AND state = 'sending' THEN 1 ELSE 0 END,
                  sent_at = CASE WHEN $2 = 'sent' THEN $6 ELSE sent_at END
-             WHERE id = $1 AND state <> 'sent'"
+             WHERE id = $1 AND state <> 'sent'
+               AND (CAST($7 AS BIGINT) = 1 OR (state = $8 AND attempts = $9))"
         ),
         params![
             id,
@@ -93,7 +98,10 @@ pub async fn settle(tx: &mut Tx<'_>, id: i64, shown: &Shown) -> Result<(), Store
             message,
             due_at,
             error.map(String::as_str),
-            tx.now()
+            tx.now(),
+            certain,
+            delivery.state.as_str(),
+            delivery.attempts,
         ],
     )
     .await?;
@@ -130,7 +138,7 @@ pub async fn opening_thread(
     tx: &mut Tx<'_>,
     address: &Conversation,
     name: &str,
-) -> Result<Option<i64>, StoreError> {
+) -> Result<Option<Delivery>, StoreError> {
     let rows = tx
         .all(
             sql!(
@@ -144,7 +152,7 @@ pub async fn opening_thread(
     for row in &rows {
         let delivery = Delivery::read(row)?;
         if delivery.part.body == name {
-            return Ok(Some(delivery.id));
+            return Ok(Some(delivery));
         }
     }
     Ok(None)
