@@ -206,8 +206,9 @@ async fn find(
         while let Err(wait) = desk.pace(place, outbox.store.now()) {
             tokio::time::sleep(Duration::from_millis(wait)).await;
         }
-        let Some(within) = desk.call_within(outbox.store.now()) else { return Ok(None) };
         let (taken, others) = outbox.store.read(Around { place, delivery, after }).await?;
+        // Only now, because reading may have taken what was left of the lease.
+        let Some(within) = desk.call_within(outbox.store.now()) else { return Ok(None) };
         if taken.len() >= NUMBERS {
             return Ok(Some(Ok(Found::Unclear)));
         }
