@@ -92,6 +92,24 @@ fn sql_is_written_in_the_store_only() {
     only_in(&["sql!(", "sqlx::", "rusqlite::"], &["src/store/", "tests/"]);
 }
 
+/// The simulation gives the same story for the same seed only if no choice is left to chance.
+#[test]
+fn what_is_awaited_at_once_is_decided_in_an_order() {
+    let mut choices = 0;
+    let parts = ["src/engine/", "src/outbox/", "src/inbound/", "src/store/", "src/app/core.rs"];
+    for source in sources(rust).iter().filter(|source| source.is_in(&parts)) {
+        let mut lines = source.code();
+        while let Some((number, line)) = lines.next() {
+            if line.ends_with("select! {") {
+                choices += 1;
+                let next = lines.next().map(|(_, line)| line);
+                assert_eq!(next, Some("biased;"), "{}:{number}", source.path);
+            }
+        }
+    }
+    assert!(choices > 5);
+}
+
 #[test]
 fn the_environment_is_read_in_one_place() {
     only_in(&["env::var", "env::set_var"], &["src/config/", "src/crash.rs", "tests/", "xtask/"]);

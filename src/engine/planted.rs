@@ -42,7 +42,7 @@ struct Tell {
 #[async_trait]
 impl Transaction for Tell {
     type Output = ();
-    const NAME: &'static str = "tell";
+    const NAME: &'static str = super::Finish::NAME;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let run = runs::get(tx, self.run_id).await?;

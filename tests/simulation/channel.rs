@@ -102,8 +102,7 @@ impl Line {
     async fn call(&self, to: &Conversation, part: &Part, nonce: &str) -> Result<Receipt, SendError> {
         self.life.goes_on().await;
         let lost = |reason: &str| SendError::Unknown { reason: reason.into() };
-        match self.world.below(1000) {
-            _ if self.world.is_calm() => {}
+        match self.world.fate() {
             0..40 => {
                 self.world.lag(50).await;
                 let after = self.world.millis(4000);

@@ -122,8 +122,8 @@ impl Director {
             45..60 => self.world.lag(500).await,
             60..75 => self.world.lag(10_000).await,
             75..85 => self.crash().await,
-            85..88 => self.drain().await,
-            88..93 => self.stall(),
+            85..87 => self.drain().await,
+            87..93 => self.stall(),
             93..96 => {
                 let by = self.world.millis(40_000);
                 self.fault(format_args!("the machine stands still for {by:?}"));
@@ -185,7 +185,7 @@ impl Director {
 
     fn stall(&mut self) {
         let at = usize::try_from(self.world.below(self.nodes.len() as u64)).expect("it is below a size");
-        let by = self.world.below(30_000);
+        let by = self.world.below(40_000);
         self.fault(format_args!("the disk of {} hangs for {by} ms", self.nodes[at].name));
         self.nodes[at].stall(self.world.clock.now() + i64::try_from(by).expect("it is small"));
     }
@@ -196,8 +196,9 @@ impl Director {
         self.world.note("nothing goes wrong any more");
         self.fill_up();
         let begun = tokio::time::Instant::now();
-        loop {
-            tokio::time::sleep(Duration::from_secs(7)).await;
+        for round in 5.. {
+            // Looking takes longer than waiting.
+            tokio::time::sleep(Duration::from_secs(round.min(20))).await;
             self.watch.look(&self.world, &self.store).await;
             let left = Watch::audit(&self.world, &self.store).await;
             if left.is_empty() || !self.world.broken().is_empty() {

@@ -20,6 +20,8 @@ const SHOWN: usize = 250;
 /// A world.
 pub struct World {
     luck: Mutex<Rng>,
+    /// How many times as often as usual the platforms fail.
+    roughness: u64,
     story: Mutex<Story>,
     /// Nothing goes wrong any more.
     calm: AtomicBool,
@@ -87,8 +89,11 @@ impl fmt::Display for Counts {
 impl World {
     /// The world of a seed. Called inside its runtime, whose time is paused.
     pub fn new(seed: u64) -> Arc<Self> {
+        let mut luck = Rng::seeded(seed);
+        let roughness = [1, 1, 4][usize::try_from(luck.below(3)).expect("it is small")];
         Arc::new(Self {
-            luck: Mutex::new(Rng::seeded(seed)),
+            luck: Mutex::new(luck),
+            roughness,
             story: Mutex::default(),
             calm: AtomicBool::new(false),
             clock: Arc::new(Hands { start: Instant::now(), offset: AtomicI64::new(BEGIN) }),
@@ -114,6 +119,11 @@ impl World {
     /// True in so many of a thousand cases, and never once the world is calm.
     pub fn mishap(&self, per_mille: u64) -> bool {
         !self.is_calm() && self.below(1000) < per_mille
+    }
+
+    /// A number of a thousand that decides how a request to a platform goes: the small ones mean ill.
+    pub fn fate(&self) -> u64 {
+        if self.is_calm() { 999 } else { self.below(1000 / self.roughness) }
     }
 
     /// So many milliseconds, below a bound.
