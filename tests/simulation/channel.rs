@@ -91,7 +91,7 @@ impl Line {
         let (to, part, nonce) = (to.clone(), part.clone(), nonce.to_owned());
         let (tell, told) = oneshot::channel();
         tokio::spawn(async move {
-            tokio::time::sleep(flight).await;
+            world.clock.passes(flight).await;
             let at = world.clock.now();
             // Whoever asked may be gone.
             let _ = tell.send(world.platform.shows(&world, &to, &part, &nonce, at));

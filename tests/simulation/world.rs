@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use roundtable::time::Clock;
 use roundtable_fakes::Rng;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::platform::Platform;
@@ -96,7 +97,11 @@ impl World {
             roughness,
             story: Mutex::default(),
             calm: AtomicBool::new(false),
-            clock: Arc::new(Hands { start: Instant::now(), offset: AtomicI64::new(BEGIN) }),
+            clock: Arc::new(Hands {
+                start: Instant::now(),
+                offset: AtomicI64::new(BEGIN),
+                stepped: Notify::new(),
+            }),
             platform: Platform::default(),
         })
     }
@@ -192,12 +197,23 @@ impl World {
 pub struct Hands {
     start: Instant,
     offset: AtomicI64,
+    stepped: Notify,
 }
 
 impl Hands {
-    /// Puts the clock forward, or back while no node lives.
+    /// Puts the clock forward, or back while no node lives. To the nodes that is as if their timers were late.
     pub fn step(&self, millis: i64) {
         self.offset.fetch_add(millis, Ordering::Relaxed);
+        self.stepped.notify_waiters();
+    }
+
+    /// Lets so much time pass outside the nodes, which takes no longer than until the clock steps.
+    pub async fn passes(&self, time: Duration) {
+        tokio::select! {
+            biased;
+            () = self.stepped.notified() => {}
+            () = tokio::time::sleep(time) => {}
+        }
     }
 }
 
