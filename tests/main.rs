@@ -17,6 +17,7 @@ mod invariants;
 mod kills;
 mod late;
 mod outbox;
+mod simulation;
 mod store;
 mod story;
 mod team;

@@ -1,12 +1,13 @@
 //! Composition root: builds everything, returns one future, joins everything on shutdown.
 
 mod accounts;
+mod core;
 mod files;
 mod team;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use roundtable_contract::AccountId;
@@ -28,14 +29,13 @@ use crate::time::SystemClock;
 use crate::tools::{Secrets, Tools};
 
 pub use accounts::policies;
+pub use core::Core;
 pub use files::{NodeFile, Running, token_path};
 pub use team::rules;
 
 /// A node, ready to run.
 pub struct App {
-    engine: Arc<Engine>,
-    outbox: Arc<Outbox>,
-    accounts: Vec<Account>,
+    core: Core,
     api: Arc<Api>,
     listener: TcpListener,
     node_file: NodeFile,
@@ -97,7 +97,8 @@ impl App {
         let drain = config.node.drain;
         let api =
             Arc::new(Api { store, front, edges, local, outlet, states, node: settings.node, token, config });
-        Ok(Self { engine, outbox, accounts, api, listener, node_file, owner_code, drain, writer })
+        let core = Core { engine, outbox, accounts };
+        Ok(Self { core, api, listener, node_file, owner_code, drain, writer })
     }
 
     /// Where the HTTP API listens.
@@ -117,49 +118,27 @@ impl App {
 
     /// The accounts that will be connected.
     pub fn accounts(&self) -> Vec<AccountId> {
-        self.accounts.iter().map(|account| account.channel.account().clone()).collect()
+        self.core.accounts.iter().map(|account| account.channel.account().clone()).collect()
     }
 
     /// Works until `stop` fires, then drains: no new turns, running steps end or stay to be taken up again,
     /// deliveries go out, within the configured time.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let Self { engine, outbox, accounts, api, listener, node_file, owner_code: _, drain, writer } = self;
+        let Self { core, api, listener, node_file, owner_code: _, drain, writer } = self;
         let closed = CancellationToken::new();
         let serve = http::serve(listener, api, closed.clone());
         let work = async {
-            let connections =
-                futures::future::join_all(accounts.iter().map(|account| account.run(stop.clone())));
-            tokio::join!(engine.run(stop.clone()), connections);
-            let until = Instant::now() + drain;
-            let drained = async {
-                engine.drained(left(until)).await;
-                outbox.drained(left(until)).await;
-            };
-            tokio::select! {
-                () = drained => {}
-                () = keep_held(&accounts) => {}
-            }
-            engine.release().await;
+            core.run(&stop, drain).await;
             closed.cancel();
         };
         tokio::join!(serve, work);
-        drop((engine, outbox, accounts, node_file));
+        drop((core, node_file));
         // Everything that holds the store is gone: the writer ends when it has written all.
         if tokio::time::timeout(Duration::from_secs(5), writer).await.is_err() {
             tracing::warn!("the database was not closed in time; nothing that was confirmed is lost");
         }
         Ok(())
     }
-}
-
-/// Keeps the accounts while the last answers go out. Never returns.
-async fn keep_held(accounts: &[Account]) {
-    futures::future::join_all(accounts.iter().map(Account::keep_held)).await;
-    std::future::pending().await
-}
-
-fn left(until: Instant) -> Duration {
-    until.saturating_duration_since(Instant::now())
 }
 
 fn settings(config: &Config) -> Settings {

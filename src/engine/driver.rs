@@ -62,6 +62,7 @@ async fn persist(engine: &Arc<Engine>, turn: &Turn, cancel: &CancellationToken) 
             Err(error) => {
                 tracing::error!(turn.id, %error, "a turn can't be stored, it is tried again");
                 tokio::select! {
+                    biased;
                     () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(30)),
                     () = engine.drain.cancelled() => return None,
                 }

@@ -13,6 +13,9 @@ pub struct Effects {
     pub said: Vec<i64>,
     /// Turns that were cancelled.
     pub cancelled: Vec<i64>,
+    /// Runs whose requesters are told later.
+    #[cfg(feature = "planted-faults")]
+    pub untold: Vec<i64>,
 }
 
 impl Effects {
@@ -21,6 +24,8 @@ impl Effects {
         self.work |= other.work;
         self.said.extend(other.said);
         self.cancelled.extend(other.cancelled);
+        #[cfg(feature = "planted-faults")]
+        self.untold.extend(other.untold);
     }
 }
 
@@ -28,6 +33,8 @@ impl Engine {
     /// Tells everybody whom a commit concerns.
     pub fn follow(self: &Arc<Self>, effects: &Effects) {
         self.cancelled(&effects.cancelled);
+        #[cfg(feature = "planted-faults")]
+        self.tell_late(&effects.untold);
         for conversation_id in &effects.said {
             self.team.outlet.hint(*conversation_id);
         }

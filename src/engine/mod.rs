@@ -17,6 +17,8 @@ mod ending;
 mod outcomes;
 mod outlet;
 mod patience;
+#[cfg(feature = "planted-faults")]
+mod planted;
 mod recover;
 mod replies;
 mod roster;

@@ -223,6 +223,8 @@ impl Transaction for ClaimQueued {
 pub struct Renew {
     /// The node.
     pub by: Claimant,
+    /// The turns that it drives.
+    pub driven: Vec<i64>,
 }
 
 #[async_trait]
@@ -232,7 +234,7 @@ impl Transaction for Renew {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         attendance::note(tx, self.by.lease).await?;
-        turns::renew(tx, &self.by).await
+        turns::renew(tx, &self.by, &self.driven).await
     }
 }
 

@@ -28,6 +28,7 @@ impl Engine {
             tracing::error!(%error, "leases could not be renewed, it is tried again");
         }
         tokio::select! {
+            biased;
             () = stop.cancelled() => {}
             () = self.schedule() => {}
             () = self.keep() => {}
@@ -40,6 +41,7 @@ impl Engine {
         let mut tasks = std::mem::take(&mut *lock(&self.tasks));
         let ended = async {
             tokio::select! {
+                biased;
                 () = async { while tasks.join_next().await.is_some() {} } => {}
                 // A claim that ended meanwhile would have another node do the same work.
                 () = self.keep() => {}
@@ -68,6 +70,7 @@ impl Engine {
                 }
             };
             tokio::select! {
+                biased;
                 () = self.work.notified() => {}
                 () = tokio::time::sleep(sleep) => {}
             }
@@ -154,7 +157,8 @@ impl Engine {
 
     async fn renew(&self) -> Result<(), StoreError> {
         self.store.anchor_clock().await?;
-        self.store.commit(Renew { by: self.by.clone() }).await
+        let driven = lock(&self.running).keys().copied().collect();
+        self.store.commit(Renew { by: self.by.clone(), driven }).await
     }
 
     pub(super) async fn abandon(&self, turn_id: i64) {

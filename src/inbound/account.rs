@@ -60,6 +60,7 @@ impl Account {
 
     async fn pause(&self, stop: &CancellationToken) {
         tokio::select! {
+            biased;
             () = stop.cancelled() => {}
             () = tokio::time::sleep(self.renew) => {}
         }
@@ -78,6 +79,7 @@ impl Account {
         let deliveries = self.outbox.poll(self.channel.account(), self.poll, &over);
         let lease = async {
             tokio::select! {
+                biased;
                 () = self.keep(until) => over.cancel(),
                 () = over.cancelled() => {}
             }

@@ -7,8 +7,11 @@
 mod check;
 mod db;
 mod error;
+mod host;
 mod lite;
 mod open;
+#[cfg(feature = "planted-faults")]
+mod planted;
 mod writer;
 
 pub mod attendance;
@@ -43,13 +46,14 @@ pub use check::Audit;
 pub use db::{Param, Row, Sql, Tx};
 pub(crate) use db::{params, sql, words};
 pub use error::StoreError;
+pub use host::{Disk, Host};
 pub(crate) use open::private_folder;
 pub use open::{Access, SCHEMA};
 
 use crate::crash::{self, Side};
 use crate::time::Clock;
 use db::Conn;
-use lite::Readers;
+use lite::Connections;
 use writer::Job;
 
 /// How often PostgreSQL may ask for a repetition before the transaction counts as failed.
@@ -89,7 +93,13 @@ pub struct Store {
 
 #[derive(Clone)]
 enum Backend {
-    Lite { writer: mpsc::Sender<Box<dyn Job>>, readers: Arc<Readers>, _lock: Arc<Option<std::fs::File>> },
+    Lite {
+        writer: mpsc::Sender<Box<dyn Job>>,
+        readers: Arc<Connections>,
+        /// Only in simulations.
+        shared: bool,
+        _lock: Arc<Option<std::fs::File>>,
+    },
     Pg(PgPool),
 }
 
@@ -101,7 +111,10 @@ impl Store {
 
     /// Whether other nodes may share this database.
     pub fn shared(&self) -> bool {
-        matches!(self.backend, Backend::Pg(_))
+        match self.backend {
+            Backend::Lite { shared, .. } => shared,
+            Backend::Pg(_) => true,
+        }
     }
 
     /// Runs a transaction and returns when it is durable.

@@ -13,7 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
 
-use super::lite::{BUSY, Lite, Readers};
+use super::lite::{BUSY, Connections, Lite};
 use super::{Backend, Store, StoreError, sql, writer};
 use crate::time::Clock;
 
@@ -99,8 +99,8 @@ async fn open_sqlite(
     }
     let (sender, serve) = writer::writer(Lite::open(path)?, clock);
     conn.close().await.map_err(|error| explain(error.into()))?;
-    let readers = Arc::new(Readers::new(path));
-    Ok((Backend::Lite { writer: sender, readers, _lock: Arc::new(lock) }, serve.boxed()))
+    let readers = Arc::new(Connections::reading(path));
+    Ok((Backend::Lite { writer: sender, readers, shared: false, _lock: Arc::new(lock) }, serve.boxed()))
 }
 
 /// Makes a folder that only this user can look into: transcripts are kept there.

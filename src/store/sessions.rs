@@ -92,12 +92,17 @@ impl Session {
 
 /// Locks a session and reads it. The lock comes before any lock on its turns.
 pub async fn lock(tx: &mut Tx<'_>, id: i64) -> Result<Session, StoreError> {
+    hold(tx, id).await?;
+    get(tx, id).await
+}
+
+/// Locks a session without reading it.
+pub async fn hold(tx: &mut Tx<'_>, id: i64) -> Result<(), StoreError> {
     tx.lock(
         sql!(lite: "SELECT id FROM sessions WHERE id = $1", pg: "SELECT id FROM sessions WHERE id = $1 FOR UPDATE"),
         params![id],
     )
-    .await?;
-    get(tx, id).await
+    .await
 }
 
 /// Locks several sessions, in the order of their numbers whatever the order given, and reads them in the order given.
@@ -105,11 +110,7 @@ pub async fn lock_all(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Vec<Session>, Stor
     let mut ordered = ids.to_vec();
     ordered.sort_unstable();
     for id in ordered {
-        tx.lock(
-            sql!(lite: "SELECT id FROM sessions WHERE id = $1", pg: "SELECT id FROM sessions WHERE id = $1 FOR UPDATE"),
-            params![id],
-        )
-        .await?;
+        hold(tx, id).await?;
     }
     let mut sessions = Vec::with_capacity(ids.len());
     for id in ids {

@@ -5,6 +5,8 @@ use super::{StoreError, Tx, params, sql};
 
 /// Locks a tree until the end of the transaction.
 pub async fn lock(tx: &mut Tx<'_>, tree_id: i64) -> Result<(), StoreError> {
+    #[cfg(feature = "planted-faults")]
+    super::planted::unlock();
     tx.lock(
         sql!(lite: "SELECT id FROM trees WHERE id = $1", pg: "SELECT id FROM trees WHERE id = $1 FOR UPDATE"),
         params![tree_id],
