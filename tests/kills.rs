@@ -4,11 +4,12 @@
 //! binary as a process of its own. After each death it is started again; when everything is answered, the chats and the
 //! database are judged.
 
-mod load;
+pub mod load;
 mod points;
-mod random;
-mod report;
+pub mod random;
+pub mod report;
 mod run;
+pub mod scene;
 mod team;
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -18,7 +19,8 @@ use futures::StreamExt as _;
 use crate::support::databases::Database;
 use points::{BOUNDARIES, TEAMS, TWO_STEPS, When, points};
 use report::{Outcome, conclude};
-use run::{Mode, die_at, die_often};
+use run::{die_at, die_often};
+use scene::Mode;
 
 /// Worlds that live at the same time: most of their time is waiting.
 const AT_ONCE: usize = 3;
