@@ -31,6 +31,9 @@ pub use accounts::policies;
 pub use files::{NodeFile, Running, token_path};
 pub use team::rules;
 
+/// How long the end waits for the database, after the drain.
+const GOODBYE: Duration = Duration::from_secs(5);
+
 /// A node, ready to run.
 pub struct App {
     engine: Arc<Engine>,
@@ -139,13 +142,15 @@ impl App {
                 () = drained => {}
                 () = keep_held(&accounts) => {}
             }
-            engine.release().await;
+            if tokio::time::timeout(GOODBYE, engine.release()).await.is_err() {
+                tracing::warn!("leases could not be given back in time; they end by themselves");
+            }
             closed.cancel();
         };
         tokio::join!(serve, work);
         drop((engine, outbox, accounts, node_file));
         // Everything that holds the store is gone: the writer ends when it has written all.
-        if tokio::time::timeout(Duration::from_secs(5), writer).await.is_err() {
+        if tokio::time::timeout(GOODBYE, writer).await.is_err() {
             tracing::warn!("the database was not closed in time; nothing that was confirmed is lost");
         }
         Ok(())
