@@ -166,6 +166,13 @@ impl Engine {
         lock(&self.running).contains_key(&turn)
     }
 
+    /// All that it drives, in order: whoever locks several turns does it in this one.
+    fn driven(&self) -> Vec<i64> {
+        let mut turns: Vec<i64> = lock(&self.running).keys().copied().collect();
+        turns.sort_unstable();
+        turns
+    }
+
     fn forget(&self, turn: i64) {
         lock(&self.running).remove(&turn);
     }

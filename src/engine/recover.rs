@@ -219,10 +219,14 @@ impl Transaction for ClaimQueued {
     }
 }
 
-/// Keeps what this node holds, and says that it is there: the time during which nobody was is not counted.
+/// Keeps the turns that this node drives, and says that it is there: the time during which nobody was is not counted.
+///
+/// Not all that it has claimed: a claim whose commit was never confirmed has nobody to drive it, and ends by itself.
 pub struct Renew {
     /// The node.
     pub by: Claimant,
+    /// The turns, by their numbers.
+    pub turns: Vec<i64>,
 }
 
 #[async_trait]
@@ -232,7 +236,10 @@ impl Transaction for Renew {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         attendance::note(tx, self.by.lease).await?;
-        turns::renew(tx, &self.by).await
+        for turn in &self.turns {
+            turns::renew(tx, *turn, &self.by).await?;
+        }
+        Ok(())
     }
 }
 

@@ -154,7 +154,7 @@ impl Engine {
 
     async fn renew(&self) -> Result<(), StoreError> {
         self.store.anchor_clock().await?;
-        self.store.commit(Renew { by: self.by.clone() }).await
+        self.store.commit(Renew { by: self.by.clone(), turns: self.driven() }).await
     }
 
     pub(super) async fn abandon(&self, turn_id: i64) {

@@ -321,12 +321,15 @@ pub async fn take(
     row.as_ref().map(read).transpose()
 }
 
-/// Keeps all of a node's running turns.
-pub async fn renew(tx: &mut Tx<'_>, by: &Claimant) -> Result<(), StoreError> {
+/// Keeps a running turn, if it is still the node's.
+pub async fn renew(tx: &mut Tx<'_>, turn_id: i64, by: &Claimant) -> Result<(), StoreError> {
     let now = tx.now();
     tx.execute(
-        sql!("UPDATE turns SET lease_until = $2, held_at = $3 WHERE node = $1 AND status = 'running' AND lease_until > 0"),
-        params![&by.node, now + by.lease, now],
+        sql!(
+            "UPDATE turns SET lease_until = $3, held_at = $4
+             WHERE id = $1 AND node = $2 AND status = 'running' AND lease_until > 0"
+        ),
+        params![turn_id, &by.node, now + by.lease, now],
     )
     .await?;
     Ok(())
