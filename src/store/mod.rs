@@ -9,6 +9,7 @@ mod db;
 mod error;
 mod lite;
 mod open;
+mod pulse;
 mod writer;
 
 pub mod attendance;
@@ -34,6 +35,7 @@ pub mod turns;
 pub mod waits;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::PgPool;
@@ -50,6 +52,7 @@ use crate::crash::{self, Side};
 use crate::time::Clock;
 use db::Conn;
 use lite::Readers;
+use pulse::Pulse;
 use writer::Job;
 
 /// How often PostgreSQL may ask for a repetition before the transaction counts as failed.
@@ -85,6 +88,7 @@ pub trait Read: Send + Sync {
 pub struct Store {
     backend: Backend,
     clock: Arc<dyn Clock>,
+    pulse: Arc<Pulse>,
 }
 
 #[derive(Clone)]
@@ -104,23 +108,32 @@ impl Store {
         matches!(self.backend, Backend::Pg(_))
     }
 
+    /// What is wrong with the database, as far as the last transactions tell; nothing stored for longer than `longest`
+    /// is.
+    pub fn trouble(&self, longest: Duration) -> Option<String> {
+        self.pulse.trouble(longest)
+    }
+
     /// Runs a transaction and returns when it is durable.
     pub async fn commit<T: Transaction>(&self, body: T) -> Result<T::Output, StoreError> {
-        match &self.backend {
+        let outcome = match &self.backend {
             Backend::Lite { writer, .. } => {
                 let (job, outcome) = writer::job(body);
                 writer.send(job).await.map_err(|_| StoreError::Closed)?;
                 outcome.await.map_err(|_| StoreError::Closed)?
             }
             Backend::Pg(pool) => self.commit_pg(pool, &body).await,
-        }
+        };
+        self.pulse.feel(&outcome);
+        outcome
     }
 
     async fn commit_pg<T: Transaction>(&self, pool: &PgPool, body: &T) -> Result<T::Output, StoreError> {
-        let mut repeats = 0;
+        let (mut repeats, mut lost) = (0, 0);
         loop {
             match self.try_pg(pool, body).await {
                 Err(error) if error.wants_retry() && repeats < REPEATS => repeats += 1,
+                Err(error) if error.is_lost() && lost < most_lost(pool) => lost += 1,
                 outcome => return outcome,
             }
         }
@@ -130,7 +143,7 @@ impl Store {
         let mut transaction = pool.begin().await?;
         let output = body.run(&mut Tx::new(Conn::Pg(&mut transaction), self.now())).await?;
         crash::point("commit", T::NAME, Side::Before);
-        transaction.commit().await?;
+        transaction.commit().await.map_err(StoreError::Unconfirmed)?;
         crash::point("commit", T::NAME, Side::After);
         Ok(output)
     }
@@ -144,9 +157,24 @@ impl Store {
                 body.run(&mut Tx::new(Conn::Lite(reader.conn()), self.now())).await
             }
             Backend::Pg(pool) => {
-                let mut conn = pool.acquire().await?;
-                body.run(&mut Tx::new(Conn::Pg(&mut conn), self.now())).await
+                let mut lost = 0;
+                loop {
+                    match self.read_pg(pool, &body).await {
+                        Err(error) if error.is_lost() && lost < most_lost(pool) => lost += 1,
+                        outcome => return outcome,
+                    }
+                }
             }
         }
     }
+
+    async fn read_pg<R: Read>(&self, pool: &PgPool, body: &R) -> Result<R::Output, StoreError> {
+        let mut conn = pool.acquire().await?;
+        body.run(&mut Tx::new(Conn::Pg(&mut conn), self.now())).await
+    }
+}
+
+/// So many connections may turn out to be lost before a new one is made.
+fn most_lost(pool: &PgPool) -> u32 {
+    pool.options().get_max_connections()
 }

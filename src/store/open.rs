@@ -4,7 +4,7 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -14,6 +14,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
 
 use super::lite::{BUSY, Lite, Readers};
+use super::pulse::Pulse;
 use super::{Backend, Store, StoreError, sql, writer};
 use crate::time::Clock;
 
@@ -22,6 +23,13 @@ static POSTGRES: Migrator = sqlx::migrate!("src/store/migrations/postgres");
 
 /// The schema version of this binary: the number of its newest migration.
 pub const SCHEMA: i64 = 2;
+
+/// A clock that is asked and answers later than this is not followed.
+const ROUND_TRIP: Duration = Duration::from_millis(250);
+
+/// What becomes of a transaction whose node was paused or cut off in the middle of it: the server ends it, so that its
+/// locks do not hold the other nodes up. The same for those that wait for such locks; they are repeated.
+const STALLED: [(&str, &str); 2] = [("idle_in_transaction_session_timeout", "3s"), ("lock_timeout", "3s")];
 
 /// What the database is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,21 +57,30 @@ impl Store {
             }
             None => (open_postgres(url, connections, access).await?, async {}.boxed()),
         };
-        let store = Self { backend, clock };
-        store.anchor_clock().await?;
+        let store = Self { backend, clock, pulse: Arc::new(Pulse::new()) };
+        store.anchor(Duration::MAX).await?;
         Ok((store, writer))
     }
 
-    /// Sets the clock by PostgreSQL's, so that all nodes compare leases on one clock. Called at start
-    /// and with every renewal of leases. On SQLite there is one node and nothing to do.
+    /// Sets the clock by PostgreSQL's, so that all nodes compare leases on one clock. Called with every renewal of
+    /// leases. On SQLite there is one node and nothing to do.
     pub async fn anchor_clock(&self) -> Result<(), StoreError> {
+        self.anchor(ROUND_TRIP).await
+    }
+
+    /// An answer that was so long on its way tells nothing: its time is long over.
+    async fn anchor(&self, longest: Duration) -> Result<(), StoreError> {
         if let Backend::Pg(pool) = &self.backend {
+            let mut conn = pool.acquire().await?;
+            let asked = Instant::now();
             let now: i64 = sqlx::query_scalar(
                 sql!("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)").pg,
             )
-            .fetch_one(pool)
+            .fetch_one(&mut *conn)
             .await?;
-            self.clock.anchor(now);
+            if asked.elapsed() <= longest {
+                self.clock.anchor(now);
+            }
         }
         Ok(())
     }
@@ -164,23 +181,25 @@ async fn open_postgres(url: &str, connections: u32, access: Access) -> Result<Ba
         .map_err(|error| StoreError::Refused(format!("store.url is no PostgreSQL address: {error}.")))?
         .application_name("roundtable")
         .disable_statement_logging();
+    let unreachable = |error| {
+        StoreError::Refused(format!(
+            "PostgreSQL can't be reached: {error}. Check store.url and that the server runs."
+        ))
+    };
+    // Migrations may take their time.
+    let mut conn = options.connect().await.map_err(unreachable)?;
+    check_version(current_version_pg(&mut conn).await?, access)?;
+    if access == Access::Node {
+        POSTGRES.run(&mut conn).await.map_err(migrate_error)?;
+    }
+    conn.close().await?;
     let pool = PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(Duration::from_secs(10))
         .test_before_acquire(false)
-        .connect_with(options)
+        .connect_with(options.options(STALLED))
         .await
-        .map_err(|error| {
-            StoreError::Refused(format!(
-                "PostgreSQL can't be reached: {error}. Check store.url and that the server runs."
-            ))
-        })?;
-    let mut conn = pool.acquire().await?;
-    check_version(current_version_pg(&mut conn).await?, access)?;
-    if access == Access::Node {
-        POSTGRES.run(&mut *conn).await.map_err(migrate_error)?;
-    }
-    drop(conn);
+        .map_err(unreachable)?;
     Ok(Backend::Pg(pool))
 }
 
