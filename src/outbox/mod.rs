@@ -239,7 +239,8 @@ impl Outlet for Way {
             let repeat = desk.channel.limits().typing_lasts * 9 / 10;
             tokio::time::sleep(TYPING_DELAY).await;
             loop {
-                if desk.pace_spare(place, self.0.store.now()) {
+                let now = self.0.store.now();
+                if desk.call_within(now).is_some() && desk.pace_spare(place, now) {
                     typing.typing(&place.address).await;
                 }
                 tokio::time::sleep(repeat).await;
