@@ -23,7 +23,7 @@ use crate::http::{self, Api};
 use crate::inbound::{Account, Edges, Front, States};
 use crate::local::Local;
 use crate::outbox::{Outbox, Way};
-use crate::store::{Access, Store};
+use crate::store::{Access, News, Store};
 use crate::time::SystemClock;
 use crate::tools::{Secrets, Tools};
 
@@ -39,6 +39,7 @@ pub struct App {
     engine: Arc<Engine>,
     outbox: Arc<Outbox>,
     accounts: Vec<Account>,
+    free: Arc<Notify>,
     api: Arc<Api>,
     listener: TcpListener,
     node_file: NodeFile,
@@ -84,6 +85,7 @@ impl App {
         let owner_code = owner_code(&store, &config).await?;
         let front = Front::new(store.clone(), engine.clone(), edges.clone(), states.clone());
         let front = Arc::new(front.inviting(owner_code.clone()));
+        let free = Arc::new(Notify::new());
         let accounts = channels
             .into_iter()
             .map(|channel| Account {
@@ -95,12 +97,13 @@ impl App {
                 lease: settings.lease,
                 renew: settings.renew,
                 poll: settings.poll,
+                free: free.clone(),
             })
             .collect();
         let drain = config.node.drain;
         let api =
             Arc::new(Api { store, front, edges, local, outlet, states, node: settings.node, token, config });
-        Ok(Self { engine, outbox, accounts, api, listener, node_file, owner_code, drain, writer })
+        Ok(Self { engine, outbox, accounts, free, api, listener, node_file, owner_code, drain, writer })
     }
 
     /// Where the HTTP API listens.
@@ -126,8 +129,11 @@ impl App {
     /// Works until `stop` fires, then drains: no new turns, running steps end or stay to be taken up again,
     /// deliveries go out, within the configured time.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let Self { engine, outbox, accounts, api, listener, node_file, owner_code: _, drain, writer } = self;
+        let Self { engine, outbox, accounts, free, api, listener, node_file, owner_code: _, drain, writer } =
+            self;
         let closed = CancellationToken::new();
+        let store = api.store.clone();
+        let others = store.listen(|news| hear(news, &engine, &outbox, &free));
         let serve = http::serve(listener, api, closed.clone());
         let work = async {
             let connections =
@@ -147,13 +153,32 @@ impl App {
             }
             closed.cancel();
         };
+        let work = async {
+            tokio::select! {
+                () = work => {}
+                () = others => {}
+            }
+        };
         tokio::join!(serve, work);
-        drop((engine, outbox, accounts, node_file));
+        drop((engine, outbox, accounts, node_file, store));
         // Everything that holds the store is gone: the writer ends when it has written all.
         if tokio::time::timeout(GOODBYE, writer).await.is_err() {
             tracing::warn!("the database was not closed in time; nothing that was confirmed is lost");
         }
         Ok(())
+    }
+}
+
+/// Does what another node's news is about. What it tells is told to nobody else.
+fn hear(news: News, engine: &Engine, outbox: &Arc<Outbox>, free: &Notify) {
+    match news {
+        News::Work => engine.wake(),
+        News::Free => {
+            free.notify_waiters();
+            engine.wake();
+        }
+        News::Said(account, conversation_id) => outbox.told(&account, conversation_id),
+        News::Cancelled(turn) => engine.cancelled(&[turn]),
     }
 }
 

@@ -127,6 +127,11 @@ impl Engine {
         })
     }
 
+    /// Whether this node can begin nothing now.
+    fn is_full(&self) -> bool {
+        self.drain.is_cancelled() || self.slots.available_permits() == 0
+    }
+
     /// Drives a turn that was claimed with this slot.
     pub fn start(self: &Arc<Self>, turn: Turn, slot: Slot) {
         let engine = self.clone();

@@ -10,7 +10,7 @@ use super::recover::{
 };
 use super::threads::Opened;
 use super::{Engine, lock};
-use crate::store::StoreError;
+use crate::store::{News, StoreError};
 
 /// So much of each kind of work is looked at in one round.
 const ROUND: i64 = 64;
@@ -53,8 +53,9 @@ impl Engine {
 
     /// Gives back everything this node holds, so that it goes on at once elsewhere. The last thing a node does.
     pub async fn release(&self) {
-        if let Err(error) = self.store.commit(Release { node: self.by.node.clone() }).await {
-            tracing::error!(%error, "leases could not be given back; they end by themselves");
+        match self.store.commit(Release { node: self.by.node.clone() }).await {
+            Ok(()) => self.store.tell(News::Free),
+            Err(error) => tracing::error!(%error, "leases could not be given back; they end by themselves"),
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use roundtable_contract::{AccountState, Channel, Edge};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::Front;
@@ -29,6 +30,8 @@ pub struct Account {
     pub renew: Duration,
     /// How often deliveries are looked for.
     pub poll: Duration,
+    /// Told when another node has given its accounts back.
+    pub free: Arc<Notify>,
 }
 
 impl Account {
@@ -70,6 +73,7 @@ impl Account {
         let over = until.map_or(self.renew, |until| left(until + 1 - self.store.now()));
         tokio::select! {
             () = stop.cancelled() => {}
+            () = self.free.notified() => {}
             () = tokio::time::sleep(over.min(self.renew)) => {}
         }
     }

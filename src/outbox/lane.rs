@@ -31,6 +31,10 @@ pub(super) async fn run(outbox: &Arc<Outbox>, conversation_id: i64, news: &Notif
         let read = Open { conversation_id, handed: handed.is_some() };
         let (mut place, mut open) = outbox.store.read(read).await?;
         let Some(desk) = outbox.desk(&place.address.account) else { return Ok(()) };
+        if desk.call_within(outbox.store.now()).is_none() {
+            outbox.store.tell_said(&place.address.account, conversation_id);
+            return Ok(());
+        }
         loop {
             let now = outbox.store.now();
             open = match (handed.take(), order::next(&open, now)) {

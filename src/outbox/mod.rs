@@ -84,6 +84,13 @@ impl Outbox {
         self.desk(account).is_some_and(|desk| desk.call_within(self.store.now()).is_some())
     }
 
+    /// Another node has something to say in a conversation of this account, if it is ours.
+    pub fn told(self: &Arc<Self>, account: &str, conversation_id: i64) {
+        if self.desks.keys().any(|ours| ours.to_string() == account && self.holds(ours)) {
+            self.work(conversation_id, None);
+        }
+    }
+
     /// Looks for deliveries of an account every `poll`, until `stop` fires.
     pub async fn poll(self: &Arc<Self>, account: &AccountId, poll: Duration, stop: &CancellationToken) {
         while !stop.is_cancelled() {

@@ -57,6 +57,12 @@ impl StoreError {
         told || matches!(error, sqlx::Error::Io(_) | sqlx::Error::Protocol(_))
     }
 
+    /// The server writes nothing: it is a standby, or was told to.
+    pub(super) fn is_read_only(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        code(error).as_deref() == Some("25006")
+    }
+
     /// The database is in trouble, rather than what it was asked.
     pub(super) fn is_trouble(&self) -> bool {
         !matches!(self, Self::Stale | Self::Duplicate | Self::Content(_))

@@ -8,6 +8,7 @@ mod check;
 mod db;
 mod error;
 mod lite;
+mod news;
 mod open;
 mod pulse;
 mod writer;
@@ -38,13 +39,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::PgPool;
+use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::sync::mpsc;
 
 pub use check::Audit;
 pub use db::{Param, Row, Sql, Tx};
 pub(crate) use db::{params, sql, words};
 pub use error::StoreError;
+pub use news::News;
 pub(crate) use open::private_folder;
 pub use open::{Access, SCHEMA};
 
@@ -52,6 +54,7 @@ use crate::crash::{self, Side};
 use crate::time::Clock;
 use db::Conn;
 use lite::Readers;
+use news::Teller;
 use pulse::Pulse;
 use writer::Job;
 
@@ -94,7 +97,7 @@ pub struct Store {
 #[derive(Clone)]
 enum Backend {
     Lite { writer: mpsc::Sender<Box<dyn Job>>, readers: Arc<Readers>, _lock: Arc<Option<std::fs::File>> },
-    Pg(PgPool),
+    Pg { pool: PgPool, teller: Teller },
 }
 
 impl Store {
@@ -105,7 +108,7 @@ impl Store {
 
     /// Whether other nodes may share this database.
     pub fn shared(&self) -> bool {
-        matches!(self.backend, Backend::Pg(_))
+        matches!(self.backend, Backend::Pg { .. })
     }
 
     /// What is wrong with the database, as far as the last transactions tell; nothing stored for longer than `longest`
@@ -122,7 +125,7 @@ impl Store {
                 writer.send(job).await.map_err(|_| StoreError::Closed)?;
                 outcome.await.map_err(|_| StoreError::Closed)?
             }
-            Backend::Pg(pool) => self.commit_pg(pool, &body).await,
+            Backend::Pg { pool, .. } => self.commit_pg(pool, &body).await,
         };
         self.pulse.feel(&outcome);
         outcome
@@ -140,7 +143,21 @@ impl Store {
     }
 
     async fn try_pg<T: Transaction>(&self, pool: &PgPool, body: &T) -> Result<T::Output, StoreError> {
-        let mut transaction = pool.begin().await?;
+        let mut conn = pool.acquire().await?;
+        let outcome = self.run_pg(&mut conn, body).await;
+        if outcome.as_ref().is_err_and(StoreError::is_read_only) {
+            // A new connection finds the server that writes after a fail-over, or that this one does again.
+            conn.close_on_drop();
+        }
+        outcome
+    }
+
+    async fn run_pg<T: Transaction>(
+        &self,
+        conn: &mut PgConnection,
+        body: &T,
+    ) -> Result<T::Output, StoreError> {
+        let mut transaction = conn.begin().await?;
         let output = body.run(&mut Tx::new(Conn::Pg(&mut transaction), self.now())).await?;
         crash::point("commit", T::NAME, Side::Before);
         transaction.commit().await.map_err(StoreError::Unconfirmed)?;
@@ -156,7 +173,7 @@ impl Store {
                 let mut reader = readers.take()?;
                 body.run(&mut Tx::new(Conn::Lite(reader.conn()), self.now())).await
             }
-            Backend::Pg(pool) => {
+            Backend::Pg { pool, .. } => {
                 let mut lost = 0;
                 loop {
                     match self.read_pg(pool, &body).await {

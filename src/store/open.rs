@@ -15,7 +15,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::lite::{BUSY, Lite, Readers};
 use super::pulse::Pulse;
-use super::{Backend, Store, StoreError, sql, writer};
+use super::{Backend, Store, StoreError, news, sql, writer};
 use crate::time::Clock;
 
 static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
@@ -42,7 +42,8 @@ pub enum Access {
 
 impl Store {
     /// Opens the database at `url` (`sqlite:PATH` or `postgres://…`). The returned future is SQLite's
-    /// writer; it must be polled, and ends when the last `Store` is dropped.
+    /// writer, or what tells PostgreSQL's other nodes of news; it must be polled, and ends when the last `Store` is
+    /// dropped.
     pub async fn open(
         url: &str,
         connections: u32,
@@ -55,7 +56,7 @@ impl Store {
                 let (backend, writer) = open_sqlite(&path, access, clock.clone()).await?;
                 (backend, writer)
             }
-            None => (open_postgres(url, connections, access).await?, async {}.boxed()),
+            None => open_postgres(url, connections, access).await?,
         };
         let store = Self { backend, clock, pulse: Arc::new(Pulse::new()) };
         store.anchor(Duration::MAX).await?;
@@ -70,7 +71,7 @@ impl Store {
 
     /// An answer that was so long on its way tells nothing: its time is long over.
     async fn anchor(&self, longest: Duration) -> Result<(), StoreError> {
-        if let Backend::Pg(pool) = &self.backend {
+        if let Backend::Pg { pool, .. } = &self.backend {
             let mut conn = pool.acquire().await?;
             let asked = Instant::now();
             let now: i64 = sqlx::query_scalar(
@@ -176,7 +177,11 @@ fn explain_sqlite(path: &Path, error: StoreError) -> StoreError {
     })
 }
 
-async fn open_postgres(url: &str, connections: u32, access: Access) -> Result<Backend, StoreError> {
+async fn open_postgres(
+    url: &str,
+    connections: u32,
+    access: Access,
+) -> Result<(Backend, BoxFuture<'static, ()>), StoreError> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|error| StoreError::Refused(format!("store.url is no PostgreSQL address: {error}.")))?
         .application_name("roundtable")
@@ -200,7 +205,8 @@ async fn open_postgres(url: &str, connections: u32, access: Access) -> Result<Ba
         .connect_with(options.options(STALLED))
         .await
         .map_err(unreachable)?;
-    Ok(Backend::Pg(pool))
+    let (teller, carry) = news::teller(pool.clone());
+    Ok((Backend::Pg { pool, teller }, carry.boxed()))
 }
 
 async fn current_version(conn: &mut sqlx::SqliteConnection) -> Result<Option<i64>, StoreError> {
