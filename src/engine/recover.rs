@@ -227,6 +227,8 @@ pub struct Renew {
     pub by: Claimant,
     /// The turns, by their numbers.
     pub turns: Vec<i64>,
+    /// What the database's own clock shows.
+    pub wall: i64,
 }
 
 #[async_trait]
@@ -235,7 +237,7 @@ impl Transaction for Renew {
     const NAME: &'static str = "renew";
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        attendance::note(tx, self.by.lease).await?;
+        attendance::note(tx, self.by.lease, self.wall).await?;
         for turn in &self.turns {
             turns::renew(tx, *turn, &self.by).await?;
         }

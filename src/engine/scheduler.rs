@@ -155,7 +155,8 @@ impl Engine {
 
     async fn renew(&self) -> Result<(), StoreError> {
         self.store.anchor_clock().await?;
-        self.store.commit(Renew { by: self.by.clone(), turns: self.driven() }).await
+        let renew = Renew { by: self.by.clone(), turns: self.driven(), wall: self.store.wall() };
+        self.store.commit(renew).await
     }
 
     pub(super) async fn abandon(&self, turn_id: i64) {

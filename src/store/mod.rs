@@ -11,6 +11,7 @@ mod lite;
 mod news;
 mod open;
 mod pulse;
+mod wall;
 mod writer;
 
 pub mod attendance;
@@ -56,6 +57,7 @@ use db::Conn;
 use lite::Readers;
 use news::Teller;
 use pulse::Pulse;
+use wall::Wall;
 use writer::Job;
 
 /// How often PostgreSQL may ask for a repetition before the transaction counts as failed.
@@ -97,13 +99,21 @@ pub struct Store {
 #[derive(Clone)]
 enum Backend {
     Lite { writer: mpsc::Sender<Box<dyn Job>>, readers: Arc<Readers>, _lock: Arc<Option<std::fs::File>> },
-    Pg { pool: PgPool, teller: Teller },
+    Pg { pool: PgPool, teller: Teller, wall: Arc<Wall> },
 }
 
 impl Store {
     /// The clock that all stored times are on.
     pub fn now(&self) -> i64 {
         self.clock.now()
+    }
+
+    /// The time on the wall of the database, which may be set; for [`attendance`] only.
+    pub fn wall(&self) -> i64 {
+        match &self.backend {
+            Backend::Pg { wall, .. } => self.now() - wall.ahead(),
+            Backend::Lite { .. } => self.now(),
+        }
     }
 
     /// Whether other nodes may share this database.

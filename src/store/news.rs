@@ -86,7 +86,7 @@ impl Store {
 
     /// Hears what the other nodes tell. Never returns.
     pub async fn listen(&self, mut hear: impl FnMut(News)) {
-        if let Backend::Pg { pool, teller } = &self.backend {
+        if let Backend::Pg { pool, teller, .. } = &self.backend {
             loop {
                 if let Err(error) = hear_all(pool, &teller.me, &mut hear).await {
                     tracing::debug!(%error, "no hints of other nodes for a moment");

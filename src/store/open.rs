@@ -4,7 +4,7 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -15,7 +15,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::lite::{BUSY, Lite, Readers};
 use super::pulse::Pulse;
-use super::{Backend, Store, StoreError, news, sql, writer};
+use super::{Backend, Store, StoreError, news, writer};
 use crate::time::Clock;
 
 static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
@@ -23,9 +23,6 @@ static POSTGRES: Migrator = sqlx::migrate!("src/store/migrations/postgres");
 
 /// The schema version of this binary: the number of its newest migration.
 pub const SCHEMA: i64 = 2;
-
-/// A clock that is asked and answers later than this is not followed.
-const ROUND_TRIP: Duration = Duration::from_millis(250);
 
 /// What becomes of a transaction whose node was paused or cut off in the middle of it: the server ends it, so that its
 /// locks do not hold the other nodes up. The same for those that wait for such locks; they are repeated.
@@ -59,31 +56,19 @@ impl Store {
             None => open_postgres(url, connections, access).await?,
         };
         let store = Self { backend, clock, pulse: Arc::new(Pulse::new()) };
-        store.anchor(Duration::MAX).await?;
+        if let Backend::Pg { pool, wall, .. } = &store.backend {
+            wall.begin(pool, &*store.clock).await?;
+        }
         Ok((store, writer))
     }
 
-    /// Sets the clock by PostgreSQL's, so that all nodes compare leases on one clock. Called with every renewal of
-    /// leases. On SQLite there is one node and nothing to do.
+    /// Follows PostgreSQL's clock, so that all nodes compare leases on one. Called with every renewal of leases. On
+    /// SQLite there is one node and nothing to do.
     pub async fn anchor_clock(&self) -> Result<(), StoreError> {
-        self.anchor(ROUND_TRIP).await
-    }
-
-    /// An answer that was so long on its way tells nothing: its time is long over.
-    async fn anchor(&self, longest: Duration) -> Result<(), StoreError> {
-        if let Backend::Pg { pool, .. } = &self.backend {
-            let mut conn = pool.acquire().await?;
-            let asked = Instant::now();
-            let now: i64 = sqlx::query_scalar(
-                sql!("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)").pg,
-            )
-            .fetch_one(&mut *conn)
-            .await?;
-            if asked.elapsed() <= longest {
-                self.clock.anchor(now);
-            }
+        match &self.backend {
+            Backend::Pg { pool, wall, .. } => wall.follow(pool, &*self.clock).await,
+            Backend::Lite { .. } => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -206,7 +191,7 @@ async fn open_postgres(
         .await
         .map_err(unreachable)?;
     let (teller, carry) = news::teller(pool.clone());
-    Ok((Backend::Pg { pool, teller }, carry.boxed()))
+    Ok((Backend::Pg { pool, teller, wall: Arc::default() }, carry.boxed()))
 }
 
 async fn current_version(conn: &mut sqlx::SqliteConnection) -> Result<Option<i64>, StoreError> {
