@@ -12,8 +12,6 @@ mod run;
 pub mod scene;
 mod team;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use futures::StreamExt as _;
 
 use crate::support::databases::Database;
@@ -93,9 +91,7 @@ async fn at_random(database: Database) {
     let kills =
         std::env::var("ROUNDTABLE_PROVE_KILLS").ok().and_then(|count| count.parse().ok()).unwrap_or(KILLS);
     let kills = kills.div_ceil(u32::try_from(Database::all().len()).unwrap_or(1));
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64);
-    let seed = std::env::var("ROUNDTABLE_PROVE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(now);
-    println!("ROUNDTABLE_PROVE_SEED={seed}");
+    let seed = random::seed();
     let worlds = kills.div_ceil(KILLS_OF_A_WORLD);
     let outcomes: Vec<anyhow::Result<Outcome>> = futures::stream::iter(0..worlds)
         .map(|world| async move {

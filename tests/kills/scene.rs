@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
+use roundtable::config::Node;
 use roundtable::store::{Access, Audit, Read, Store};
 use roundtable::time::SystemClock;
+use roundtable_fakes::{ModelFake, TelegramFake};
 
 use super::load::{Load, unanswered};
 use super::random::Random;
@@ -46,18 +48,24 @@ pub struct Scene {
     /// The people who speak with one agent each.
     pub load: Load,
     team: Team,
-    database: Fresh,
+    /// Gone with the scene.
+    _database: Fresh,
     mode: Mode,
 }
 
 impl Scene {
     /// A world before its first process; in that of a `late` team a child's time runs out.
     pub async fn set(database: Database, mode: Mode, late: bool) -> anyhow::Result<Self> {
-        Self::set_on(database.fresh().await, mode, late).await
+        Self::set_with(database.fresh().await, mode, late, Load::new).await
     }
 
-    /// The same on a database that is there.
-    pub async fn set_on(database: Fresh, mode: Mode, late: bool) -> anyhow::Result<Self> {
+    /// The same on a database that is there, with other people.
+    pub async fn set_with(
+        database: Fresh,
+        mode: Mode,
+        late: bool,
+        load: impl FnOnce(&TelegramFake, &ModelFake) -> Load,
+    ) -> anyhow::Result<Self> {
         let word = if mode == Mode::Edit { "edit" } else { "probe" };
         let account = format!("{ACCOUNT}exactly_once = \"{word}\"\n");
         let setting = World::setting().on(&database.url).telegram(&account).discord(DISCORD);
@@ -65,9 +73,19 @@ impl Scene {
         // A lease that no pause of a busy machine outlasts, so that only the kills take it away.
         world.configure(|text| text.replacen("lease = \"600ms\"", "lease = \"2s\"", 1));
         world.was_on_discord(Duration::from_secs(60)).await?;
-        let load = Load::new(&world.telegram, &world.model);
+        let load = load(&world.telegram, &world.model);
         let team = Team::new(&world, late);
-        Ok(Self { world, load, team, database, mode })
+        Ok(Self { world, load, team, _database: database, mode })
+    }
+
+    /// Leases and polls of processes that are started from now on take as long as in real life.
+    pub fn use_default_times(&mut self) {
+        let node = Node::default();
+        let times =
+            [("LEASE", node.lease), ("RENEW", node.renew), ("POLL", node.poll), ("DRAIN", node.drain)];
+        let times =
+            times.map(|(key, time)| (format!("ROUNDTABLE_NODE__{key}"), format!("{}ms", time.as_millis())));
+        self.world.env.extend(times);
     }
 
     /// Starts a process, which dies at a crash point if it is given one.
@@ -149,7 +167,7 @@ impl Scene {
         }
         self.look(&mut outcome).await?;
         outcome.broken.extend(self.at_rest().await?);
-        outcome.broken.extend(self.team.wrong_runs(&self.read(Runs).await?));
+        outcome.broken.extend(self.team.wrong_runs(&read(&self.world.url, Runs).await?));
         if outcome.is_clean() {
             self.world.end().await;
         } else {
@@ -172,20 +190,12 @@ impl Scene {
     pub async fn at_rest(&self) -> anyhow::Result<Vec<String>> {
         let begun = Instant::now();
         loop {
-            let broken = self.read(Audit).await?;
+            let broken = read(&self.world.url, Audit).await?;
             if broken.is_empty() || begun.elapsed() > REST {
                 return Ok(broken);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-    }
-
-    /// Reads from the database, beside the program.
-    pub async fn read<R: Read>(&self, what: R) -> anyhow::Result<R::Output> {
-        let clock = Arc::new(SystemClock::new());
-        let (store, writer) = Store::open(&self.database.url, 1, Access::Look, clock).await?;
-        let (found, ()) = tokio::join!(async move { store.read(what).await }, writer);
-        Ok(found?)
     }
 
     /// Lets a random number of calls and a few random milliseconds pass; less if nothing is left to do.
@@ -200,4 +210,12 @@ impl Scene {
         // The fault itself, not a wait for anything.
         tokio::time::sleep(Duration::from_micros(random.below(30_000))).await;
     }
+}
+
+/// Reads from a database, beside the program.
+pub async fn read<R: Read>(url: &str, what: R) -> anyhow::Result<R::Output> {
+    let clock = Arc::new(SystemClock::new());
+    let (store, writer) = Store::open(url, 1, Access::Look, clock).await?;
+    let (found, ()) = tokio::join!(async move { store.read(what).await }, writer);
+    Ok(found?)
 }
