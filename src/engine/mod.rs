@@ -129,6 +129,11 @@ impl Engine {
         })
     }
 
+    /// Whether this node can begin nothing now.
+    fn is_full(&self) -> bool {
+        self.drain.is_cancelled() || self.slots.available_permits() == 0
+    }
+
     /// Drives a turn that was claimed with this slot.
     pub fn start(self: &Arc<Self>, turn: Turn, slot: Slot) {
         let engine = self.clone();
@@ -166,6 +171,13 @@ impl Engine {
 
     fn drives(&self, turn: i64) -> bool {
         lock(&self.running).contains_key(&turn)
+    }
+
+    /// All that it drives, in order: whoever locks several turns does it in this one.
+    fn driven(&self) -> Vec<i64> {
+        let mut turns: Vec<i64> = lock(&self.running).keys().copied().collect();
+        turns.sort_unstable();
+        turns
     }
 
     fn forget(&self, turn: i64) {

@@ -219,12 +219,16 @@ impl Transaction for ClaimQueued {
     }
 }
 
-/// Keeps what this node holds, and says that it is there: the time during which nobody was is not counted.
+/// Keeps the turns that this node drives, and says that it is there: the time during which nobody was is not counted.
+///
+/// Not all that it has claimed: a claim whose commit was never confirmed has nobody to drive it, and ends by itself.
 pub struct Renew {
     /// The node.
     pub by: Claimant,
-    /// The turns that it drives.
+    /// The turns, by their numbers.
     pub driven: Vec<i64>,
+    /// What the database's own clock shows.
+    pub wall: i64,
 }
 
 #[async_trait]
@@ -233,7 +237,7 @@ impl Transaction for Renew {
     const NAME: &'static str = "renew";
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        attendance::note(tx, self.by.lease).await?;
+        attendance::note(tx, self.by.lease, self.wall).await?;
         turns::renew(tx, &self.by, &self.driven).await
     }
 }

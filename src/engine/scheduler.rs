@@ -10,7 +10,7 @@ use super::recover::{
 };
 use super::threads::Opened;
 use super::{Engine, lock};
-use crate::store::StoreError;
+use crate::store::{News, StoreError};
 
 /// So much of each kind of work is looked at in one round.
 const ROUND: i64 = 64;
@@ -55,8 +55,9 @@ impl Engine {
 
     /// Gives back everything this node holds, so that it goes on at once elsewhere. The last thing a node does.
     pub async fn release(&self) {
-        if let Err(error) = self.store.commit(Release { node: self.by.node.clone() }).await {
-            tracing::error!(%error, "leases could not be given back; they end by themselves");
+        match self.store.commit(Release { node: self.by.node.clone() }).await {
+            Ok(()) => self.store.tell(News::Free),
+            Err(error) => tracing::error!(%error, "leases could not be given back; they end by themselves"),
         }
     }
 
@@ -157,8 +158,8 @@ impl Engine {
 
     async fn renew(&self) -> Result<(), StoreError> {
         self.store.anchor_clock().await?;
-        let driven = lock(&self.running).keys().copied().collect();
-        self.store.commit(Renew { by: self.by.clone(), driven }).await
+        let renew = Renew { by: self.by.clone(), driven: self.driven(), wall: self.store.wall() };
+        self.store.commit(renew).await
     }
 
     pub(super) async fn abandon(&self, turn_id: i64) {

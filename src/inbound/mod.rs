@@ -210,7 +210,7 @@ impl Transaction for ThreadSeen {
         let address = &self.thread.address;
         events::take(tx, &address.account, self.key.as_str(), 0, "thread opened").await?;
         match deliveries::opening_thread(tx, address, &self.name).await? {
-            Some(delivery) => deliveries::settle(tx, delivery, &Shown::Opened(self.thread.clone())).await,
+            Some(delivery) => deliveries::settle(tx, &delivery, &Shown::Opened(self.thread.clone())).await,
             None => Ok(()),
         }
     }

@@ -77,7 +77,7 @@ impl Transaction for Settle {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Settled, StoreError> {
         let conversation_id = self.delivery.conversation_id;
-        deliveries::settle(tx, self.delivery.id, &self.shown).await?;
+        deliveries::settle(tx, &self.delivery, &self.shown).await?;
         let open = deliveries::open(tx, conversation_id, LOOK_AHEAD).await?;
         Ok(Settled { open, beside: chats::waiting_beside(tx, conversation_id).await? })
     }

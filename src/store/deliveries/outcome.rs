@@ -68,8 +68,10 @@ pub struct Thread {
     pub space: String,
 }
 
-/// Records what is known about a delivery now. What is visible stays so, whatever is learned later.
-pub async fn settle(tx: &mut Tx<'_>, id: i64, shown: &Shown) -> Result<(), StoreError> {
+/// Records what is known about a delivery now. What is visible stays so, whatever is learned later; anything else
+/// counts only while the delivery is as it was `seen`: whoever has lost the account meanwhile changes nothing.
+pub async fn settle(tx: &mut Tx<'_>, seen: &Delivery, shown: &Shown) -> Result<(), StoreError> {
+    let id = seen.id;
     let (state, message, due_at, error) = match shown {
         Shown::Sent(message) => (State::Sent, Some(message.0), None, None),
         Shown::Opened(_) => (State::Sent, None, None, None),
@@ -85,7 +87,8 @@ pub async fn settle(tx: &mut Tx<'_>, id: i64, shown: &Shown) -> Result<(), Store
                  error = $5,
                  unknowns = unknowns + CASE WHEN $2 = 'unknown' AND state = 'sending' THEN 1 ELSE 0 END,
                  sent_at = CASE WHEN $2 = 'sent' THEN $6 ELSE sent_at END
-             WHERE id = $1 AND state <> 'sent'"
+             WHERE id = $1 AND state <> 'sent'
+               AND ($2 = 'sent' OR (state = $7 AND attempts = $8 AND unknowns = $9))"
         ),
         params![
             id,
@@ -93,7 +96,10 @@ pub async fn settle(tx: &mut Tx<'_>, id: i64, shown: &Shown) -> Result<(), Store
             message,
             due_at,
             error.map(String::as_str),
-            tx.now()
+            tx.now(),
+            seen.state.as_str(),
+            seen.attempts,
+            seen.unknowns,
         ],
     )
     .await?;
@@ -130,7 +136,7 @@ pub async fn opening_thread(
     tx: &mut Tx<'_>,
     address: &Conversation,
     name: &str,
-) -> Result<Option<i64>, StoreError> {
+) -> Result<Option<Delivery>, StoreError> {
     let rows = tx
         .all(
             sql!(
@@ -144,7 +150,7 @@ pub async fn opening_thread(
     for row in &rows {
         let delivery = Delivery::read(row)?;
         if delivery.part.body == name {
-            return Ok(Some(delivery.id));
+            return Ok(Some(delivery));
         }
     }
     Ok(None)
