@@ -9,6 +9,7 @@ pub mod config_check;
 mod deliveries;
 mod failure;
 mod logs;
+mod nodes;
 mod offline;
 mod out;
 mod pair;
@@ -63,6 +64,8 @@ enum Command {
     /// Look after deliveries.
     #[command(subcommand)]
     Deliveries(deliveries::Command),
+    /// The nodes that share the database: which are alive, and what each holds.
+    Nodes,
     /// Manage who owns the bot and which groups it listens in.
     #[command(subcommand)]
     Pair(pair::Command),
@@ -126,6 +129,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Route(RouteCommand::Explain(arguments)) => route_explain::run(&context, arguments).await?,
         Command::Sessions(command) => sessions::run(&context, command).await?,
         Command::Deliveries(command) => deliveries::run(&context, command).await?,
+        Command::Nodes => nodes::run(&context).await?,
         Command::Pair(command) => pair::run(&context, command).await?,
     }
     Ok(0)
@@ -156,6 +160,7 @@ mod tests {
             "deliveries list --all",
             "deliveries retry 7",
             "deliveries discard 7",
+            "nodes --json",
             "pair owner",
             "pair revoke telegram:main:-100",
         ] {

@@ -19,7 +19,7 @@ use crate::store::runs::{self, Opening, Outcome, Run, RunStatus};
 use crate::store::turns::{self, Claimant, Turn, TurnStatus};
 use crate::store::waits::{self, Due};
 use crate::store::{
-    Read, StoreError, Transaction, Tx, attendance, conversations, inbox, leases, sessions, trees,
+    Read, StoreError, Transaction, Tx, attendance, conversations, inbox, leases, nodes, sessions, trees,
 };
 
 /// Claims in a row in which a turn committed nothing and its process died, before it is given up.
@@ -232,6 +232,7 @@ impl Transaction for Renew {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         attendance::note(tx, self.by.lease).await?;
+        nodes::note(tx, &self.by.node, self.by.lease).await?;
         turns::renew(tx, &self.by).await
     }
 }
@@ -249,7 +250,8 @@ impl Transaction for Release {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         turns::release_all(tx, &self.node).await?;
-        leases::release_all(tx, &self.node).await
+        leases::release_all(tx, &self.node).await?;
+        nodes::left(tx, &self.node).await
     }
 }
 

@@ -7,6 +7,7 @@ mod error;
 mod guard;
 mod health;
 mod local;
+mod nodes;
 mod pair;
 mod sessions;
 #[cfg(test)]
@@ -94,6 +95,7 @@ pub fn router(api: Arc<Api>, stop: CancellationToken) -> Router {
         .route("/deliveries/{id}/discard", post(deliveries::discard))
         .route("/local", get(local::chats))
         .route("/local/{chat}/messages", get(local::messages).post(local::say))
+        .route("/nodes", get(nodes::list))
         .route("/pair/owner", post(pair::owner))
         .route("/pair/revoke", post(pair::revoke))
         .layer(DefaultBodyLimit::max(MAX_BODY))

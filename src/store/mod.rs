@@ -25,6 +25,7 @@ pub mod inbox;
 pub mod leases;
 pub mod local;
 pub mod messages;
+pub mod nodes;
 pub mod people;
 pub mod runs;
 pub mod session_lists;
