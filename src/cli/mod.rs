@@ -13,6 +13,7 @@ mod nodes;
 mod offline;
 mod out;
 mod pair;
+mod prune;
 mod route_explain;
 mod serve;
 mod sessions;
@@ -58,7 +59,7 @@ enum Command {
     /// Look at the routing.
     #[command(subcommand)]
     Route(RouteCommand),
-    /// Look at sessions.
+    /// Look at sessions, and remove old ones.
     #[command(subcommand)]
     Sessions(sessions::Command),
     /// Look after deliveries.
@@ -156,6 +157,7 @@ mod tests {
             "--json config check",
             "route explain telegram:main:-100:7 --user -5 --role a --role b --text hi --kind group --mention",
             "sessions list --limit 3 --json",
+            "sessions prune --older-than 90d --dry-run",
             "sessions show agent:a:main --after 7",
             "deliveries list --all",
             "deliveries retry 7",

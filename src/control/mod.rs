@@ -1,8 +1,9 @@
 //! The verbs that commands, HTTP and the command line share. Each is part of its caller's transaction, but for
-//! those of [`admin`], which are transactions by themselves.
+//! those of [`admin`] and [`retention`], which are transactions by themselves.
 
 pub mod admin;
 mod reach;
+pub mod retention;
 mod spawn;
 mod steer;
 mod table;

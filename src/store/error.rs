@@ -6,6 +6,9 @@ pub enum StoreError {
     /// The caller no longer owns what it wanted to change: it stops quietly. Nothing was changed.
     #[error("another worker has taken over")]
     Stale,
+    /// A session is no longer there: it was pruned or forgotten as somebody looked at it. Nothing was changed.
+    #[error("the session is gone")]
+    Gone,
     /// The event was stored before. Nothing was changed.
     #[error("the event is known")]
     Duplicate,
@@ -35,8 +38,12 @@ impl StoreError {
         Self::Commit(self.to_string())
     }
 
-    /// PostgreSQL's requests to run the transaction again: serialization failure and deadlock.
+    /// PostgreSQL's requests to run the transaction again, serialization failure and deadlock; and what it sees
+    /// when a session goes as the transaction waits for its lock: looked up again, it is not found.
     pub(super) fn wants_retry(&self) -> bool {
+        if matches!(self, Self::Gone) {
+            return true;
+        }
         let Self::Database(sqlx::Error::Database(error)) = self else { return false };
         matches!(error.code().as_deref(), Some("40001" | "40P01"))
     }

@@ -27,6 +27,7 @@ pub mod local;
 pub mod messages;
 pub mod nodes;
 pub mod people;
+pub mod retention;
 pub mod runs;
 pub mod session_lists;
 pub mod sessions;
