@@ -1,4 +1,5 @@
 //! What an operator does with a database that grows, is shared, is copied and is upgraded.
 
+mod forget;
 mod nodes;
 mod prune;

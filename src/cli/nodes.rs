@@ -56,9 +56,9 @@ mod tests {
             node("right-02", true, 7_198_000, 3, &["discord:main", "telegram:main"]),
         ];
         insta::assert_snapshot!(list(&nodes, 7_200_000), @r"
-        NODE      STATE  STARTED  SEEN       TURNS  HOLDS
-        left-01   gone   2 h      1 h ago    1      -
-        right-02  alive  2 h      2 s ago    3      discord:main, telegram:main
+        NODE      STATE  STARTED  SEEN     TURNS  HOLDS
+        left-01   gone   2 h      1 h ago  1      -
+        right-02  alive  2 h      2 s ago  3      discord:main, telegram:main
         ");
     }
 }

@@ -22,7 +22,7 @@ impl Read for Left {
             || (SELECT COUNT(*) FROM turns) || ' turns, ' || (SELECT COUNT(*) FROM waits) || ' waits, '
             || (SELECT COUNT(*) FROM runs) || ' runs, ' || (SELECT COUNT(*) FROM exchanges) || ' exchanges, '
             || (SELECT COUNT(*) FROM deliveries WHERE session_id IS NOT NULL) || ' deliveries, '
-            || (SELECT COUNT(*) FROM messages WHERE session_id IS NOT NULL OR delivery_id IS NOT NULL) || ' numbers'
+            || (SELECT COUNT(*) FROM messages WHERE session_id IS NOT NULL) || ' numbers'
             AS counts";
         tx.one(Sql { lite: text, pg: text }, &[]).await?.get("counts")
     }
