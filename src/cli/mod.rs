@@ -4,6 +4,7 @@
 //! go through its HTTP API; without one they use the database themselves.
 
 mod api;
+mod backup;
 pub mod chat;
 pub mod config_check;
 mod deliveries;
@@ -65,6 +66,8 @@ enum Command {
     /// Look after deliveries.
     #[command(subcommand)]
     Deliveries(deliveries::Command),
+    /// Copy the database (SQLite) into a new file and check the copy, also while a node runs.
+    Backup(backup::Arguments),
     /// The nodes that share the database: which are alive, and what each holds.
     Nodes,
     /// Manage who owns the bot and which groups it listens in.
@@ -130,6 +133,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Route(RouteCommand::Explain(arguments)) => route_explain::run(&context, arguments).await?,
         Command::Sessions(command) => sessions::run(&context, command).await?,
         Command::Deliveries(command) => deliveries::run(&context, command).await?,
+        Command::Backup(arguments) => backup::run(&context, arguments).await?,
         Command::Nodes => nodes::run(&context).await?,
         Command::Pair(command) => pair::run(&context, command).await?,
     }
@@ -162,6 +166,7 @@ mod tests {
             "deliveries list --all",
             "deliveries retry 7",
             "deliveries discard 7",
+            "backup --json copy.db",
             "nodes --json",
             "pair owner",
             "pair revoke telegram:main:-100",

@@ -4,6 +4,7 @@
 //! transactions waiting at that moment into one commit; on PostgreSQL each has its own and is repeated
 //! when the database asks for it. Bodies are therefore pure: no effect outside the database.
 
+mod backup;
 mod check;
 mod db;
 mod error;
@@ -41,6 +42,7 @@ use async_trait::async_trait;
 use sqlx::PgPool;
 use tokio::sync::mpsc;
 
+pub use backup::Backup;
 pub use check::Audit;
 pub use db::{Param, Row, Sql, Tx};
 pub(crate) use db::{params, sql, words};

@@ -24,6 +24,12 @@ impl Ran {
         assert_eq!(self.code, Some(0), "{self:#?}");
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
     }
+
+    /// The words of a command that ended with exit code 1.
+    pub fn failure(&self) -> &str {
+        assert_eq!(self.code, Some(1), "{self:#?}");
+        self.stderr.trim_end()
+    }
 }
 
 impl World {
