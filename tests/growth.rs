@@ -4,3 +4,4 @@ mod backup;
 mod forget;
 mod nodes;
 mod prune;
+mod upgrade;
