@@ -1,13 +1,17 @@
-//! What becomes of sessions that nobody needs any more: pruned by the operator.
+//! What becomes of sessions and notes that nobody needs any more: the operator prunes them.
 
 use async_trait::async_trait;
 
 use crate::engine::Erase;
+use crate::store::notes::{self, Mark, Swept};
 use crate::store::retention::{self, Going};
 use crate::store::{Read, Store, StoreError, Transaction, Tx, sessions, trees};
 
 /// So many sessions are taken out of use in one transaction.
 const BATCH: i64 = 50;
+
+/// So many windows of notes are gone through before the caller hears of it.
+const WINDOWS: usize = 16;
 
 /// Sessions that nothing has changed in since `before`, and that have nothing to do, with all below them. Children
 /// come before their parents.
@@ -40,6 +44,23 @@ pub async fn prune(store: &Store, before: i64) -> Result<Vec<Going>, StoreError>
     if old.is_empty() { Ok(old) } else { store.commit(Prune { old, before }).await }
 }
 
+/// Removes notes that are older than `before` and needed no longer, from a stretch of them that begins behind `from`.
+///
+/// # Errors
+///
+/// Those of the database; what was removed before stays so.
+pub async fn sweep(store: &Store, before: i64, from: Mark) -> Result<Swept, StoreError> {
+    let before = before.min(store.now() - notes::NEEDED);
+    let (mut removed, mut next) = (0, Some(from));
+    for _ in 0..WINDOWS {
+        let Some(from) = next else { break };
+        let swept = store.commit(Sweep { before, from }).await?;
+        removed += swept.removed;
+        next = swept.next;
+    }
+    Ok(Swept { removed, next })
+}
+
 /// Erases everything that can be erased now; for a database without a node.
 ///
 /// # Errors
@@ -48,6 +69,21 @@ pub async fn prune(store: &Store, before: i64) -> Result<Vec<Going>, StoreError>
 pub async fn erase(store: &Store) -> Result<(), StoreError> {
     while store.commit(Erase).await?.is_some() {}
     Ok(())
+}
+
+struct Sweep {
+    before: i64,
+    from: Mark,
+}
+
+#[async_trait]
+impl Transaction for Sweep {
+    type Output = Swept;
+    const NAME: &'static str = "sweep";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Swept, StoreError> {
+        notes::sweep(tx, self.before, &self.from).await
+    }
 }
 
 /// Takes those of the sessions out of use that are still old and at rest; returns them.

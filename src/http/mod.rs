@@ -37,7 +37,7 @@ pub use error::{ErrorBody, Problem};
 pub use health::Health;
 pub use local::{Chat, Chats, Page, Said, Saying, check_chat};
 pub use pair::{NewCode, Revoked};
-pub use sessions::Prune;
+pub use sessions::{Prune, Sweep};
 
 /// The largest request body, in bytes.
 const MAX_BODY: usize = 256 * 1024;
@@ -93,6 +93,7 @@ pub fn router(api: Arc<Api>, stop: CancellationToken) -> Router {
         .route("/sessions/entries", get(sessions::entries))
         .route("/sessions/old", get(sessions::old))
         .route("/sessions/prune", post(sessions::prune))
+        .route("/notes/prune", post(sessions::sweep))
         .route("/deliveries", get(deliveries::list))
         .route("/deliveries/{id}/retry", post(deliveries::retry))
         .route("/deliveries/{id}/discard", post(deliveries::discard))

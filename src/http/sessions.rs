@@ -11,6 +11,7 @@ use super::Api;
 use super::error::ApiError;
 use crate::control::admin::{Sessions, Transcript, TranscriptLine};
 use crate::control::retention::{self, Old};
+use crate::store::notes::{Mark, Swept};
 use crate::store::retention::Going;
 use crate::store::session_lists::Summary;
 
@@ -48,6 +49,16 @@ pub(super) struct Since {
 pub struct Prune {
     /// Only sessions in which nothing has changed for so long, in milliseconds.
     pub older_than: u64,
+}
+
+/// The body of `POST notes/prune`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sweep {
+    /// Only notes that are so old, in milliseconds.
+    pub older_than: u64,
+    /// Where to go on.
+    pub from: Mark,
 }
 
 /// `GET sessions?limit=&key=`: the most recently changed, newest first.
@@ -88,6 +99,15 @@ pub(super) async fn prune(
 ) -> Result<Json<Vec<Going>>, ApiError> {
     let Json(Prune { older_than }) = body?;
     Ok(Json(retention::prune(&api.store, before(&api, older_than)?).await?))
+}
+
+/// `POST notes/prune`: removes notes that are needed no longer from a stretch of them, and says where the next begins.
+pub(super) async fn sweep(
+    State(api): State<Arc<Api>>,
+    body: Result<Json<Sweep>, JsonRejection>,
+) -> Result<Json<Swept>, ApiError> {
+    let Json(Sweep { older_than, from }) = body?;
+    Ok(Json(retention::sweep(&api.store, before(&api, older_than)?, from).await?))
 }
 
 fn before(api: &Api, older_than: u64) -> Result<i64, ApiError> {

@@ -27,6 +27,7 @@ pub mod leases;
 pub mod local;
 pub mod messages;
 pub mod nodes;
+pub mod notes;
 pub mod people;
 pub mod retention;
 pub mod runs;

@@ -1,11 +1,13 @@
 //! `roundtable sessions prune`: what is old and at rest goes with everything that hangs on it, and nothing else.
 
+use roundtable::store::deliveries::Listed;
 use roundtable::store::{Read, Sql, StoreError, Tx};
 use roundtable_fakes::Reply;
 use serde_json::json;
 
 use crate::support::databases::on_each_database;
 use crate::support::look::Rows;
+use crate::support::process::Process;
 use crate::support::requests::next_text;
 use crate::support::world::World;
 
@@ -57,10 +59,7 @@ pub async fn a_family_at_rest(world: &World, name: &str) {
     while next_text(&person).await != "all done" {}
     let idle = |session: &String| session.ends_with(" idle") || session.ends_with(" archived");
     world.until("everybody is at rest", |rows| rows.pending == 0 && rows.sessions.iter().all(idle)).await;
-    let sent = |all: &[roundtable::store::deliveries::Listed]| {
-        all.iter().all(|delivery| delivery.state.as_str() == "sent")
-    };
-    world.stored().await.until("everything to be sent", sent).await;
+    until_all_is_sent(world).await;
 }
 
 async fn pruned(world: &World, line: &str) -> Vec<String> {
@@ -132,6 +131,84 @@ async fn what_is_at_work_or_on_its_way_stays() {
             left,
             "1 trees, 1 sessions, 2 entries, 1 items, 1 turns, 0 waits, 0 runs, 0 exchanges, 1 deliveries, 1 numbers"
         );
+        world.end().await;
+    })
+    .await;
+}
+
+/// Events, numbers of messages, and the program's own words.
+struct Notes;
+
+#[async_trait::async_trait]
+impl Read for Notes {
+    type Output = String;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<String, StoreError> {
+        let text = "SELECT (SELECT COUNT(*) FROM events) || ' events, ' || (SELECT COUNT(*) FROM messages) || ' numbers, '
+            || (SELECT COUNT(*) FROM deliveries WHERE session_id IS NULL) || ' words' AS counts";
+        tx.one(Sql { lite: text, pg: text }, &[]).await?.get("counts")
+    }
+}
+
+/// Waits until nothing is on its way to anybody.
+async fn until_all_is_sent(world: &World) {
+    let sent = |all: &[Listed]| all.iter().all(|delivery| delivery.state.as_str() == "sent");
+    world.stored().await.until("everything to be sent", sent).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn notes_go_when_they_protect_nothing_any_more() {
+    const EIGHT_DAYS: [&str; 3] = [
+        "UPDATE events SET created_at = created_at - 691200000",
+        "UPDATE messages SET created_at = created_at - 691200000",
+        "UPDATE deliveries SET created_at = created_at - 691200000",
+    ];
+    on_each_database(async |url| {
+        let mut world = World::setting().on(url).start().await;
+        let ann = world.telegram.user("ann");
+        let stored = world.stored().await;
+        ann.says("/whoami");
+        next_text(&ann).await;
+        ann.says("hello");
+        assert_eq!(next_text(&ann).await, "echo: hello");
+        until_all_is_sent(&world).await;
+        assert_eq!(stored.read(Notes).await, "2 events, 4 numbers, 1 words");
+        let line = "sessions prune --json --older-than 5m";
+        let removed = async |world: &World| world.runs(line).await.json()["total"]["notes"].clone();
+        assert_eq!(removed(&world).await, 0, "what happened today may be offered again");
+        for age in EIGHT_DAYS {
+            stored.changes(age).await;
+        }
+        // Ann's session is not old, so its answer keeps its number, which is the newest.
+        assert_eq!(removed(&world).await, 6);
+        assert_eq!(stored.read(Notes).await, "0 events, 1 numbers, 0 words");
+        ann.says("more");
+        assert_eq!(next_text(&ann).await, "echo: more");
+        until_all_is_sent(&world).await;
+        world.stop_node().await;
+        let ran = world.runs("sessions prune --json --older-than 1ms").await.json();
+        // The old answer's number goes now: its delivery is gone, and there is a newer one.
+        assert_eq!((&ran["total"]["sessions"], &ran["total"]["notes"]), (&json!(1), &json!(1)));
+        assert_eq!(stored.read(Left).await, NOTHING);
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_pruned_is_erased_after_a_crash_too() {
+    on_each_database(async |url| {
+        let mut world = World::setting().on(url).without_node().await;
+        let ann = world.telegram.user("ann");
+        let mut process = Process::start(&world, Some("commit.prune.after:1")).unwrap();
+        ann.says("hello");
+        assert_eq!(next_text(&ann).await, "echo: hello");
+        until_all_is_sent(&world).await;
+        let ran = world.runs("sessions prune --older-than 1ms").await;
+        assert!(ran.failure().contains("the node can't be reached"), "{ran:?}");
+        process.crashes().await.unwrap();
+        world.start_node().await;
+        until_nothing_is_left(&world).await;
         world.end().await;
     })
     .await;
