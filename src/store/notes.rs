@@ -65,7 +65,8 @@ async fn words(tx: &mut Tx<'_>, before: i64, from: i64) -> Result<Swept, StoreEr
     Ok(Swept { removed, next: Some(Mark::Words(last)) })
 }
 
-/// The newest number of a space stays: what is sent next is behind it. So do those of deliveries that are still there.
+/// The newest number of a space stays: what is sent next is behind it. So do those of deliveries that are still there, and
+/// those among which one that is not over may be looked for.
 async fn numbers(tx: &mut Tx<'_>, before: i64, space_id: i64, id: i64) -> Result<Swept, StoreError> {
     let window = tx
         .all(
@@ -87,7 +88,10 @@ async fn numbers(tx: &mut Tx<'_>, before: i64, space_id: i64, id: i64) -> Result
                 "DELETE FROM messages WHERE (space_id, message_id) > ($1, $2) AND (space_id, message_id) <= ($3, $4)
                    AND created_at < $5
                    AND (delivery_id IS NULL OR NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.id = messages.delivery_id))
-                   AND message_id < (SELECT MAX(n.message_id) FROM messages n WHERE n.space_id = messages.space_id)"
+                   AND message_id < (SELECT MAX(n.message_id) FROM messages n WHERE n.space_id = messages.space_id)
+                   AND NOT EXISTS (SELECT 1 FROM deliveries d JOIN conversations c ON c.id = d.conversation_id
+                       WHERE d.state IN ('pending', 'sending', 'unknown') AND c.space_id = messages.space_id
+                         AND d.after_id < messages.message_id)"
             ),
             params![space_id, id, last.0, last.1, before],
         )
