@@ -2,6 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use sqlx::{Connection as _, SqliteConnection};
+
 use crate::support::databases::Database;
 use crate::support::requests::{heard, next_text};
 use crate::support::world::World;
@@ -64,7 +66,12 @@ async fn nothing_is_left_of_a_copy_of_a_damaged_file() {
     assert_eq!(next_text(&ann).await, "echo: hello");
     world.stop_node().await;
     let file = world.data_dir().join("roundtable.db");
+    // What the node has not put there yet is put there now, and nothing is left that could mend it.
+    let mut conn = SqliteConnection::connect(&world.url).await.unwrap();
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut conn).await.unwrap();
+    conn.close().await.unwrap();
     let mut bytes = std::fs::read(&file).unwrap();
+    assert!(bytes.len() > 4096 * 4, "only {} bytes", bytes.len());
     // Every page but the first, which says what kind of a file it is.
     bytes[4096..].fill(0x5a);
     std::fs::write(&file, bytes).unwrap();
