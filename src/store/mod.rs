@@ -4,6 +4,7 @@
 //! transactions waiting at that moment into one commit; on PostgreSQL each has its own and is repeated
 //! when the database asks for it. Bodies are therefore pure: no effect outside the database.
 
+mod backup;
 mod check;
 mod db;
 mod error;
@@ -31,7 +32,10 @@ pub mod inbox;
 pub mod leases;
 pub mod local;
 pub mod messages;
+pub mod nodes;
+pub mod notes;
 pub mod people;
+pub mod retention;
 pub mod runs;
 pub mod session_lists;
 pub mod sessions;
@@ -46,6 +50,7 @@ use async_trait::async_trait;
 use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::sync::mpsc;
 
+pub use backup::Backup;
 pub use check::Audit;
 pub use db::{Param, Row, Sql, Tx};
 pub(crate) use db::{params, sql, words};

@@ -2,6 +2,7 @@
 
 mod races;
 mod refusals;
+mod retention;
 mod runs;
 mod schema;
 mod statements;

@@ -1,6 +1,7 @@
 //! What the tests share.
 
 pub mod bench;
+pub mod command;
 pub mod databases;
 pub mod discord;
 pub mod look;
