@@ -7,7 +7,7 @@ use std::time::Duration;
 use roundtable_contract::AccountId;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
-use sqlx::postgres::PgListener;
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::sync::mpsc;
 
 use super::{Backend, Store, StoreError, sql};
@@ -40,13 +40,16 @@ pub(super) struct Teller {
     /// Tells our own news from that of others.
     me: String,
     news: mpsc::Sender<News>,
+    /// One connection of its own to listen on, so that none of those that work is missing.
+    ear: PgPool,
 }
 
 /// The way to the other nodes, and what carries the news there; it ends when nobody can tell anything any more.
-pub(super) fn teller(pool: PgPool) -> (Teller, impl Future<Output = ()>) {
+pub(super) fn teller(pool: PgPool, options: PgConnectOptions) -> (Teller, impl Future<Output = ()>) {
     let (sender, mut queue) = mpsc::channel(QUEUE);
     let me = uuid::Uuid::now_v7().simple().to_string();
-    let teller = Teller { me: me.clone(), news: sender };
+    let ear = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+    let teller = Teller { me: me.clone(), news: sender, ear: ear.connect_lazy_with(options) };
     let carry = async move {
         let mut batch = Vec::new();
         while queue.recv_many(&mut batch, QUEUE).await > 0 {
@@ -86,9 +89,9 @@ impl Store {
 
     /// Hears what the other nodes tell. Never returns.
     pub async fn listen(&self, mut hear: impl FnMut(News)) {
-        if let Backend::Pg { pool, teller, .. } = &self.backend {
+        if let Backend::Pg { teller, .. } = &self.backend {
             loop {
-                if let Err(error) = hear_all(pool, &teller.me, &mut hear).await {
+                if let Err(error) = hear_all(&teller.ear, &teller.me, &mut hear).await {
                     tracing::debug!(%error, "no hints of other nodes for a moment");
                 }
                 tokio::time::sleep(PATIENCE).await;
@@ -98,8 +101,8 @@ impl Store {
     }
 }
 
-async fn hear_all(pool: &PgPool, me: &str, hear: &mut impl FnMut(News)) -> Result<(), StoreError> {
-    let mut listener = PgListener::connect_with(pool).await?;
+async fn hear_all(ear: &PgPool, me: &str, hear: &mut impl FnMut(News)) -> Result<(), StoreError> {
+    let mut listener = PgListener::connect_with(ear).await?;
     listener.listen(CHANNEL).await?;
     loop {
         let told = listener.recv().await?;

@@ -187,10 +187,10 @@ async fn open_postgres(
         .max_connections(connections)
         .acquire_timeout(Duration::from_secs(10))
         .test_before_acquire(false)
-        .connect_with(options.options(STALLED))
+        .connect_with(options.clone().options(STALLED))
         .await
         .map_err(unreachable)?;
-    let (teller, carry) = news::teller(pool.clone());
+    let (teller, carry) = news::teller(pool.clone(), options);
     Ok((Backend::Pg { pool, teller, wall: Arc::default() }, carry.boxed()))
 }
 

@@ -18,13 +18,9 @@ use crate::support::postgres::postgres;
 const HOUR: i64 = 3_600_000;
 
 /// All that is stored in milliseconds and compared with the present.
-const STORED: [&str; 12] = [
+const STORED: [&str; 8] = [
     "UPDATE attendance SET seen_at = seen_at + $1",
     "UPDATE leases SET until = until + $1",
-    "UPDATE conversations SET created_at = created_at + $1",
-    "UPDATE events SET created_at = created_at + $1",
-    "UPDATE codes SET expires_at = expires_at + $1",
-    "UPDATE sessions SET created_at = created_at + $1, updated_at = updated_at + $1",
     "UPDATE inbox SET created_at = created_at + $1, not_before = CASE WHEN not_before = 0 THEN 0 ELSE not_before + $1 END",
     "UPDATE turns SET lease_until = lease_until + $1, held_at = held_at + $1, deadline = deadline + $1",
     "UPDATE waits SET due_at = due_at + $1",
