@@ -63,7 +63,7 @@ async fn what_was_forgotten_is_erased_after_a_crash_too() {
     on_each_database(async |url| {
         let mut world = World::setting().on(url).without_node().await;
         let ann = world.telegram.user("ann");
-        let mut process = Process::start(&world, Some("commit.erase.after:1")).unwrap();
+        let mut process = Process::start(&world, Some("commit.erase.before:1")).unwrap();
         ann.says("hello");
         assert_eq!(next_text(&ann).await, "echo: hello");
         ann.says("/forget");
