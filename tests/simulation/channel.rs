@@ -22,8 +22,11 @@ use super::world::World;
 /// The name of the position up to which events were read.
 const SCOPE: &str = "updates";
 
-/// A request that is going to arrive at all arrives within so many milliseconds.
+/// A request that is answered arrives within so many milliseconds.
 const FLIGHT: u64 = 15;
+
+/// One that is not answered, and arrives at all, does so within so many: less than the time-out of a send.
+const LONG_FLIGHT: u64 = 9_000;
 
 /// An account as one node has it.
 pub struct Line {
@@ -77,8 +80,14 @@ impl Line {
     }
 
     /// A request that arrives, whatever becomes of whoever made it; the message's number.
-    fn arrives(&self, to: &Conversation, part: &Part, nonce: &str) -> oneshot::Receiver<MessageId> {
-        let (world, flight) = (self.world.clone(), self.world.millis(FLIGHT));
+    fn arrives(
+        &self,
+        within: u64,
+        to: &Conversation,
+        part: &Part,
+        nonce: &str,
+    ) -> oneshot::Receiver<MessageId> {
+        let (world, flight) = (self.world.clone(), self.world.millis(within));
         let (to, part, nonce) = (to.clone(), part.clone(), nonce.to_owned());
         let (tell, told) = oneshot::channel();
         tokio::spawn(async move {
@@ -109,19 +118,19 @@ impl Line {
                 return Err(lost("the request was cut off"));
             }
             120..180 => {
-                let arrived = self.arrives(to, part, nonce);
+                let arrived = self.arrives(LONG_FLIGHT, to, part, nonce);
                 self.world.lag(2000).await;
                 drop(arrived);
                 return Err(lost("the answer was cut off"));
             }
             180..210 => std::future::pending().await,
             210..240 => {
-                let _arrived = self.arrives(to, part, nonce);
+                let _arrived = self.arrives(LONG_FLIGHT, to, part, nonce);
                 std::future::pending().await
             }
             _ => {}
         }
-        let id = self.arrives(to, part, nonce).await.map_err(|_| lost("the platform is gone"))?;
+        let id = self.arrives(FLIGHT, to, part, nonce).await.map_err(|_| lost("the platform is gone"))?;
         self.world.lag(120).await;
         Ok(Receipt { id })
     }
