@@ -4,21 +4,21 @@
 //! binary as a process of its own. After each death it is started again; when everything is answered, the chats and the
 //! database are judged.
 
-mod load;
+pub mod load;
 mod points;
-mod random;
-mod report;
+pub mod random;
+pub mod report;
 mod run;
+pub mod scene;
 mod team;
-
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures::StreamExt as _;
 
 use crate::support::databases::Database;
 use points::{BOUNDARIES, TEAMS, TWO_STEPS, When, points};
 use report::{Outcome, conclude};
-use run::{Mode, die_at, die_often};
+use run::{die_at, die_often};
+use scene::Mode;
 
 /// Worlds that live at the same time: most of their time is waiting.
 const AT_ONCE: usize = 3;
@@ -91,9 +91,7 @@ async fn at_random(database: Database) {
     let kills =
         std::env::var("ROUNDTABLE_PROVE_KILLS").ok().and_then(|count| count.parse().ok()).unwrap_or(KILLS);
     let kills = kills.div_ceil(u32::try_from(Database::all().len()).unwrap_or(1));
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64);
-    let seed = std::env::var("ROUNDTABLE_PROVE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(now);
-    println!("ROUNDTABLE_PROVE_SEED={seed}");
+    let seed = random::seed();
     let worlds = kills.div_ceil(KILLS_OF_A_WORLD);
     let outcomes: Vec<anyhow::Result<Outcome>> = futures::stream::iter(0..worlds)
         .map(|world| async move {

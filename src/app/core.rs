@@ -10,6 +10,9 @@ use crate::engine::Engine;
 use crate::inbound::Account;
 use crate::outbox::Outbox;
 
+/// How long the end waits for the database, after the drain.
+pub(super) const GOODBYE: Duration = Duration::from_secs(5);
+
 /// The working parts of a node.
 pub struct Core {
     /// Its turns.
@@ -37,7 +40,9 @@ impl Core {
             () = drained => {}
             () = self.keep_held() => {}
         }
-        self.engine.release().await;
+        if tokio::time::timeout(GOODBYE, self.engine.release()).await.is_err() {
+            tracing::warn!("leases could not be given back in time; they end by themselves");
+        }
     }
 
     /// Keeps the accounts while the last answers go out. Never returns.

@@ -12,7 +12,7 @@ use crate::config::{Config, Secret};
 use crate::store::private_folder;
 
 /// Where a running node can be reached.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Running {
     /// The process.
     pub pid: u32,
@@ -23,7 +23,16 @@ pub struct Running {
 impl Running {
     /// The node that says it runs on this folder. It may be dead: ask its `/healthz`.
     pub fn find(data_dir: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs::read(NodeFile::path(data_dir)).ok()?).ok()
+        Self::read(&NodeFile::path(data_dir))
+    }
+
+    fn read(path: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(path).ok()?).ok()
+    }
+
+    /// This process, serving at `address`.
+    fn here(address: SocketAddr) -> Self {
+        Self { pid: std::process::id(), url: format!("http://{address}") }
     }
 }
 
@@ -41,8 +50,7 @@ impl NodeFile {
     /// Says that this process serves at `address`.
     pub fn write(data_dir: &Path, address: SocketAddr) -> anyhow::Result<Self> {
         let path = Self::path(data_dir);
-        let running = Running { pid: std::process::id(), url: format!("http://{address}") };
-        private(&path, &serde_json::to_vec(&running)?)?;
+        private(&path, &serde_json::to_vec(&Running::here(address))?)?;
         Ok(Self { path, address })
     }
 
@@ -54,8 +62,12 @@ impl NodeFile {
 
 impl Drop for NodeFile {
     fn drop(&mut self) {
-        // A file that stays is found to be dead by whoever reads it.
-        let _ = fs::remove_file(&self.path);
+        // Another node of the same folder may have written its own since. A file that stays is found to be dead by
+        // whoever reads it.
+        let ours = Running::read(&self.path).is_some_and(|running| running == Running::here(self.address));
+        if ours {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -93,4 +105,23 @@ fn private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
         options.open(path)?.write_all(content)
     };
     write().with_context(|| format!("can't write {} (node.data_dir)", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_ends_leaves_the_file_of_another_alone() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (first, second) = ("127.0.0.1:1001".parse()?, "127.0.0.1:1002".parse()?);
+        let old = NodeFile::write(folder.path(), first)?;
+        let new = NodeFile::write(folder.path(), second)?;
+        drop(old);
+        let found = Running::find(folder.path()).map(|running| running.url);
+        assert_eq!(found.as_deref(), Some("http://127.0.0.1:1002"));
+        drop(new);
+        assert!(Running::find(folder.path()).is_none());
+        Ok(())
+    }
 }

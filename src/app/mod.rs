@@ -24,18 +24,20 @@ use crate::http::{self, Api};
 use crate::inbound::{Account, Edges, Front, States};
 use crate::local::Local;
 use crate::outbox::{Outbox, Way};
-use crate::store::{Access, Store};
+use crate::store::{Access, News, Store};
 use crate::time::SystemClock;
 use crate::tools::{Secrets, Tools};
 
 pub use accounts::policies;
 pub use core::Core;
+use core::GOODBYE;
 pub use files::{NodeFile, Running, token_path};
 pub use team::rules;
 
 /// A node, ready to run.
 pub struct App {
     core: Core,
+    free: Arc<Notify>,
     api: Arc<Api>,
     listener: TcpListener,
     node_file: NodeFile,
@@ -81,6 +83,7 @@ impl App {
         let owner_code = owner_code(&store, &config).await?;
         let front = Front::new(store.clone(), engine.clone(), edges.clone(), states.clone());
         let front = Arc::new(front.inviting(owner_code.clone()));
+        let free = Arc::new(Notify::new());
         let accounts = channels
             .into_iter()
             .map(|channel| Account {
@@ -92,13 +95,14 @@ impl App {
                 lease: settings.lease,
                 renew: settings.renew,
                 poll: settings.poll,
+                free: free.clone(),
             })
             .collect();
         let drain = config.node.drain;
         let api =
             Arc::new(Api { store, front, edges, local, outlet, states, node: settings.node, token, config });
         let core = Core { engine, outbox, accounts };
-        Ok(Self { core, api, listener, node_file, owner_code, drain, writer })
+        Ok(Self { core, free, api, listener, node_file, owner_code, drain, writer })
     }
 
     /// Where the HTTP API listens.
@@ -124,20 +128,41 @@ impl App {
     /// Works until `stop` fires, then drains: no new turns, running steps end or stay to be taken up again,
     /// deliveries go out, within the configured time.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let Self { core, api, listener, node_file, owner_code: _, drain, writer } = self;
+        let Self { core, free, api, listener, node_file, owner_code: _, drain, writer } = self;
         let closed = CancellationToken::new();
+        let store = api.store.clone();
+        let others = store.listen(|news| hear(news, &core.engine, &core.outbox, &free));
         let serve = http::serve(listener, api, closed.clone());
         let work = async {
             core.run(&stop, drain).await;
             closed.cancel();
         };
+        let work = async {
+            tokio::select! {
+                () = work => {}
+                () = others => {}
+            }
+        };
         tokio::join!(serve, work);
-        drop((core, node_file));
+        drop((core, node_file, store));
         // Everything that holds the store is gone: the writer ends when it has written all.
-        if tokio::time::timeout(Duration::from_secs(5), writer).await.is_err() {
+        if tokio::time::timeout(GOODBYE, writer).await.is_err() {
             tracing::warn!("the database was not closed in time; nothing that was confirmed is lost");
         }
         Ok(())
+    }
+}
+
+/// Does what another node's news is about. What it tells is told to nobody else.
+fn hear(news: News, engine: &Engine, outbox: &Arc<Outbox>, free: &Notify) {
+    match news {
+        News::Work => engine.wake(),
+        News::Free => {
+            free.notify_waiters();
+            engine.wake();
+        }
+        News::Said(account, conversation_id) => outbox.told(&account, conversation_id),
+        News::Cancelled(turn) => engine.cancelled(&[turn]),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Engine;
+use crate::store::News;
 
 /// Who has to be told of a commit.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -35,11 +36,18 @@ impl Engine {
         self.cancelled(&effects.cancelled);
         #[cfg(feature = "planted-faults")]
         self.tell_late(&effects.untold);
+        for turn in effects.cancelled.iter().filter(|turn| !self.drives(**turn)) {
+            self.store.tell(News::Cancelled(*turn));
+        }
         for conversation_id in &effects.said {
             self.team.outlet.hint(*conversation_id);
         }
         if effects.work || !effects.cancelled.is_empty() {
             self.wake();
+            // Only of what has just come up: two full nodes would tell each other of it for ever.
+            if self.is_full() {
+                self.store.tell(News::Work);
+            }
         }
     }
 }

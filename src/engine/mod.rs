@@ -14,6 +14,7 @@ mod desk;
 mod driver;
 mod effects;
 mod ending;
+mod erase;
 mod outcomes;
 mod outlet;
 mod patience;
@@ -46,6 +47,7 @@ pub use calls::CommitCalls;
 pub use claim::claim_next;
 pub use commit::{CommitAnswer, Finish};
 pub use effects::Effects;
+pub use erase::{Erase, Piece};
 pub use outlet::Outlet;
 pub use recover::{ClaimQueued, Renew, Resume, TakeOver, TakenOver};
 pub use stop::{Stop, Whose, interrupt, stop};
@@ -129,6 +131,11 @@ impl Engine {
         })
     }
 
+    /// Whether this node can begin nothing now.
+    fn is_full(&self) -> bool {
+        self.drain.is_cancelled() || self.slots.available_permits() == 0
+    }
+
     /// Drives a turn that was claimed with this slot.
     pub fn start(self: &Arc<Self>, turn: Turn, slot: Slot) {
         let engine = self.clone();
@@ -166,6 +173,13 @@ impl Engine {
 
     fn drives(&self, turn: i64) -> bool {
         lock(&self.running).contains_key(&turn)
+    }
+
+    /// All that it drives, in order: whoever locks several turns does it in this one.
+    fn driven(&self) -> Vec<i64> {
+        let mut turns: Vec<i64> = lock(&self.running).keys().copied().collect();
+        turns.sort_unstable();
+        turns
     }
 
     fn forget(&self, turn: i64) {

@@ -19,7 +19,8 @@ use crate::store::runs::{self, Opening, Outcome, Run, RunStatus};
 use crate::store::turns::{self, Claimant, Turn, TurnStatus};
 use crate::store::waits::{self, Due};
 use crate::store::{
-    Read, StoreError, Transaction, Tx, attendance, conversations, inbox, leases, sessions, trees,
+    Read, StoreError, Transaction, Tx, attendance, conversations, inbox, leases, nodes, retention, sessions,
+    trees,
 };
 
 /// Claims in a row in which a turn committed nothing and its process died, before it is given up.
@@ -37,6 +38,8 @@ pub struct Waiting {
     pub expired: Vec<Run>,
     /// Runs that wait for their threads no longer.
     pub openings: Vec<Opening>,
+    /// A session is to be erased.
+    pub erase: bool,
     /// Sessions with something to do and no turn.
     pub queued: Vec<i64>,
     /// When the next held item or wait is due.
@@ -63,6 +66,7 @@ impl Read for FindWork {
             over: waits::over(tx, self.limit).await?,
             expired: runs::due(tx, self.limit).await?,
             openings: runs::openings(tx, self.limit).await?,
+            erase: retention::next(tx).await?.is_some(),
             queued: inbox::claimable(tx, self.limit).await?,
             next_due: [held, waited, runs].into_iter().flatten().min(),
         })
@@ -219,12 +223,16 @@ impl Transaction for ClaimQueued {
     }
 }
 
-/// Keeps what this node holds, and says that it is there: the time during which nobody was is not counted.
+/// Keeps the turns that this node drives, and says that it is there: the time during which nobody was is not counted.
+///
+/// Not all that it has claimed: a claim whose commit was never confirmed has nobody to drive it, and ends by itself.
 pub struct Renew {
     /// The node.
     pub by: Claimant,
-    /// The turns that it drives.
+    /// The turns, by their numbers.
     pub driven: Vec<i64>,
+    /// What the database's own clock shows.
+    pub wall: i64,
 }
 
 #[async_trait]
@@ -233,7 +241,8 @@ impl Transaction for Renew {
     const NAME: &'static str = "renew";
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        attendance::note(tx, self.by.lease).await?;
+        attendance::note(tx, self.by.lease, self.wall).await?;
+        nodes::note(tx, &self.by.node, self.by.lease).await?;
         turns::renew(tx, &self.by, &self.driven).await
     }
 }
@@ -251,7 +260,8 @@ impl Transaction for Release {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         turns::release_all(tx, &self.node).await?;
-        leases::release_all(tx, &self.node).await
+        leases::release_all(tx, &self.node).await?;
+        nodes::left(tx, &self.node).await
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Json;
@@ -17,6 +18,9 @@ use crate::{inbound, local};
 /// poll takes 50 s.
 const SILENCE: i64 = 90_000;
 
+/// How long a database is given to answer before it counts as silent.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// The answer of `/healthz`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
@@ -31,6 +35,8 @@ pub struct Health {
 pub(super) struct Ready {
     ready: bool,
     accounts: BTreeMap<String, inbound::Health>,
+    /// What is wrong with the database.
+    database: Option<String>,
 }
 
 /// `GET /healthz`.
@@ -38,12 +44,19 @@ pub(super) async fn alive() -> Json<Health> {
     Json(Health { status: "ok".into(), pid: std::process::id() })
 }
 
-/// `GET /readyz`: 200 when all accounts are ready, here or on another node, otherwise 503.
+/// `GET /readyz`: 200 when all accounts are ready, here or on another node, and the database takes what is given to
+/// it; otherwise 503.
 pub(super) async fn ready(State(api): State<Arc<Api>>) -> (StatusCode, Json<Ready>) {
     let mut known = api.states.all();
     let now = api.store.now();
+    let trouble = api.store.trouble(api.config.node.lease);
     // A database that can't be asked tells nothing of others; what is known here is said all the same.
-    let elsewhere = api.store.read(Elsewhere { node: api.node.clone() }).await.unwrap_or_default();
+    let others = api.store.read(Elsewhere { node: api.node.clone() });
+    let (elsewhere, trouble) = match tokio::time::timeout(PATIENCE, others).await {
+        Ok(Ok(elsewhere)) => (elsewhere, trouble),
+        Ok(Err(error)) => (Vec::new(), Some(error.to_string())),
+        Err(_) => (Vec::new(), trouble.or_else(|| Some("it does not answer".into()))),
+    };
     let accounts: BTreeMap<String, inbound::Health> = api
         .edges
         .channels
@@ -58,9 +71,10 @@ pub(super) async fn ready(State(api): State<Arc<Api>>) -> (StatusCode, Json<Read
             (account.to_string(), health)
         })
         .collect();
-    let ready = accounts.values().all(|health| ["ready", ELSEWHERE.state].contains(&health.state));
+    let ready = trouble.is_none()
+        && accounts.values().all(|health| ["ready", ELSEWHERE.state].contains(&health.state));
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Ready { ready, accounts }))
+    (status, Json(Ready { ready, accounts, database: trouble }))
 }
 
 /// The leases of other nodes.

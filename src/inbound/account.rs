@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use roundtable_contract::{AccountState, Channel, Edge};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::Front;
@@ -29,6 +30,8 @@ pub struct Account {
     pub renew: Duration,
     /// How often deliveries are looked for.
     pub poll: Duration,
+    /// Told when another node has given its accounts back.
+    pub free: Arc<Notify>,
 }
 
 impl Account {
@@ -36,12 +39,19 @@ impl Account {
     pub async fn run(&self, stop: CancellationToken) {
         self.front.report(self.channel.account(), AccountState::Connecting);
         while !stop.is_cancelled() {
-            match self.take().await {
-                Ok(Some(until)) => self.hold(until, &stop).await,
-                Ok(None) => self.pause(&stop).await,
+            let taken = tokio::select! {
+                taken = self.take() => taken,
+                () = stop.cancelled() => return,
+            };
+            match taken {
+                Ok(Lease::Ours(until)) => {
+                    self.hold(until, &stop).await;
+                    self.front.report(self.channel.account(), AccountState::Connecting);
+                }
+                Ok(Lease::Others(until)) => self.pause(Some(until), &stop).await,
                 Err(error) => {
                     tracing::error!(account = %self.channel.account(), %error, "the account's lease can't be taken");
-                    self.pause(&stop).await;
+                    self.pause(None, &stop).await;
                 }
             }
         }
@@ -58,11 +68,14 @@ impl Account {
         }
     }
 
-    async fn pause(&self, stop: &CancellationToken) {
+    /// Waits until it is time to ask again: when another node's lease is over, if that is soon.
+    async fn pause(&self, until: Option<i64>, stop: &CancellationToken) {
+        let over = until.map_or(self.renew, |until| left(until + 1 - self.store.now()));
         tokio::select! {
             biased;
             () = stop.cancelled() => {}
-            () = tokio::time::sleep(self.renew) => {}
+            () = self.free.notified() => {}
+            () = tokio::time::sleep(over.min(self.renew)) => {}
         }
     }
 
@@ -87,32 +100,53 @@ impl Account {
         tokio::join!(connection, deliveries, lease);
     }
 
-    /// Renews the lease; returns when it is lost. A database that fails for a moment takes nothing away.
+    /// Renews the lease; returns when it is lost. A database that fails for a moment takes nothing away, and one that
+    /// does not answer leaves the rest of the lease.
     async fn keep(&self, mut until: i64) {
+        let account = self.channel.account();
         loop {
             tokio::time::sleep(self.renew).await;
-            match self.take().await {
-                Ok(Some(renewed)) => until = renewed,
-                Ok(None) => return,
-                Err(error) => {
-                    tracing::error!(account = %self.channel.account(), %error, "the account's lease can't be renewed");
-                    if self.store.now() >= until {
-                        return;
-                    }
+            let taken = tokio::time::timeout(left(until - self.store.now()), self.take()).await;
+            match taken {
+                Ok(Ok(Lease::Ours(renewed))) => until = renewed,
+                Ok(Ok(Lease::Others(_))) => {
+                    tracing::warn!(%account, "another node has the account now");
+                    return;
                 }
+                Ok(Err(error)) => tracing::error!(%account, %error, "the account's lease can't be renewed"),
+                Err(_) => tracing::error!(%account, "the account's lease can't be renewed: no answer"),
+            }
+            if self.store.now() >= until {
+                tracing::warn!(%account, "the account's lease is over: it may be another node's now");
+                return;
             }
         }
     }
 
     /// Takes or renews the lease and tells the outbox how long it may call.
-    async fn take(&self) -> Result<Option<i64>, StoreError> {
+    async fn take(&self) -> Result<Lease, StoreError> {
         let account = self.channel.account();
         let lease = i64::try_from(self.lease.as_millis()).unwrap_or(i64::MAX / 4);
         let take = TakeLease { name: leases::of_account(account), node: self.node.clone(), lease };
-        let until = self.store.commit(take).await?;
-        self.outbox.hold(account, until.unwrap_or(0));
-        Ok(until)
+        let taken = self.store.commit(take).await?;
+        let ours = match taken {
+            Lease::Ours(until) => until,
+            Lease::Others(_) => 0,
+        };
+        self.outbox.hold(account, ours);
+        Ok(taken)
     }
+}
+
+fn left(millis: i64) -> Duration {
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+}
+
+/// Whose a lease is, and until when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lease {
+    Ours(i64),
+    Others(i64),
 }
 
 struct TakeLease {
@@ -123,11 +157,14 @@ struct TakeLease {
 
 #[async_trait]
 impl Transaction for TakeLease {
-    type Output = Option<i64>;
+    type Output = Lease;
     const NAME: &'static str = "take_lease";
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<i64>, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Lease, StoreError> {
         let until = tx.now() + self.lease;
-        Ok(leases::take(tx, &self.name, &self.node, until).await?.map(|_token| until))
+        Ok(match leases::take(tx, &self.name, &self.node, until).await? {
+            Some(_token) => Lease::Ours(until),
+            None => Lease::Others(leases::until(tx, &self.name).await?),
+        })
     }
 }

@@ -1,6 +1,9 @@
 //! A lane: the one task that delivers to a conversation, while there is something to deliver.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use roundtable_contract::{Conversation, Found, Lost, MessageId, Receipt, Reconcile, SendError};
@@ -28,6 +31,10 @@ pub(super) async fn run(outbox: &Arc<Outbox>, conversation_id: i64, news: &Notif
         let read = Open { conversation_id, handed: handed.is_some() };
         let (mut place, mut open) = outbox.store.read(read).await?;
         let Some(desk) = outbox.desk(&place.address.account) else { return Ok(()) };
+        if desk.call_within(outbox.store.now()).is_none() {
+            outbox.store.tell_said(&place.address.account, conversation_id);
+            return Ok(());
+        }
         loop {
             let now = outbox.store.now();
             open = match (handed.take(), order::next(&open, now)) {
@@ -83,16 +90,13 @@ async fn call(
     place: &mut Place,
     delivery: Delivery,
 ) -> Result<Vec<Delivery>, StoreError> {
-    let left = u64::try_from(delivery.call_until.unwrap_or(0) - outbox.store.now()).unwrap_or(0);
-    if left == 0 {
+    let until = delivery.call_until.unwrap_or(0);
+    if until <= outbox.store.now() {
         // Even a call that is cut off at once may be seen, and the account may be another process's by now.
         return Ok(Vec::new());
     }
-    let timeout = Duration::from_millis(left);
     crash::point("call", kind(&delivery), Side::Before);
-    let outcome = tokio::time::timeout(timeout, send(desk, place, &delivery))
-        .await
-        .unwrap_or_else(|_| Err(SendError::Unknown { reason: "no answer in time".into() }));
+    let outcome = in_time(outbox, until, send(desk, place, &delivery)).await;
     crash::point("call", kind(&delivery), Side::After);
     if let Err(error) = &outcome {
         tracing::warn!(delivery.id, account = %place.address.account, %error, "a message was not delivered");
@@ -120,6 +124,23 @@ async fn call(
         outbox.threads.notify_one();
     }
     Ok(open)
+}
+
+/// Makes a call that is over at the time `until`. A process that was stopped meanwhile must not begin with it when it
+/// wakes: so the clock is looked at before each piece of work, and not only beside it.
+async fn in_time<T>(
+    outbox: &Outbox,
+    until: i64,
+    call: impl Future<Output = Result<T, SendError>>,
+) -> Result<T, SendError> {
+    let over = || Err(SendError::Unknown { reason: "no answer in time".into() });
+    let left = || u64::try_from(until - outbox.store.now()).unwrap_or(0);
+    let mut call = pin!(call);
+    let work = poll_fn(|context| match left() {
+        0 => Poll::Ready(over()),
+        _ => call.as_mut().poll(context),
+    });
+    tokio::time::timeout(Duration::from_millis(left()), work).await.unwrap_or_else(|_| over())
 }
 
 /// What a call has shown.
@@ -207,8 +228,6 @@ async fn find(
             tokio::time::sleep(Duration::from_millis(wait)).await;
         }
         let (taken, others) = outbox.store.read(Around { place, delivery, after }).await?;
-        // Only now, because reading may have taken what was left of the lease.
-        let Some(within) = desk.call_within(outbox.store.now()) else { return Ok(None) };
         if taken.len() >= NUMBERS {
             return Ok(Some(Ok(Found::Unclear)));
         }
@@ -223,11 +242,10 @@ async fn find(
             ruled_out,
             others_unknown: u32::try_from(others).unwrap_or(u32::MAX),
         };
+        let now = outbox.store.now();
+        let Some(within) = desk.call_within(now) else { return Ok(None) };
         crash::point("call", "find", Side::Before);
-        let timeout = Duration::from_millis(within.unsigned_abs());
-        let found = tokio::time::timeout(timeout, reconcile.find(&lost))
-            .await
-            .unwrap_or_else(|_| Err(SendError::Unknown { reason: "no answer in time".into() }));
+        let found = in_time(outbox, now + within, reconcile.find(&lost)).await;
         crash::point("call", "find", Side::After);
         match found {
             Ok(Found::Further(id)) => (after, ruled_out) = (id, ruled_out + 1),

@@ -84,6 +84,13 @@ impl Outbox {
         self.desk(account).is_some_and(|desk| desk.call_within(self.store.now()).is_some())
     }
 
+    /// Another node has something to say in a conversation of this account, if it is ours.
+    pub fn told(self: &Arc<Self>, account: &str, conversation_id: i64) {
+        if self.desks.keys().any(|ours| ours.to_string() == account && self.holds(ours)) {
+            self.work(conversation_id, None);
+        }
+    }
+
     /// Looks for deliveries of an account every `poll`, until `stop` fires.
     pub async fn poll(self: &Arc<Self>, account: &AccountId, poll: Duration, stop: &CancellationToken) {
         while !stop.is_cancelled() {
@@ -240,7 +247,8 @@ impl Outlet for Way {
             let repeat = desk.channel.limits().typing_lasts * 9 / 10;
             tokio::time::sleep(TYPING_DELAY).await;
             loop {
-                if desk.pace_spare(place, self.0.store.now()) {
+                let now = self.0.store.now();
+                if desk.call_within(now).is_some() && desk.pace_spare(place, now) {
                     typing.typing(&place.address).await;
                 }
                 tokio::time::sleep(repeat).await;

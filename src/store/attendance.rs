@@ -1,25 +1,32 @@
-//! Attendance: when a node was last at work. What has a due time is given the time during which none was.
+//! Attendance: when a node was last at work. What has a due time is given the time during which none was, and moved with
+//! the clock when that went back meanwhile.
 
 use super::{StoreError, Tx, params, sql};
 
-/// Notes that a node is at work. If none was for longer than `longest` milliseconds, live runs and open waits get
-/// that time; not the waits for a model, whose provider has counted on.
-pub async fn note(tx: &mut Tx<'_>, longest: i64) -> Result<(), StoreError> {
+/// When a node was last at work, on the nodes' clock.
+pub const NODES: i64 = 1;
+
+/// The same moment on the database's own clock, which may be set.
+pub const WALL: i64 = 2;
+
+/// Notes that a node is at work; `wall` is what the database's own clock shows. If none was for longer than `longest`
+/// milliseconds, live runs and open waits get that time; not the waits for a model, whose provider has counted on.
+pub async fn note(tx: &mut Tx<'_>, longest: i64, wall: i64) -> Result<(), StoreError> {
     let now = tx.now();
-    tx.execute(
-        sql!("INSERT INTO attendance (id, seen_at) VALUES (1, $1) ON CONFLICT (id) DO NOTHING"),
-        params![now],
-    )
-    .await?;
+    for (id, at) in [(NODES, now), (WALL, wall)] {
+        tx.execute(
+            sql!("INSERT INTO attendance (id, seen_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING"),
+            params![id, at],
+        )
+        .await?;
+    }
     tx.lock(
-        sql!(lite: "SELECT id FROM attendance WHERE id = 1", pg: "SELECT id FROM attendance WHERE id = 1 FOR UPDATE"),
-        params![],
+        sql!(lite: "SELECT id FROM attendance WHERE id = $1", pg: "SELECT id FROM attendance WHERE id = $1 FOR UPDATE"),
+        params![NODES],
     )
     .await?;
     let seen_at: i64 =
-        tx.one(sql!("SELECT seen_at FROM attendance WHERE id = 1"), params![]).await?.get("seen_at")?;
-    tx.execute(sql!("UPDATE attendance SET seen_at = $1 WHERE id = 1 AND seen_at < $1"), params![now])
-        .await?;
+        tx.one(sql!("SELECT seen_at FROM attendance WHERE id = $1"), params![NODES]).await?.get("seen_at")?;
     let away = now - seen_at;
     if away > longest {
         tracing::info!(away.ms = away, "nobody was at work for a while; what is live has so much more time");
@@ -30,6 +37,47 @@ pub async fn note(tx: &mut Tx<'_>, longest: i64) -> Result<(), StoreError> {
             params![away],
         )
         .await?;
+    }
+    let back = away < -longest;
+    if back {
+        tracing::warn!(
+            by.ms = -away,
+            "the clock was set back while nobody was at work; what is due moves with it"
+        );
+        move_back(tx, away, now + longest).await?;
+    }
+    // Nodes read their clocks a little before they come here.
+    if back || away > 0 {
+        for (id, at) in [(NODES, now), (WALL, wall)] {
+            tx.execute(sql!("UPDATE attendance SET seen_at = $2 WHERE id = $1"), params![id, at]).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Moves all that is due by `by` milliseconds. Leases that end after `latest` are of before.
+async fn move_back(tx: &mut Tx<'_>, by: i64, latest: i64) -> Result<(), StoreError> {
+    let moves = [
+        sql!("UPDATE runs SET due_at = due_at + $1 WHERE ended_at IS NULL"),
+        sql!("UPDATE waits SET due_at = due_at + $1 WHERE resolved_at IS NULL"),
+        sql!(
+            "UPDATE inbox SET not_before = not_before + $1
+             WHERE turn_id IS NULL AND not_before > 0 AND not_before < 9223372036854775807"
+        ),
+        sql!(
+            "UPDATE deliveries SET due_at = due_at + $1, call_until = call_until + $1
+             WHERE state IN ('pending', 'sending', 'unknown') AND due_at < 9223372036854775807"
+        ),
+    ];
+    for statement in moves {
+        tx.execute(statement, params![by]).await?;
+    }
+    let leases = [
+        sql!("UPDATE leases SET until = until + $1 WHERE until > $2"),
+        sql!("UPDATE turns SET lease_until = lease_until + $1 WHERE status = 'running' AND lease_until > $2"),
+    ];
+    for statement in leases {
+        tx.execute(statement, params![by, latest]).await?;
     }
     Ok(())
 }

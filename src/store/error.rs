@@ -6,6 +6,9 @@ pub enum StoreError {
     /// The caller no longer owns what it wanted to change: it stops quietly. Nothing was changed.
     #[error("another worker has taken over")]
     Stale,
+    /// A session is no longer there: it was pruned or forgotten as somebody looked at it. Nothing was changed.
+    #[error("the session is gone")]
+    Gone,
     /// The event was stored before. Nothing was changed.
     #[error("the event is known")]
     Duplicate,
@@ -27,6 +30,9 @@ pub enum StoreError {
     /// A commit that several transactions shared failed; nothing of this one was stored.
     #[error("database: {0}")]
     Commit(String),
+    /// The database was lost at the commit: it may have been stored or not.
+    #[error("database, at a commit: {0}")]
+    Unconfirmed(sqlx::Error),
 }
 
 impl StoreError {
@@ -35,9 +41,41 @@ impl StoreError {
         Self::Commit(self.to_string())
     }
 
-    /// PostgreSQL's requests to run the transaction again: serialization failure and deadlock.
+    /// PostgreSQL's requests to run the transaction again: serialization failure, deadlock, and a lock that somebody
+    /// else has had for long; and what it sees when a session goes as the transaction waits for its lock: looked up
+    /// again, it is not found.
     pub(super) fn wants_retry(&self) -> bool {
-        let Self::Database(sqlx::Error::Database(error)) = self else { return false };
-        matches!(error.code().as_deref(), Some("40001" | "40P01"))
+        if matches!(self, Self::Gone) {
+            return true;
+        }
+        let (Self::Database(error) | Self::Unconfirmed(error)) = self else { return false };
+        matches!(code(error).as_deref(), Some("40001" | "40P01" | "55P03"))
     }
+
+    /// The connection was lost before the commit was asked for, so nothing was stored. Connections of the pool that
+    /// were at rest when the server was restarted are found to be lost only when they are used.
+    pub(super) fn is_lost(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        // https://www.postgresql.org/docs/current/errcodes-appendix.html: class 08, connection exception; 25P03, the
+        // transaction stood still for too long; 57P01 to 57P03, the server goes down or is not up yet.
+        let told = code(error).is_some_and(|code| {
+            code.starts_with("08") || matches!(code.as_str(), "25P03" | "57P01" | "57P02" | "57P03")
+        });
+        told || matches!(error, sqlx::Error::Io(_) | sqlx::Error::Protocol(_))
+    }
+
+    /// The server writes nothing: it is a standby, or was told to.
+    pub(super) fn is_read_only(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        code(error).as_deref() == Some("25006")
+    }
+
+    /// The database is in trouble, rather than what it was asked.
+    pub(super) fn is_trouble(&self) -> bool {
+        !matches!(self, Self::Stale | Self::Duplicate | Self::Gone | Self::Content(_))
+    }
+}
+
+fn code(error: &sqlx::Error) -> Option<String> {
+    error.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned())
 }

@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 
 use super::lite::Connections;
+use super::pulse::Pulse;
 use super::writer::{GROUP, Job, QUEUE, settle};
 use super::{Backend, Store, StoreError};
 use crate::time::Clock;
@@ -42,7 +43,7 @@ impl Host {
         let serve = serve(self.0.clone(), clock.clone(), jobs, disk);
         let backend =
             Backend::Lite { writer: sender, readers: self.0.clone(), shared, _lock: Arc::default() };
-        (Store { backend, clock }, serve.boxed())
+        (Store { backend, clock, pulse: Arc::new(Pulse::new()) }, serve.boxed())
     }
 }
 

@@ -27,6 +27,11 @@ pub async fn take(tx: &mut Tx<'_>, name: &str, node: &str, until: i64) -> Result
     row.map(|row| row.get("token")).transpose()
 }
 
+/// When a lease that somebody has had is over.
+pub async fn until(tx: &mut Tx<'_>, name: &str) -> Result<i64, StoreError> {
+    tx.one(sql!("SELECT until FROM leases WHERE name = $1"), params![name]).await?.get("until")
+}
+
 /// The leases that other nodes hold now.
 pub async fn of_others(tx: &mut Tx<'_>, node: &str) -> Result<Vec<String>, StoreError> {
     let now = tx.now();

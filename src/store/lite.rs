@@ -63,6 +63,20 @@ impl Lite {
         Self::open_with(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)
     }
 
+    /// Opens a file that is not to be changed.
+    pub(super) fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+    }
+
+    /// What SQLite finds wrong with the file's pages and indexes, a line for each; the first hundred.
+    pub(super) fn integrity(&mut self) -> Result<Vec<String>, StoreError> {
+        let rows = self.rows("PRAGMA integrity_check", &[], usize::MAX)?;
+        let mut found =
+            rows.iter().map(|row| row.get("integrity_check")).collect::<Result<Vec<String>, _>>()?;
+        found.retain(|line| line != "ok");
+        Ok(found)
+    }
+
     fn open_with(path: &Path, mode: OpenFlags) -> Result<Self, StoreError> {
         // No two threads ever use one connection at the same time.
         let conn = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
@@ -155,6 +169,10 @@ impl Connections {
 
     fn with(path: &Path, mode: OpenFlags) -> Self {
         Self { path: path.to_owned(), mode, idle: Mutex::default() }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(super) fn take(&self) -> Result<Loan<'_>, StoreError> {

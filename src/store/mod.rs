@@ -4,14 +4,18 @@
 //! transactions waiting at that moment into one commit; on PostgreSQL each has its own and is repeated
 //! when the database asks for it. Bodies are therefore pure: no effect outside the database.
 
+mod backup;
 mod check;
 mod db;
 mod error;
 mod host;
 mod lite;
+mod news;
 mod open;
 #[cfg(feature = "planted-faults")]
 mod planted;
+mod pulse;
+mod wall;
 mod writer;
 
 pub mod attendance;
@@ -28,7 +32,10 @@ pub mod inbox;
 pub mod leases;
 pub mod local;
 pub mod messages;
+pub mod nodes;
+pub mod notes;
 pub mod people;
+pub mod retention;
 pub mod runs;
 pub mod session_lists;
 pub mod sessions;
@@ -37,16 +44,19 @@ pub mod turns;
 pub mod waits;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::PgPool;
+use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::sync::mpsc;
 
+pub use backup::Backup;
 pub use check::Audit;
 pub use db::{Param, Row, Sql, Tx};
 pub(crate) use db::{params, sql, words};
 pub use error::StoreError;
 pub use host::{Disk, Host};
+pub use news::News;
 pub(crate) use open::private_folder;
 pub use open::{Access, SCHEMA};
 
@@ -54,6 +64,9 @@ use crate::crash::{self, Side};
 use crate::time::Clock;
 use db::Conn;
 use lite::Connections;
+use news::Teller;
+use pulse::Pulse;
+use wall::Wall;
 use writer::Job;
 
 /// How often PostgreSQL may ask for a repetition before the transaction counts as failed.
@@ -89,6 +102,7 @@ pub trait Read: Send + Sync {
 pub struct Store {
     backend: Backend,
     clock: Arc<dyn Clock>,
+    pulse: Arc<Pulse>,
 }
 
 #[derive(Clone)]
@@ -100,7 +114,11 @@ enum Backend {
         shared: bool,
         _lock: Arc<Option<std::fs::File>>,
     },
-    Pg(PgPool),
+    Pg {
+        pool: PgPool,
+        teller: Teller,
+        wall: Arc<Wall>,
+    },
 }
 
 impl Store {
@@ -109,41 +127,72 @@ impl Store {
         self.clock.now()
     }
 
+    /// The time on the wall of the database, which may be set; for [`attendance`] only.
+    pub fn wall(&self) -> i64 {
+        match &self.backend {
+            Backend::Pg { wall, .. } => self.now() - wall.ahead(),
+            Backend::Lite { .. } => self.now(),
+        }
+    }
+
     /// Whether other nodes may share this database.
     pub fn shared(&self) -> bool {
         match self.backend {
             Backend::Lite { shared, .. } => shared,
-            Backend::Pg(_) => true,
+            Backend::Pg { .. } => true,
         }
+    }
+
+    /// What is wrong with the database, as far as the last transactions tell; nothing stored for longer than `longest`
+    /// is.
+    pub fn trouble(&self, longest: Duration) -> Option<String> {
+        self.pulse.trouble(longest)
     }
 
     /// Runs a transaction and returns when it is durable.
     pub async fn commit<T: Transaction>(&self, body: T) -> Result<T::Output, StoreError> {
-        match &self.backend {
+        let outcome = match &self.backend {
             Backend::Lite { writer, .. } => {
                 let (job, outcome) = writer::job(body);
                 writer.send(job).await.map_err(|_| StoreError::Closed)?;
                 outcome.await.map_err(|_| StoreError::Closed)?
             }
-            Backend::Pg(pool) => self.commit_pg(pool, &body).await,
-        }
+            Backend::Pg { pool, .. } => self.commit_pg(pool, &body).await,
+        };
+        self.pulse.feel(&outcome);
+        outcome
     }
 
     async fn commit_pg<T: Transaction>(&self, pool: &PgPool, body: &T) -> Result<T::Output, StoreError> {
-        let mut repeats = 0;
+        let (mut repeats, mut lost) = (0, 0);
         loop {
             match self.try_pg(pool, body).await {
                 Err(error) if error.wants_retry() && repeats < REPEATS => repeats += 1,
+                Err(error) if error.is_lost() && lost < most_lost(pool) => lost += 1,
                 outcome => return outcome,
             }
         }
     }
 
     async fn try_pg<T: Transaction>(&self, pool: &PgPool, body: &T) -> Result<T::Output, StoreError> {
-        let mut transaction = pool.begin().await?;
+        let mut conn = pool.acquire().await?;
+        let outcome = self.run_pg(&mut conn, body).await;
+        if outcome.as_ref().is_err_and(StoreError::is_read_only) {
+            // A new connection finds the server that writes after a fail-over, or that this one does again.
+            conn.close_on_drop();
+        }
+        outcome
+    }
+
+    async fn run_pg<T: Transaction>(
+        &self,
+        conn: &mut PgConnection,
+        body: &T,
+    ) -> Result<T::Output, StoreError> {
+        let mut transaction = conn.begin().await?;
         let output = body.run(&mut Tx::new(Conn::Pg(&mut transaction), self.now())).await?;
         crash::point("commit", T::NAME, Side::Before);
-        transaction.commit().await?;
+        transaction.commit().await.map_err(StoreError::Unconfirmed)?;
         crash::point("commit", T::NAME, Side::After);
         Ok(output)
     }
@@ -156,10 +205,25 @@ impl Store {
                 let mut reader = readers.take()?;
                 body.run(&mut Tx::new(Conn::Lite(reader.conn()), self.now())).await
             }
-            Backend::Pg(pool) => {
-                let mut conn = pool.acquire().await?;
-                body.run(&mut Tx::new(Conn::Pg(&mut conn), self.now())).await
+            Backend::Pg { pool, .. } => {
+                let mut lost = 0;
+                loop {
+                    match self.read_pg(pool, &body).await {
+                        Err(error) if error.is_lost() && lost < most_lost(pool) => lost += 1,
+                        outcome => return outcome,
+                    }
+                }
             }
         }
     }
+
+    async fn read_pg<R: Read>(&self, pool: &PgPool, body: &R) -> Result<R::Output, StoreError> {
+        let mut conn = pool.acquire().await?;
+        body.run(&mut Tx::new(Conn::Pg(&mut conn), self.now())).await
+    }
+}
+
+/// So many connections may turn out to be lost before a new one is made.
+fn most_lost(pool: &PgPool) -> u32 {
+    pool.options().get_max_connections()
 }

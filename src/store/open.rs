@@ -14,14 +14,19 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
 
 use super::lite::{BUSY, Connections, Lite};
-use super::{Backend, Store, StoreError, sql, writer};
+use super::pulse::Pulse;
+use super::{Backend, Store, StoreError, news, writer};
 use crate::time::Clock;
 
 static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("src/store/migrations/postgres");
 
 /// The schema version of this binary: the number of its newest migration.
-pub const SCHEMA: i64 = 2;
+pub const SCHEMA: i64 = 4;
+
+/// What becomes of a transaction whose node was paused or cut off in the middle of it: the server ends it, so that its
+/// locks do not hold the other nodes up. The same for those that wait for such locks; they are repeated.
+const STALLED: [(&str, &str); 2] = [("idle_in_transaction_session_timeout", "3s"), ("lock_timeout", "3s")];
 
 /// What the database is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +39,8 @@ pub enum Access {
 
 impl Store {
     /// Opens the database at `url` (`sqlite:PATH` or `postgres://…`). The returned future is SQLite's
-    /// writer; it must be polled, and ends when the last `Store` is dropped.
+    /// writer, or what tells PostgreSQL's other nodes of news; it must be polled, and ends when the last `Store` is
+    /// dropped.
     pub async fn open(
         url: &str,
         connections: u32,
@@ -47,25 +53,22 @@ impl Store {
                 let (backend, writer) = open_sqlite(&path, access, clock.clone()).await?;
                 (backend, writer)
             }
-            None => (open_postgres(url, connections, access).await?, async {}.boxed()),
+            None => open_postgres(url, connections, access).await?,
         };
-        let store = Self { backend, clock };
-        store.anchor_clock().await?;
+        let store = Self { backend, clock, pulse: Arc::new(Pulse::new()) };
+        if let Backend::Pg { pool, wall, .. } = &store.backend {
+            wall.begin(pool, &*store.clock).await?;
+        }
         Ok((store, writer))
     }
 
-    /// Sets the clock by PostgreSQL's, so that all nodes compare leases on one clock. Called at start
-    /// and with every renewal of leases. On SQLite there is one node and nothing to do.
+    /// Follows PostgreSQL's clock, so that all nodes compare leases on one. Called with every renewal of leases. On
+    /// SQLite there is one node and nothing to do.
     pub async fn anchor_clock(&self) -> Result<(), StoreError> {
-        if let Backend::Pg(pool) = &self.backend {
-            let now: i64 = sqlx::query_scalar(
-                sql!("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)").pg,
-            )
-            .fetch_one(pool)
-            .await?;
-            self.clock.anchor(now);
+        match &self.backend {
+            Backend::Pg { pool, wall, .. } => wall.follow(pool, &*self.clock).await,
+            Backend::Lite { .. } => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -159,29 +162,36 @@ fn explain_sqlite(path: &Path, error: StoreError) -> StoreError {
     })
 }
 
-async fn open_postgres(url: &str, connections: u32, access: Access) -> Result<Backend, StoreError> {
+async fn open_postgres(
+    url: &str,
+    connections: u32,
+    access: Access,
+) -> Result<(Backend, BoxFuture<'static, ()>), StoreError> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|error| StoreError::Refused(format!("store.url is no PostgreSQL address: {error}.")))?
         .application_name("roundtable")
         .disable_statement_logging();
+    let unreachable = |error| {
+        StoreError::Refused(format!(
+            "PostgreSQL can't be reached: {error}. Check store.url and that the server runs."
+        ))
+    };
+    // Migrations may take their time.
+    let mut conn = options.connect().await.map_err(unreachable)?;
+    check_version(current_version_pg(&mut conn).await?, access)?;
+    if access == Access::Node {
+        POSTGRES.run(&mut conn).await.map_err(migrate_error)?;
+    }
+    conn.close().await?;
     let pool = PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(Duration::from_secs(10))
         .test_before_acquire(false)
-        .connect_with(options)
+        .connect_with(options.clone().options(STALLED))
         .await
-        .map_err(|error| {
-            StoreError::Refused(format!(
-                "PostgreSQL can't be reached: {error}. Check store.url and that the server runs."
-            ))
-        })?;
-    let mut conn = pool.acquire().await?;
-    check_version(current_version_pg(&mut conn).await?, access)?;
-    if access == Access::Node {
-        POSTGRES.run(&mut *conn).await.map_err(migrate_error)?;
-    }
-    drop(conn);
-    Ok(Backend::Pg(pool))
+        .map_err(unreachable)?;
+    let (teller, carry) = news::teller(pool.clone(), options);
+    Ok((Backend::Pg { pool, teller, wall: Arc::default() }, carry.boxed()))
 }
 
 async fn current_version(conn: &mut sqlx::SqliteConnection) -> Result<Option<i64>, StoreError> {

@@ -141,8 +141,9 @@ pub async fn descendants(tx: &mut Tx<'_>, session_id: i64) -> Result<Vec<i64>, S
     tx.all(
         sql!(
             "WITH RECURSIVE below (id, depth) AS (
-                 SELECT id, depth FROM sessions WHERE parent_id = $1
-                 UNION ALL SELECT s.id, s.depth FROM sessions s JOIN below b ON s.parent_id = b.id)
+                 SELECT id, depth FROM sessions WHERE parent_id = $1 AND erase_at IS NULL
+                 UNION ALL SELECT s.id, s.depth FROM sessions s JOIN below b ON s.parent_id = b.id
+                     WHERE s.erase_at IS NULL)
              SELECT id FROM below ORDER BY depth, id"
         ),
         params![session_id],

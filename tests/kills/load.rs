@@ -2,12 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use roundtable_fakes::{Message, ModelFake, ModelRequest, Reply, Role, Seat, TelegramFake};
 use serde_json::json;
 
-/// Conversations that are in flight at once.
+/// Conversations that are in flight at once, unless there are many that only chat.
 const CONVERSATIONS: usize = 20;
+
+/// How a question begins, and all of its name.
+const NONCE: (&str, usize) = ("question-", "question-000-00000".len());
 
 /// Lines of a long answer: two messages.
 const LINES: usize = 70;
@@ -42,23 +46,26 @@ impl Manner {
 pub struct Asked {
     conversation: usize,
     nonce: String,
+    manner: Manner,
+    /// When, in milliseconds of the platform's clock.
+    at_ms: u64,
 }
 
 impl Asked {
-    fn begins(&self) -> String {
-        format!("Answer to {}.", self.nonce)
-    }
-
-    fn ends(&self) -> String {
-        format!("{END}{}.", self.nonce)
-    }
-
     /// What stands in its answer exactly once.
     fn marks(&self) -> Vec<String> {
-        let lines = if Manner::of(self.conversation) == Manner::LongAnswer { LINES } else { 0 };
-        let lines = (0..lines).map(|line| long_line(&self.nonce, line));
-        [self.begins()].into_iter().chain(lines).chain([self.ends()]).collect()
+        marks(self.manner, &self.nonce)
     }
+}
+
+fn marks(manner: Manner, nonce: &str) -> Vec<String> {
+    let lines = if manner == Manner::LongAnswer { LINES } else { 0 };
+    let lines = (0..lines).map(|line| long_line(nonce, line));
+    [format!("Answer to {nonce}.")].into_iter().chain(lines).chain([ends(nonce)]).collect()
+}
+
+fn ends(nonce: &str) -> String {
+    format!("{END}{nonce}.")
 }
 
 fn long_line(nonce: &str, line: usize) -> String {
@@ -68,7 +75,9 @@ fn long_line(nonce: &str, line: usize) -> String {
 /// The people, and what they have asked.
 pub struct Load {
     seats: Vec<Seat>,
+    manner: fn(usize) -> Manner,
     asked: Vec<Asked>,
+    latencies: Vec<Duration>,
     /// Questions before this one were checked and read.
     checked: usize,
 }
@@ -76,31 +85,53 @@ pub struct Load {
 impl Load {
     /// Seats the people and tells the model how to answer them.
     pub fn new(telegram: &TelegramFake, model: &ModelFake) -> Self {
+        Self::seated(telegram, model, CONVERSATIONS, Manner::of)
+    }
+
+    /// So many people who only chat.
+    pub fn plain(telegram: &TelegramFake, model: &ModelFake, conversations: usize) -> Self {
+        Self::seated(telegram, model, conversations, |_| Manner::Plain)
+    }
+
+    fn seated(telegram: &TelegramFake, model: &ModelFake, count: usize, manner: fn(usize) -> Manner) -> Self {
         telegram.set_privacy(false);
         let mut paused = HashSet::new();
-        model.on(move |request| reply(request, &mut paused));
-        let seats = (0..CONVERSATIONS).map(|number| seat(telegram, number)).collect();
-        Self { seats, asked: Vec::new(), checked: 0 }
+        model.on(move |request| reply(request, manner, &mut paused));
+        let seats = (0..count).map(|number| seat(telegram, number)).collect();
+        Self { seats, manner, asked: Vec::new(), latencies: Vec::new(), checked: 0 }
     }
 
     /// One more question in every conversation for which `asks` says so.
     pub fn ask(&mut self, mut asks: impl FnMut() -> bool) {
-        for (conversation, seat) in self.seats.iter().enumerate() {
-            if !asks() {
-                continue;
+        for conversation in 0..self.seats.len() {
+            if asks() {
+                self.ask_in(conversation);
             }
-            let nonce = format!("question-{conversation:02}-{:05}", self.asked.len());
-            let mut text = nonce.clone();
-            if Manner::of(conversation) == Manner::LongQuestion {
-                text.push_str(&" and so on".repeat(310));
-            }
-            if seat.place().chat_id() == seat.id() {
-                seat.says(&text)
-            } else {
-                seat.mentions_bot(&text)
-            };
-            self.asked.push(Asked { conversation, nonce });
         }
+    }
+
+    /// One more question in the next conversation, round and round.
+    pub fn ask_next(&mut self) {
+        self.ask_in(self.asked.len() % self.seats.len());
+    }
+
+    fn ask_in(&mut self, conversation: usize) {
+        let (seat, manner) = (&self.seats[conversation], (self.manner)(conversation));
+        let nonce = format!("{}{conversation:03}-{:05}", NONCE.0, self.asked.len());
+        let mut text = nonce.clone();
+        if manner == Manner::LongQuestion {
+            text.push_str(&" and so on".repeat(310));
+        }
+        let said =
+            if seat.place().chat_id() == seat.id() { seat.says(&text) } else { seat.mentions_bot(&text) };
+        self.asked.push(Asked { conversation, nonce, manner, at_ms: said.at_ms });
+    }
+
+    /// How long people have waited for the end of each answer that was checked, the shortest first.
+    pub fn latencies(&self) -> Vec<Duration> {
+        let mut all = self.latencies.clone();
+        all.sort();
+        all
     }
 
     /// The questions since the last [`Load::check`].
@@ -111,7 +142,7 @@ impl Load {
     /// Reads everything that was said since the last check and judges it.
     pub async fn check(&mut self, telegram: &TelegramFake, stubs: bool) -> anyhow::Result<Verdict> {
         let said = unread(telegram).await;
-        let mut verdict = Verdict::default();
+        let (mut verdict, mut latencies) = (Verdict::default(), Vec::new());
         let mut by_place: HashMap<(i64, Option<i64>), Vec<&Message>> = HashMap::new();
         for message in &said {
             by_place.entry((message.chat, message.thread)).or_default().push(message);
@@ -122,12 +153,18 @@ impl Load {
             let asked = self.open().iter().filter(|asked| asked.conversation == conversation);
             let asked: Vec<&Asked> = asked.collect();
             verdict.judge(&asked, &here, stubs);
+            let waited = asked.iter().filter_map(|asked| {
+                let end = here.iter().find(|said| said.text.contains(&ends(&asked.nonce)))?;
+                Some(Duration::from_millis(end.at_ms.saturating_sub(asked.at_ms)))
+            });
+            latencies.extend(waited);
             for message in here {
                 place.expect_message("what was checked", |now| now.id == message.id).await?;
             }
         }
         let astray = by_place.values().flatten();
         verdict.misplaced.extend(astray.map(|message| format!("in no conversation: {}", shown(message))));
+        self.latencies.extend(latencies);
         self.checked = self.asked.len();
         Ok(verdict)
     }
@@ -135,11 +172,11 @@ impl Load {
 
 /// Half of the people write in private, the others in groups and topics.
 fn seat(telegram: &TelegramFake, number: usize) -> Seat {
-    let person = telegram.user(&format!("person{number:02}"));
+    let person = telegram.user(&format!("person{number:03}"));
     match number % 4 {
         0 | 1 => person,
-        2 => person.in_topic("Forum", &format!("topic{number:02}")),
-        _ => person.in_group(&format!("Group {number:02}")),
+        2 => person.in_topic("Forum", &format!("topic{number:03}")),
+        _ => person.in_group(&format!("Group {number:03}")),
     }
 }
 
@@ -160,7 +197,7 @@ pub fn unanswered<'a>(world: &roundtable_fakes::World, asked: &'a [Asked]) -> Ve
 }
 
 /// The model: answers everything that was asked since its last answer.
-fn reply(request: &ModelRequest, paused: &mut HashSet<String>) -> Option<Reply> {
+fn reply(request: &ModelRequest, manner: fn(usize) -> Manner, paused: &mut HashSet<String>) -> Option<Reply> {
     let is_final = |message: &&roundtable_fakes::ChatMessage| {
         message.role == Role::Assistant && message.calls.is_empty()
     };
@@ -173,13 +210,13 @@ fn reply(request: &ModelRequest, paused: &mut HashSet<String>) -> Option<Reply> 
         .collect();
     let newest = open.last()?;
     let called = since.iter().any(|message| !message.calls.is_empty());
-    let conversation: usize = newest.get(9..11)?.parse().ok()?;
-    match Manner::of(conversation) {
+    let conversation: usize = newest.strip_prefix(NONCE.0)?.get(..3)?.parse().ok()?;
+    let manner = manner(conversation);
+    match manner {
         Manner::Tool if !called => Some(Reply::calls([("agents_list", json!({}))])),
         Manner::Paused if paused.insert((*newest).to_owned()) => Some(Reply::rate_limited(1)),
         _ => {
-            let paragraphs =
-                open.iter().flat_map(|nonce| Asked { conversation, nonce: (*nonce).to_owned() }.marks());
+            let paragraphs = open.iter().flat_map(|nonce| marks(manner, nonce));
             Some(Reply::text(paragraphs.collect::<Vec<_>>().join("\n\n")))
         }
     }
@@ -187,8 +224,8 @@ fn reply(request: &ModelRequest, paused: &mut HashSet<String>) -> Option<Reply> 
 
 /// The nonces in a text, in order.
 fn nonces(text: &str) -> impl Iterator<Item = &str> {
-    const LENGTH: usize = "question-00-00000".len();
-    text.match_indices("question-").filter_map(|(at, _)| text.get(at..at + LENGTH))
+    let (begin, length) = NONCE;
+    text.match_indices(begin).filter_map(move |(at, _)| text.get(at..at + length))
 }
 
 /// The first step of a two-step message: its beginning.

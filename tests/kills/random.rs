@@ -1,5 +1,16 @@
 //! A small source of repeatable numbers.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The seed of this run: `ROUNDTABLE_PROVE_SEED`, else another one each time. Printed, to be given again.
+pub fn seed() -> u64 {
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64);
+    let given = std::env::var("ROUNDTABLE_PROVE_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = given.unwrap_or_else(now);
+    println!("ROUNDTABLE_PROVE_SEED={seed}");
+    seed
+}
+
 /// SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
 pub struct Random(u64);
 

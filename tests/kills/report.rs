@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::load::Verdict;
-use super::run::Mode;
+use super::scene::Mode;
 use crate::support::databases::Database;
 
 /// What became of one world.

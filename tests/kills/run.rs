@@ -1,177 +1,12 @@
-//! One world and the deaths in it.
+//! The deaths in one world.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use anyhow::ensure;
 
-use anyhow::{bail, ensure};
-use roundtable::store::{Access, Audit, Read, Store};
-use roundtable::time::SystemClock;
-
-use super::load::{Load, unanswered};
 use super::points::{Point, When};
 use super::random::Random;
 use super::report::Outcome;
-use super::team::{Runs, Team};
-use crate::support::databases::{Database, Fresh};
-use crate::support::process::{Process, last_words};
-use crate::support::world::World;
-
-/// How long a program may take to answer everything after it was started again; far more than it takes.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// How long a sent message may take to be found again, and the database to know of it.
-const REST: Duration = Duration::from_secs(10);
-
-/// The account, but for its mode. The time-out is what the program grants a call that may still land: the
-/// fake needs more than usual of it on a machine that has other things to do.
-const ACCOUNT: &str = "dm = \"open\"\ngroups = [\"*\"]\npoll_timeout = \"5s\"\nsend_timeout = \"3s\"\n\
-    limits = { chat_per_second = 0, group_per_minute = 0, total_per_second = 0 }\n";
-
-/// The account on Discord, with the same time-out.
-const DISCORD: &str =
-    "dm = \"open\"\nsend_timeout = \"3s\"\nlimits = { chat_per_second = 0, total_per_second = 0 }\n";
-
-/// What is done about sends of unknown outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// They are looked for.
-    Probe,
-    /// Messages are sent in two steps.
-    Edit,
-}
-
-/// A world, its people, and the database that outlives every process.
-struct Scene {
-    world: World,
-    load: Load,
-    team: Team,
-    database: Fresh,
-    mode: Mode,
-}
-
-impl Scene {
-    /// A world before its first process; in that of a `late` team a child's time runs out.
-    async fn set(database: Database, mode: Mode, late: bool) -> anyhow::Result<Self> {
-        let fresh = database.fresh().await;
-        let word = if mode == Mode::Edit { "edit" } else { "probe" };
-        let account = format!("{ACCOUNT}exactly_once = \"{word}\"\n");
-        let setting = World::setting().on(&fresh.url).telegram(&account).discord(DISCORD);
-        let world = setting.without_node().await;
-        // A lease that no pause of a busy machine outlasts, so that only the kills take it away.
-        world.configure(|text| text.replacen("lease = \"600ms\"", "lease = \"2s\"", 1));
-        world.was_on_discord(Duration::from_secs(60)).await?;
-        let load = Load::new(&world.telegram, &world.model);
-        let team = Team::new(&world, late);
-        Ok(Self { world, load, team, database: fresh, mode })
-    }
-
-    fn start(&self, crash_at: Option<&str>) -> anyhow::Result<Process> {
-        Process::start(&self.world, crash_at)
-    }
-
-    fn ask(&mut self, mut asks: impl FnMut() -> bool) {
-        self.load.ask(&mut asks);
-        self.team.ask(&mut asks);
-    }
-
-    fn ask_all(&mut self) {
-        self.ask(|| true);
-    }
-
-    /// How much is not there yet of what Telegram is to show.
-    async fn unanswered(&self) -> usize {
-        self.world.telegram.watch(|world| Some(self.left(world))).await
-    }
-
-    fn left(&self, world: &roundtable_fakes::World) -> usize {
-        unanswered(world, self.load.open()).len() + self.team.missing_on_telegram(world).len()
-    }
-
-    /// What is not there yet, for people.
-    async fn missing(&self) -> String {
-        let telegram = self.world.telegram.watch(|world| {
-            let open = unanswered(world, self.load.open()).into_iter().map(str::to_owned);
-            Some(open.chain(self.team.missing_on_telegram(world)).collect::<Vec<_>>())
-        });
-        let mut all = telegram.await;
-        all.extend(self.world.discord().watch(|world| Some(self.team.missing_on_discord(world))).await);
-        all.join("\n")
-    }
-
-    /// All that people see, and what the last process said.
-    fn evidence(&self) -> String {
-        let (telegram, discord) = (self.world.telegram.transcript(), self.world.discord().transcript());
-        format!("{telegram}\n{discord}\n{}", last_words(&self.world))
-    }
-
-    /// Waits until everything is answered; gives the times from the start of the process to the first
-    /// answer after it (`left` were left to give then) and to the last.
-    async fn recovered(&self, process: &Process, left: usize) -> anyhow::Result<(Duration, Duration)> {
-        let at_most = |left: usize| {
-            self.world.telegram.watch(move |world| (self.left(world) <= left).then(Instant::now))
-        };
-        let discord = self
-            .world
-            .discord()
-            .watch(|world| self.team.missing_on_discord(world).is_empty().then(Instant::now));
-        let times = async {
-            let first = at_most(left.saturating_sub(1)).await;
-            let (telegram, discord) = tokio::join!(at_most(0), discord);
-            (first, telegram.max(discord))
-        };
-        match tokio::time::timeout(PATIENCE, times).await {
-            Ok((first, last)) => Ok((first - process.started(), last - process.started())),
-            Err(_) => {
-                bail!("not seen within {PATIENCE:?}:\n{}\n{}", self.missing().await, self.evidence())
-            }
-        }
-    }
-
-    /// Waits until nothing is on its way, stops the program, and judges what people see and what the
-    /// database holds.
-    async fn judge(mut self, process: Process, mut outcome: Outcome) -> anyhow::Result<Outcome> {
-        self.at_rest().await?;
-        process.stop().await?;
-        self.look(&mut outcome).await?;
-        outcome.broken.extend(self.at_rest().await?);
-        outcome.broken.extend(self.team.wrong_runs(&self.read(Runs).await?));
-        if outcome.is_clean() {
-            self.world.end().await;
-        } else {
-            outcome.evidence = self.evidence();
-        }
-        Ok(outcome)
-    }
-
-    async fn look(&mut self, outcome: &mut Outcome) -> anyhow::Result<()> {
-        let stubs = self.mode == Mode::Edit;
-        outcome.add(self.team.check(&self.world, stubs).await?);
-        outcome.add(self.load.check(&self.world.telegram, stubs).await?);
-        Ok(())
-    }
-
-    /// Waits until the database breaks no rule, as it may while something is on its way; gives those that
-    /// it still breaks after a long time. Another process's database tells nobody of its changes, so it is
-    /// asked again and again.
-    async fn at_rest(&self) -> anyhow::Result<Vec<String>> {
-        let begun = Instant::now();
-        loop {
-            let broken = self.read(Audit).await?;
-            if broken.is_empty() || begun.elapsed() > REST {
-                return Ok(broken);
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    /// Reads from the database, beside the program.
-    async fn read<R: Read>(&self, what: R) -> anyhow::Result<R::Output> {
-        let clock = Arc::new(SystemClock::new());
-        let (store, writer) = Store::open(&self.database.url, 1, Access::Look, clock).await?;
-        let (found, ()) = tokio::join!(async move { store.read(what).await }, writer);
-        Ok(found?)
-    }
-}
+use super::scene::{Mode, Scene};
+use crate::support::databases::Database;
 
 /// Dies at one point, and once before if the point is one of recovery.
 pub async fn die_at(point: &Point, database: Database, mode: Mode) -> anyhow::Result<Outcome> {
@@ -204,11 +39,11 @@ pub async fn die_at(point: &Point, database: Database, mode: Mode) -> anyhow::Re
     }
     let left = scene.unanswered().await;
     let process = scene.start(None)?;
-    let (first, last) = scene.recovered(&process, left).await?;
+    let (first, last) = scene.recovered(process.started(), left).await?;
     let mut outcome = Outcome::new(&point.at, database, mode);
     outcome.kills = 1;
     outcome.took(first, last);
-    scene.judge(process, outcome).await
+    scene.judge([process], outcome).await
 }
 
 /// Lives through `kills` deaths at random moments.
@@ -223,33 +58,17 @@ pub async fn die_often(kills: u32, database: Database, mode: Mode, seed: u64) ->
         // A second death in a row hits the recovery; a third in a row might rightly end a turn.
         let deaths = 1 + u32::from(random.below(4) == 0 && outcome.kills + 1 < kills);
         for _ in 0..deaths {
-            moment(&scene, &mut random).await;
+            scene.moment(&mut random).await;
             process.kill_nine().await?;
             outcome.kills += 1;
             scene.ask(|| random.below(4) == 0);
             process = scene.start(None)?;
         }
         let left = scene.unanswered().await;
-        let (first, last) = scene.recovered(&process, left).await?;
+        let (first, last) = scene.recovered(process.started(), left).await?;
         outcome.took(first, last);
         scene.look(&mut outcome).await?;
         ensure!(outcome.is_clean(), "{outcome}\n{}", scene.evidence());
     }
-    scene.judge(process, outcome).await
-}
-
-/// Lets a random number of calls and a few random milliseconds pass; less if nothing is left to do.
-async fn moment(scene: &Scene, random: &mut Random) {
-    let more = usize::try_from(random.below(150)).unwrap_or(0);
-    let target = scene.world.telegram.watch(|world| Some(world.calls().count() + more)).await;
-    scene
-        .world
-        .telegram
-        .watch(|world| {
-            let over = world.calls().count() >= target || scene.left(world) == 0;
-            over.then_some(())
-        })
-        .await;
-    // The fault itself, not a wait for anything.
-    tokio::time::sleep(Duration::from_micros(random.below(30_000))).await;
+    scene.judge([process], outcome).await
 }

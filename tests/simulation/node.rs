@@ -106,6 +106,7 @@ impl Node {
             lease: settings.lease,
             renew: settings.renew,
             poll: settings.poll,
+            free: Arc::default(),
         });
         let accounts = accounts.collect();
         let core = Core { engine, outbox, accounts };

@@ -1,10 +1,11 @@
 //! The store on both databases.
 
+mod deliveries;
 mod races;
 mod refusals;
+mod retention;
 mod runs;
 mod schema;
-mod sends;
 mod statements;
 mod steps;
 mod waits;

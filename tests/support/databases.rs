@@ -23,6 +23,13 @@ pub struct Fresh {
     _folder: Option<TempDir>,
 }
 
+impl Fresh {
+    /// One that somebody else made and takes away.
+    pub fn at(url: String) -> Self {
+        Self { url, _folder: None }
+    }
+}
+
 impl Database {
     /// Those that there are on this machine. SQLite always is.
     pub fn all() -> Vec<Self> {

@@ -117,6 +117,18 @@ impl Server {
         self.url(&name)
     }
 
+    /// Changes something about its databases.
+    pub async fn change(&self, statement: &str) -> anyhow::Result<()> {
+        self.change_in("postgres", statement).await
+    }
+
+    /// Changes something in one of its databases.
+    pub async fn change_in(&self, database: &str, statement: &str) -> anyhow::Result<()> {
+        let mut admin = self.connect(database).await;
+        sqlx::query(AssertSqlSafe(statement.to_owned())).execute(&mut admin).await?;
+        Ok(())
+    }
+
     /// A connection of the tests' own to one of its databases.
     pub async fn connect(&self, database: &str) -> PgConnection {
         let socket = PgConnectOptions::new().socket(&self.folder).port(self.port).username("postgres");
@@ -141,6 +153,17 @@ async fn sweep(admin: &mut PgConnection) {
             let _ = sqlx::query(drop).execute(&mut *admin).await;
         }
     }
+}
+
+/// Where one of PostgreSQL's programs should be. `None`: there is no PostgreSQL here.
+pub fn program_of_server(name: &str) -> Option<PathBuf> {
+    find_postgres().map(|bin| bin.join(name))
+}
+
+/// The user and group that a PostgreSQL must run as. `None`: ours will do.
+pub fn unprivileged_user() -> Option<(u32, u32)> {
+    let me = tempfile::tempfile().and_then(|file| file.metadata()).map_or(0, |file| file.uid());
+    if me == 0 { unprivileged().ok() } else { None }
 }
 
 /// The user and group that PostgreSQL runs as when we are root.

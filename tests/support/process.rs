@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use tokio::process::{Child, Command};
 
-use super::world::World;
+use super::world::{DATA_DIR, World};
 
 /// How long a process may take to end that should.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -19,20 +19,54 @@ pub struct Process {
     child: Child,
     started: Instant,
     log: PathBuf,
+    data_dir: PathBuf,
+}
+
+/// What a process has of the machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Footprint {
+    /// Resident memory, in KiB.
+    pub memory: u64,
+    /// Open files and sockets.
+    pub files: usize,
 }
 
 impl Process {
     /// Starts one in the world. `crash_at` is the crash point at which it is to die, `place.side:pass`.
     pub fn start(world: &World, crash_at: Option<&str>) -> anyhow::Result<Self> {
+        let crash = crash_at.map(|point| ("ROUNDTABLE_CRASH_AT", point.to_owned()));
+        Self::launch(world, world.data_dir(), crash)
+    }
+
+    /// Starts one of several in the world, with files of its own. `more` is what it has in its environment beside
+    /// what all have.
+    pub fn start_node(
+        world: &World,
+        name: &str,
+        more: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> anyhow::Result<Self> {
+        let data_dir = world.folder().join(name);
+        let own = [(DATA_DIR, data_dir.display().to_string()), ("ROUNDTABLE_NODE__NAME", name.to_owned())];
+        Self::launch(world, data_dir, own.into_iter().chain(more))
+    }
+
+    fn launch(
+        world: &World,
+        data_dir: PathBuf,
+        env: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> anyhow::Result<Self> {
         let log = next_log(world.folder());
         let file = File::create(&log).with_context(|| format!("{} can't be made", log.display()))?;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_roundtable"));
+        // A limit on the size of files is to fail a write, as a full disk does, and not to end the process.
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_roundtable")]);
         command.arg("serve").arg("--config").arg(&world.file).current_dir(world.folder());
-        command.env_clear().envs(&world.env).envs(crash_at.map(|point| ("ROUNDTABLE_CRASH_AT", point)));
+        let path = std::env::var_os("PATH").map(|path| ("PATH", path));
+        command.env_clear().envs(path).envs(&world.env).envs(env);
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).kill_on_drop(true);
         let started = Instant::now();
         let child = command.spawn().context("the program can't be started; is it built?")?;
-        Ok(Self { child, started, log })
+        Ok(Self { child, started, log, data_dir })
     }
 
     /// When it was started.
@@ -62,19 +96,69 @@ impl Process {
 
     /// SIGTERM: it drains.
     pub async fn terminate(&self) -> anyhow::Result<()> {
-        let id = self.child.id().context("it is gone already")?;
-        // Signals other than SIGKILL have no safe call in the standard library.
-        let sent = Command::new("kill").args(["-TERM", &id.to_string()]).status().await?;
-        ensure!(sent.success(), "no signal could be sent to process {id}");
+        self.tell("kill", &["-TERM"]).await
+    }
+
+    /// SIGSTOP: it does nothing until [`Process::wake`], and does not know.
+    pub async fn pause(&self) -> anyhow::Result<()> {
+        self.tell("kill", &["-STOP"]).await
+    }
+
+    /// SIGCONT.
+    pub async fn wake(&self) -> anyhow::Result<()> {
+        self.tell("kill", &["-CONT"]).await
+    }
+
+    /// Limits its files to so many bytes, as if its disk were full; `None`: there is room again.
+    pub async fn limit_files(&self, bytes: Option<u64>) -> anyhow::Result<()> {
+        let limit = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
+        // Only the soft limit: the hard one could not be raised again.
+        self.tell("prlimit", &[&format!("--fsize={limit}:"), "--pid"]).await
+    }
+
+    /// Runs a program on it. Signals and limits of others have no safe call in the standard library.
+    async fn tell(&self, program: &str, args: &[&str]) -> anyhow::Result<()> {
+        let id = self.id()?.to_string();
+        let told = Command::new(program).args(args).arg(&id).status().await?;
+        ensure!(told.success(), "{program} could do nothing to process {id}");
         Ok(())
     }
 
+    fn id(&self) -> anyhow::Result<u32> {
+        self.child.id().context("it is gone already")
+    }
+
+    /// What it has of the machine now (Linux's /proc).
+    pub fn footprint(&self) -> anyhow::Result<Footprint> {
+        let folder = PathBuf::from(format!("/proc/{}", self.id()?));
+        let status = fs::read_to_string(folder.join("status"))?;
+        let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let memory = memory.and_then(|line| line.split_whitespace().next()).context("no memory is said")?;
+        let files = fs::read_dir(folder.join("fd"))?.count();
+        Ok(Footprint { memory: memory.parse()?, files })
+    }
+
     /// Stops it as a service manager does; an error if it does not end well.
-    pub async fn stop(mut self) -> anyhow::Result<()> {
+    pub async fn stop(self) -> anyhow::Result<()> {
         self.terminate().await?;
+        self.stopped().await
+    }
+
+    /// Waits for the end of one that was told to stop.
+    pub async fn stopped(mut self) -> anyhow::Result<()> {
         let status = self.ends().await.context("it was to drain")?;
         ensure!(status.success(), "it ended with {status}\n{}", self.said());
         Ok(())
+    }
+
+    /// Where it keeps its files.
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// Whether it has written this.
+    pub fn has_said(&self, words: &str) -> bool {
+        fs::read_to_string(&self.log).is_ok_and(|text| text.contains(words))
     }
 
     /// The end of what it wrote.
@@ -89,13 +173,11 @@ impl Process {
     }
 }
 
-/// What the last process of a world wrote, for a failure's report.
+/// What the last processes of a world wrote, for a failure's report.
 pub fn last_words(world: &World) -> String {
-    (1..)
-        .map(|number| log(world.folder(), number))
-        .take_while(|log| log.exists())
-        .last()
-        .map_or_else(|| "no process was started".to_owned(), |log| tail(&log))
+    let logs = (1..).map(|number| log(world.folder(), number)).take_while(|log| log.exists());
+    let logs: Vec<PathBuf> = logs.collect();
+    logs[logs.len().saturating_sub(3)..].iter().map(|log| tail(log)).collect::<Vec<_>>().join("\n")
 }
 
 fn log(folder: &Path, number: u32) -> PathBuf {

@@ -1,6 +1,7 @@
 //! What `/readyz` says of the accounts.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use roundtable::app::Running;
@@ -15,6 +16,7 @@ pub struct Ready {
     /// All are ready.
     pub ready: bool,
     accounts: BTreeMap<String, Health>,
+    database: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -29,17 +31,22 @@ impl Ready {
         &self.accounts[account].state
     }
 
+    /// What is wrong with the database.
+    pub fn database(&self) -> Option<&str> {
+        self.database.as_deref()
+    }
+
     /// What is wrong with it.
     pub fn reason(&self, account: &str) -> &str {
         self.accounts[account].reason.as_deref().unwrap_or_default()
     }
 }
 
-/// Asks the node of the world that was started last, which may still be starting.
-pub async fn ready(world: &World) -> Option<Ready> {
+/// Asks the node that keeps its files here, which may still be starting.
+pub async fn of(data_dir: &Path) -> Option<Ready> {
     // The in-process node has done the same; whoever comes first does it.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let running = Running::find(&world.data_dir())?;
+    let running = Running::find(data_dir)?;
     let answer = reqwest::get(format!("{}/readyz", running.url)).await.ok()?;
     let ok = answer.status().is_success();
     let ready: Ready = answer.json().await.expect("/readyz answers with JSON");
@@ -49,9 +56,14 @@ pub async fn ready(world: &World) -> Option<Ready> {
 
 /// Waits until `/readyz` says so.
 pub async fn until(world: &World, what: &str, holds: impl Fn(&Ready) -> bool) -> Ready {
+    until_of(&world.data_dir(), what, holds).await
+}
+
+/// Waits until `/readyz` of the node that keeps its files here says so.
+pub async fn until_of(data_dir: &Path, what: &str, holds: impl Fn(&Ready) -> bool) -> Ready {
     let end = Instant::now() + PATIENCE;
     loop {
-        let now = ready(world).await;
+        let now = of(data_dir).await;
         match now {
             Some(now) if holds(&now) => return now,
             now => assert!(Instant::now() < end, "waited {PATIENCE:?} for {what}; it says {now:?}"),

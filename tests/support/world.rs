@@ -31,7 +31,7 @@ listen = "127.0.0.1:0"
 "#;
 
 /// What says where a node keeps its files, over what its configuration says.
-const DATA_DIR: &str = "ROUNDTABLE_NODE__DATA_DIR";
+pub const DATA_DIR: &str = "ROUNDTABLE_NODE__DATA_DIR";
 
 /// No waiting for the real platform's limits: lines for [`Setting::telegram`].
 pub const QUICK: &str = "limits = { chat_per_second = 0, group_per_minute = 0, total_per_second = 0 }\n\

@@ -22,7 +22,7 @@ struct Prover {
     test: &'static [&'static str],
 }
 
-const PROVERS: [Prover; 6] = [
+const PROVERS: [Prover; 10] = [
     Prover {
         name: "simulate",
         counts: "seeds of simulated worlds",
@@ -72,6 +72,34 @@ const PROVERS: [Prover; 6] = [
         variable: "ROUNDTABLE_PROVE_PLACES",
         count: 2_000,
         test: &["--package", "roundtable", "--test", "integration", "team::places::"],
+    },
+    Prover {
+        name: "failover",
+        counts: "kills of the node that has the accounts, with the default times",
+        variable: "ROUNDTABLE_PROVE_FAILOVER",
+        count: 20,
+        test: &["--package", "roundtable", "--test", "integration", "nodes::killed::"],
+    },
+    Prover {
+        name: "rolling",
+        counts: "messages a second while three nodes are restarted one after the other",
+        variable: "ROUNDTABLE_PROVE_ROLLING",
+        count: 100,
+        test: &["--package", "roundtable", "--test", "integration", "nodes::rolling::"],
+    },
+    Prover {
+        name: "asleep",
+        counts: "seconds for which a process is stopped under load, on each database",
+        variable: "ROUNDTABLE_PROVE_ASLEEP",
+        count: 30,
+        test: &["--package", "roundtable", "--test", "integration", "outages::asleep::"],
+    },
+    Prover {
+        name: "soak",
+        counts: "minutes of mixed load and faults",
+        variable: "ROUNDTABLE_PROVE_SOAK",
+        count: 30,
+        test: &["--package", "roundtable", "--test", "integration", "soak::"],
     },
 ];
 

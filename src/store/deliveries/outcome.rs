@@ -69,11 +69,9 @@ pub struct Thread {
 }
 
 /// Records what is known about a delivery now. What is visible stays so, whatever is learned later; anything else
-/// counts only while the delivery is as the caller has it: whoever was held up between looking and recording may have
-/// lost the account to somebody who called again.
-pub async fn settle(tx: &mut Tx<'_>, delivery: &Delivery, shown: &Shown) -> Result<(), StoreError> {
-    let id = delivery.id;
-    let certain = matches!(shown, Shown::Sent(_) | Shown::Stubbed(_) | Shown::Opened(_));
+/// counts only while the delivery is as it was `seen`: whoever has lost the account meanwhile changes nothing.
+pub async fn settle(tx: &mut Tx<'_>, seen: &Delivery, shown: &Shown) -> Result<(), StoreError> {
+    let id = seen.id;
     let (state, message, due_at, error) = match shown {
         Shown::Sent(message) => (State::Sent, Some(message.0), None, None),
         Shown::Opened(_) => (State::Sent, None, None, None),
@@ -90,7 +88,7 @@ pub async fn settle(tx: &mut Tx<'_>, delivery: &Delivery, shown: &Shown) -> Resu
                  unknowns = unknowns + CASE WHEN $2 = 'unknown' AND state = 'sending' THEN 1 ELSE 0 END,
                  sent_at = CASE WHEN $2 = 'sent' THEN $6 ELSE sent_at END
              WHERE id = $1 AND state <> 'sent'
-               AND (CAST($7 AS BIGINT) = 1 OR (state = $8 AND attempts = $9))"
+               AND ($2 = 'sent' OR (state = $7 AND attempts = $8 AND unknowns = $9))"
         ),
         params![
             id,
@@ -99,9 +97,9 @@ pub async fn settle(tx: &mut Tx<'_>, delivery: &Delivery, shown: &Shown) -> Resu
             due_at,
             error.map(String::as_str),
             tx.now(),
-            certain,
-            delivery.state.as_str(),
-            delivery.attempts,
+            seen.state.as_str(),
+            seen.attempts,
+            seen.unknowns,
         ],
     )
     .await?;

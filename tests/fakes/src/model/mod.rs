@@ -112,6 +112,14 @@ impl ModelFake {
         hold
     }
 
+    /// Forgets every request so far: in a long run they would fill the memory.
+    pub fn forget(&self) {
+        self.fake.log.send_modify(|log| {
+            log.requests.clear();
+            log.abandoned.clear();
+        });
+    }
+
     /// Every understood request so far.
     pub fn requests(&self) -> Vec<ModelRequest> {
         self.fake.log.borrow().requests.clone()
@@ -133,7 +141,7 @@ impl ModelFake {
         mut fits: impl FnMut(&ModelRequest) -> bool,
     ) -> anyhow::Result<ModelRequest> {
         let find = |log: &Log| {
-            let mut abandoned = log.abandoned.iter().map(|number| &log.requests[*number]);
+            let mut abandoned = log.abandoned.iter().filter_map(|number| log.requests.get(*number));
             abandoned.find(|request| fits(request)).cloned()
         };
         self.wait(what, find).await

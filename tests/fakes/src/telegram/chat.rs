@@ -83,6 +83,8 @@ pub struct Message {
     pub anonymous: bool,
     /// Seconds since 1970 on the virtual clock.
     pub date: i64,
+    /// The same in milliseconds, for measuring.
+    pub at_ms: u64,
     /// The time of the last edit.
     pub edited: Option<i64>,
     /// The topic it is in; `None` in General and in chats without topics.
@@ -166,6 +168,7 @@ impl Message {
             from,
             anonymous: false,
             date: 0,
+            at_ms: 0,
             edited: None,
             thread: None,
             chain: None,

@@ -250,6 +250,7 @@ impl World {
         *next += 1;
         message.chat = key.chat;
         message.date = self.now();
+        message.at_ms = self.now_ms();
         let chat = self.chat(key);
         let answered = message.reply_to.and_then(|id| chat.messages.get(&id));
         if message.thread.is_none() && !matches!(chat.kind, None | Some(GroupKind::Basic)) {

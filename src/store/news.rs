@@ -1,0 +1,115 @@
+//! What one node tells the others, by PostgreSQL's NOTIFY and outside every transaction. News may be lost, and nothing
+//! depends on it: polls find all that it tells of. On SQLite there is nobody to tell.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use roundtable_contract::AccountId;
+use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use tokio::sync::mpsc;
+
+use super::{Backend, Store, StoreError, sql};
+
+/// PostgreSQL's name for what all nodes listen to.
+const CHANNEL: &str = "roundtable";
+
+/// News that may wait to be told. Full: it is not told.
+const QUEUE: usize = 256;
+
+/// How long the telling of one piece of news may take, and the pause before a listener that failed begins anew.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Something that another node may want to know at once.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum News {
+    /// There is more to do than this node can, or will.
+    Work,
+    /// This node has given back all that it held.
+    Free,
+    /// A conversation of an account that this node does not have is to be told something.
+    Said(String, i64),
+    /// A turn that this node does not drive was cancelled.
+    Cancelled(i64),
+}
+
+/// The way to the others.
+#[derive(Clone)]
+pub(super) struct Teller {
+    /// Tells our own news from that of others.
+    me: String,
+    news: mpsc::Sender<News>,
+    /// One connection of its own to listen on, so that none of those that work is missing.
+    ear: PgPool,
+}
+
+/// The way to the other nodes, and what carries the news there; it ends when nobody can tell anything any more.
+pub(super) fn teller(pool: PgPool, options: PgConnectOptions) -> (Teller, impl Future<Output = ()>) {
+    let (sender, mut queue) = mpsc::channel(QUEUE);
+    let me = uuid::Uuid::now_v7().simple().to_string();
+    let ear = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+    let teller = Teller { me: me.clone(), news: sender, ear: ear.connect_lazy_with(options) };
+    let carry = async move {
+        let mut batch = Vec::new();
+        while queue.recv_many(&mut batch, QUEUE).await > 0 {
+            for news in batch.drain(..).collect::<BTreeSet<_>>() {
+                let told = tokio::time::timeout(PATIENCE, tell(&pool, &me, &news)).await;
+                if !matches!(told, Ok(Ok(()))) {
+                    tracing::debug!(
+                        "a hint did not reach the other nodes; their polls find what it tells of"
+                    );
+                }
+            }
+        }
+    };
+    (teller, carry)
+}
+
+async fn tell(pool: &PgPool, me: &str, news: &News) -> Result<(), StoreError> {
+    let news = serde_json::to_string(&(me, news)).expect("plain data is always JSON");
+    let notify = sql!("SELECT pg_notify($1, $2)").pg;
+    sqlx::query(notify).bind(CHANNEL).bind(news).execute(pool).await?;
+    Ok(())
+}
+
+impl Store {
+    /// Tells the other nodes, some time soon.
+    pub fn tell(&self, news: News) {
+        if let Backend::Pg { teller, .. } = &self.backend {
+            // Full, or at the end of everything: the polls find it.
+            let _ = teller.news.try_send(news);
+        }
+    }
+
+    /// Tells the account's node that there is something to say.
+    pub fn tell_said(&self, account: &AccountId, conversation_id: i64) {
+        self.tell(News::Said(account.to_string(), conversation_id));
+    }
+
+    /// Hears what the other nodes tell. Never returns.
+    pub async fn listen(&self, mut hear: impl FnMut(News)) {
+        if let Backend::Pg { teller, .. } = &self.backend {
+            loop {
+                if let Err(error) = hear_all(&teller.ear, &teller.me, &mut hear).await {
+                    tracing::debug!(%error, "no hints of other nodes for a moment");
+                }
+                tokio::time::sleep(PATIENCE).await;
+            }
+        }
+        std::future::pending().await
+    }
+}
+
+async fn hear_all(ear: &PgPool, me: &str, hear: &mut impl FnMut(News)) -> Result<(), StoreError> {
+    let mut listener = PgListener::connect_with(ear).await?;
+    listener.listen(CHANNEL).await?;
+    loop {
+        let told = listener.recv().await?;
+        // News of another version may be unreadable.
+        match serde_json::from_str::<(String, News)>(told.payload()) {
+            Ok((teller, news)) if teller != me => hear(news),
+            _ => {}
+        }
+    }
+}

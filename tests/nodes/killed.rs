@@ -1,0 +1,59 @@
+//! `kill -9` of the node that has the accounts.
+
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+
+use super::fleet::Fleet;
+use crate::kills::random::{Random, seed};
+use crate::kills::report::{Outcome, conclude};
+use crate::kills::scene::Mode;
+use crate::support::databases::Database;
+
+/// Owners that are killed, unless `ROUNDTABLE_PROVE_FAILOVER` says more; those are killed with the default times.
+const KILLS: u32 = 2;
+
+/// What is promised of a fail-over with the default times (design §14).
+const PROMISE: Duration = Duration::from_secs(20);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_owner_of_the_accounts_is_killed_another_node_takes_them_over() {
+    let prove = std::env::var("ROUNDTABLE_PROVE_FAILOVER").ok().and_then(|count| count.parse().ok());
+    let Some(fleet) = Fleet::set(prove.is_some()).await.unwrap() else { return };
+    let mut times = Vec::new();
+    let outcome = kill_owners(fleet, prove.unwrap_or(KILLS), &mut times).await;
+    conclude(vec![outcome]);
+    times.sort();
+    let (p50, longest) = (times[times.len() / 2], times[times.len() - 1]);
+    println!(
+        "{} fail-overs: first answer after {} ms (p50), {} ms at most\n",
+        times.len(),
+        p50.as_millis(),
+        longest.as_millis()
+    );
+    assert!(prove.is_none() || longest <= PROMISE, "promised: {PROMISE:?}");
+}
+
+/// `times`: from each kill to the first answer after it.
+async fn kill_owners(mut fleet: Fleet, kills: u32, times: &mut Vec<Duration>) -> anyhow::Result<Outcome> {
+    let mut random = Random::seeded(seed());
+    let mut outcome = Outcome::new("the owner of the accounts", Database::Postgres, Mode::Probe);
+    fleet.start_all().await?;
+    while outcome.kills < kills {
+        fleet.scene.ask_all();
+        fleet.scene.moment(&mut random).await;
+        let owner = fleet.owner().await?;
+        fleet.nodes.take(owner)?.kill_nine().await?;
+        let killed = Instant::now();
+        outcome.kills += 1;
+        fleet.scene.ask_all();
+        let left = fleet.scene.unanswered().await;
+        let (first, last) = fleet.scene.recovered(killed, left).await?;
+        times.push(first);
+        outcome.took(first, last);
+        fleet.scene.look(&mut outcome).await?;
+        ensure!(outcome.is_clean(), "{outcome}\n{}", fleet.scene.evidence());
+        fleet.start(owner).await?;
+    }
+    fleet.judge(outcome).await
+}

@@ -1,0 +1,86 @@
+//! All nodes are restarted under load, one after the other.
+
+use std::time::{Duration, Instant};
+
+use roundtable_fakes::{ModelFake, TelegramFake};
+
+use super::fleet::{self, Fleet, NAMES, Nodes, TELEGRAM, owned_by_another};
+use crate::kills::load::Load;
+use crate::kills::report::{Outcome, conclude};
+use crate::kills::scene::Mode;
+use crate::support::databases::Database;
+use crate::support::world::World;
+
+/// Messages a second, unless `ROUNDTABLE_PROVE_ROLLING` says more, with the default times then.
+const RATE: u32 = 20;
+
+/// Conversations that they are spread over.
+const CONVERSATIONS: usize = 200;
+
+/// Messages between two restarts, in seconds of the load.
+const BETWEEN: u32 = 2;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rolling_restart_under_load_loses_and_doubles_nothing() {
+    let prove = std::env::var("ROUNDTABLE_PROVE_ROLLING").ok().and_then(|rate| rate.parse().ok());
+    let people = |telegram: &TelegramFake, model: &ModelFake| Load::plain(telegram, model, CONVERSATIONS);
+    let Some(fleet) = Fleet::set_with(prove.is_some(), people).await.unwrap() else { return };
+    conclude(vec![roll(fleet, prove.unwrap_or(RATE)).await]);
+}
+
+async fn roll(mut fleet: Fleet, rate: u32) -> anyhow::Result<Outcome> {
+    let mut outcome = Outcome::new("all nodes, one by one", Database::Postgres, Mode::Probe);
+    fleet.start_all().await?;
+    fleet.scene.ask_all();
+    let owner = fleet.owner().await?;
+    let hand_overs = {
+        let Fleet { scene, nodes } = &mut fleet;
+        let mut pace = tokio::time::interval(Duration::from_secs(1) / rate);
+        let mut restarts = std::pin::pin!(restart_all(&scene.world, nodes, owner, rate));
+        loop {
+            tokio::select! {
+                done = &mut restarts => break done?,
+                _ = pace.tick() => scene.load.ask_next(),
+            }
+        }
+    };
+    let asked = fleet.scene.load.open().len();
+    fleet.answered().await?;
+    fleet.scene.look(&mut outcome).await?;
+    let waited = fleet.scene.load.latencies();
+    let at = |share: usize| waited[(waited.len() * share / 1000).min(waited.len() - 1)].as_millis();
+    println!(
+        "{asked} messages at {rate} a second: answered after {} ms (p50), {} ms (p99), {} ms at most; \
+         the account was handed over within {hand_overs:?}",
+        at(500),
+        at(990),
+        at(1000),
+    );
+    fleet.judge(outcome).await
+}
+
+/// Restarts the owner of the account and then the others; gives the times from each SIGTERM to another owner.
+async fn restart_all(
+    world: &World,
+    nodes: &mut Nodes,
+    owner: &'static str,
+    rate: u32,
+) -> anyhow::Result<Vec<Duration>> {
+    let mut hand_overs = Vec::new();
+    for name in [owner].into_iter().chain(NAMES.into_iter().filter(|name| *name != owner)) {
+        let said = world.telegram.watch(|world| Some(world.bot_messages().count())).await;
+        let more = said + usize::try_from(rate * BETWEEN)?;
+        world.telegram.watch(|world| (world.bot_messages().count() >= more).then_some(())).await;
+        let owned = fleet::owner(world, TELEGRAM).await? == Some(name);
+        let process = nodes.take(name)?;
+        let told = Instant::now();
+        process.terminate().await?;
+        if owned {
+            owned_by_another(world, TELEGRAM, name).await?;
+            hand_overs.push(told.elapsed());
+        }
+        process.stopped().await?;
+        nodes.start(world, name, []).await?;
+    }
+    Ok(hand_overs)
+}

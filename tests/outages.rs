@@ -1,0 +1,34 @@
+//! One process and what happens to it besides a kill: it is told to stop, put to sleep, and its database fails in every
+//! way, under the load of the kill tests. When it is over nothing is lost, said twice or in the wrong place; while it
+//! lasts `/readyz` and the log say what is wrong.
+
+mod asleep;
+mod clock;
+mod full;
+mod told_to_stop;
+mod unheard;
+mod without_server;
+
+use std::time::{Duration, Instant};
+
+use crate::kills::scene::Scene;
+use crate::support::process::Process;
+use crate::support::ready;
+
+/// Waits until the process says that something is wrong with its database.
+async fn complains(process: &Process) -> String {
+    let wrong = |ready: &ready::Ready| !ready.ready && ready.database().is_some();
+    let now = ready::until_of(process.data_dir(), "it to say that its database fails", wrong).await;
+    now.database().unwrap_or_default().to_owned()
+}
+
+/// Waits until the process says that all is well.
+async fn is_well(process: &Process) {
+    ready::until_of(process.data_dir(), "it to say that all is well", |ready| ready.ready).await;
+}
+
+/// Waits until what is open is answered; gives the time of the first answer and of the last.
+async fn answered(scene: &Scene, since: Instant) -> anyhow::Result<(Duration, Duration)> {
+    let left = scene.unanswered().await;
+    scene.recovered(since, left).await
+}

@@ -1,0 +1,120 @@
+//! Clocks that are set by an hour: the database's under a running program, and that of the machine between two.
+
+use std::time::Instant;
+
+use async_trait::async_trait;
+use roundtable::store::{Access, Sql, Store, StoreError, Transaction, Tx};
+use roundtable::time::SystemClock;
+
+use super::answered;
+use crate::kills::random::{Random, seed};
+use crate::kills::report::{Outcome, conclude};
+use crate::kills::scene::{Mode, Scene};
+use crate::nodes::fleet::{Fleet, TELEGRAM, owner};
+use crate::support::databases::Database;
+use crate::support::postgres::postgres;
+
+/// An hour, in milliseconds.
+const HOUR: i64 = 3_600_000;
+
+/// All that is stored in milliseconds and compared with the present.
+const STORED: [&str; 8] = [
+    "UPDATE attendance SET seen_at = seen_at + $1",
+    "UPDATE leases SET until = until + $1",
+    "UPDATE inbox SET created_at = created_at + $1, not_before = CASE WHEN not_before = 0 THEN 0 ELSE not_before + $1 END",
+    "UPDATE turns SET lease_until = lease_until + $1, held_at = held_at + $1, deadline = deadline + $1",
+    "UPDATE waits SET due_at = due_at + $1",
+    "UPDATE exchanges SET due_at = due_at + $1",
+    "UPDATE runs SET due_at = due_at + $1, created_at = created_at + $1",
+    "UPDATE deliveries SET due_at = due_at + $1, call_until = call_until + $1",
+];
+
+/// What is stored is an hour away from the present: so it looks to a program whose machine's clock was set meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wall_clock_that_is_set_between_two_processes_holds_nothing_up() {
+    let mut random = Random::seeded(seed());
+    let mut outcomes = Vec::new();
+    for database in Database::all() {
+        outcomes.push(set_between(database, &mut random).await);
+    }
+    conclude(outcomes);
+}
+
+async fn set_between(database: Database, random: &mut Random) -> anyhow::Result<Outcome> {
+    let mut outcome = Outcome::new("the clock is set between two", database, Mode::Probe);
+    let mut scene = Scene::set(database, Mode::Probe, false).await?;
+    for back in [HOUR, -HOUR] {
+        let process = scene.start(None)?;
+        scene.ask_all();
+        scene.moment(random).await;
+        process.kill_nine().await?;
+        outcome.kills += 1;
+        let clock = std::sync::Arc::new(SystemClock::new());
+        let (store, writer) = Store::open(&scene.world.url, 1, Access::Look, clock).await?;
+        let (moved, ()) = tokio::join!(async move { store.commit(Move(back)).await }, writer);
+        moved?;
+        let process = scene.start(None)?;
+        let (first, last) = answered(&scene, process.started()).await?;
+        outcome.took(first, last);
+        scene.look(&mut outcome).await?;
+        process.stop().await?;
+    }
+    scene.judge([], outcome).await
+}
+
+struct Move(i64);
+
+#[async_trait]
+impl Transaction for Move {
+    type Output = ();
+    const NAME: &'static str = "set_the_clock";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        for text in STORED {
+            tx.execute(Sql { lite: text, pg: text }, &[self.0.into()]).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Nodes that are there keep their time, and one that comes goes by it: nothing ends early, and nobody takes another's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_whose_clock_is_set_moves_no_due_time() {
+    let Some(fleet) = Fleet::set(false).await.unwrap() else { return };
+    conclude(vec![set_under(fleet).await]);
+}
+
+async fn set_under(mut fleet: Fleet) -> anyhow::Result<Outcome> {
+    let mut random = Random::seeded(seed());
+    let mut outcome = Outcome::new("the database's clock is set", Database::Postgres, Mode::Probe);
+    let name = fleet.scene.world.url.rsplit('/').next().unwrap_or_default().to_owned();
+    let server = postgres().expect("the fleet is on it");
+    // A function of the same name that is found before PostgreSQL's own.
+    server.change(&format!("ALTER DATABASE {name} SET search_path = public, pg_catalog")).await?;
+    let clock = async |ahead: &str| {
+        let body = format!("SELECT pg_catalog.clock_timestamp() + interval '{ahead}'");
+        let function = "CREATE OR REPLACE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql";
+        server.change_in(&name, &format!("{function} AS $$ {body} $$")).await
+    };
+    clock("0").await?;
+    fleet.start("one").await?;
+    fleet.start("two").await?;
+    let account = fleet.owner().await?;
+    for (ahead, newcomer) in [("1 hour", Some("three")), ("-1 hour", None)] {
+        fleet.scene.ask_all();
+        fleet.scene.moment(&mut random).await;
+        clock(ahead).await?;
+        fleet.scene.ask_all();
+        let (first, last) = answered(&fleet.scene, Instant::now()).await?;
+        outcome.took(first, last);
+        if let Some(name) = newcomer {
+            fleet.start(name).await?;
+            fleet.scene.ask_all();
+            fleet.answered().await?;
+        }
+        fleet.scene.look(&mut outcome).await?;
+        let now = owner(&fleet.scene.world, TELEGRAM).await?;
+        anyhow::ensure!(now == Some(account), "{account} had it, now {now:?}\n{}", fleet.scene.evidence());
+    }
+    fleet.judge(outcome).await
+}

@@ -1,0 +1,145 @@
+//! Mixed load with every kind of fault for a long time: one process lives through it, on PostgreSQL beside two that are
+//! killed and restarted. Its memory and its open files stay what they are, and no row is left that should have ended.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use roundtable_fakes::{Chaos, Fault};
+
+use crate::kills::load::Load;
+use crate::kills::random::{Random, seed};
+use crate::kills::report::{Outcome, conclude};
+use crate::kills::scene::Mode;
+use crate::nodes::fleet::Fleet;
+use crate::support::databases::Database;
+use crate::support::process::Footprint;
+use crate::support::proxy::{Line, Proxy};
+
+/// The time for all databases together, unless `ROUNDTABLE_PROVE_SOAK` gives minutes.
+const TIME: Duration = Duration::from_secs(20);
+
+/// The one that lives through it, and those that are killed.
+const LONG: &str = "one";
+const OTHERS: [&str; 2] = ["two", "three"];
+
+/// What the model may be told, in tokens: histories are cut soon, as they are after weeks with more.
+const WINDOW: &str = "16000";
+
+/// How much more it may have at the end: memory by half and so many KiB, and so many files.
+const MORE_MEMORY: u64 = 32 * 1024;
+const MORE_FILES: usize = 100;
+
+/// The share of sends that go wrong.
+const FAULTY: f64 = 0.03;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_time_of_mixed_load_and_faults_leaves_nothing_behind() {
+    let prove = std::env::var("ROUNDTABLE_PROVE_SOAK").ok().and_then(|minutes| minutes.parse::<u64>().ok());
+    let time = prove.map_or(TIME, |minutes| Duration::from_secs(minutes * 60));
+    let databases = Database::all();
+    let mut random = Random::seeded(seed());
+    let mut outcomes = Vec::new();
+    for database in &databases {
+        outcomes.push(soak(*database, time / u32::try_from(databases.len()).unwrap_or(1), &mut random).await);
+    }
+    conclude(outcomes);
+}
+
+async fn soak(database: Database, time: Duration, random: &mut Random) -> anyhow::Result<Outcome> {
+    let mut outcome = Outcome::new("mixed load with faults", database, Mode::Probe);
+    let mut fleet = Fleet::set_on(database, Load::new).await?;
+    let window = ("ROUNDTABLE_MODELS__MAIN__WINDOW".to_owned(), WINDOW.to_owned());
+    fleet.scene.world.env.extend([window]);
+    let line = match database {
+        Database::Sqlite => None,
+        Database::Postgres => Some(Proxy::before(&fleet.scene.world.url).await?),
+    };
+    let own = line.iter().map(|(_, url)| ("ROUNDTABLE_STORE__URL", url.clone()));
+    fleet.nodes.start(&fleet.scene.world, LONG, own).await?;
+    if database == Database::Postgres {
+        for name in OTHERS {
+            fleet.start(name).await?;
+        }
+    }
+    fleet.scene.world.telegram.set_chaos(Some(faults(random.below(u64::MAX))));
+    let (begun, mut rounds, mut first) = (Instant::now(), 0_u32, None);
+    while begun.elapsed() < time {
+        fleet.scene.ask(|| random.below(4) > 0);
+        fleet.scene.moment(random).await;
+        disturb(&mut fleet, line.as_ref().map(|(line, _)| line), rounds, random, &mut outcome).await?;
+        fleet.scene.ask(|| random.below(4) == 0);
+        let asked = Instant::now();
+        let left = fleet.scene.unanswered().await;
+        let (soonest, last) = fleet.scene.recovered(asked, left).await?;
+        outcome.took(soonest, last);
+        fleet.scene.look(&mut outcome).await?;
+        ensure!(outcome.is_clean(), "{outcome}\n{}", fleet.scene.evidence());
+        fleet.scene.world.model.forget();
+        rounds += 1;
+        if begun.elapsed() > time / 10 {
+            first.get_or_insert(fleet.nodes.get(LONG)?.footprint()?);
+        }
+    }
+    fleet.scene.world.telegram.set_chaos(None);
+    let (first, last) = (first.context("it was over too soon")?, fleet.nodes.get(LONG)?.footprint()?);
+    println!(
+        "{database:?}: {rounds} rounds in {} s; memory {} KiB, then {} KiB; open files {}, then {}",
+        begun.elapsed().as_secs(),
+        first.memory,
+        last.memory,
+        first.files,
+        last.files,
+    );
+    ensure!(is_flat(first, last), "it has grown from {first:?} to {last:?}");
+    fleet.judge(outcome).await
+}
+
+fn is_flat(first: Footprint, last: Footprint) -> bool {
+    last.memory <= first.memory * 3 / 2 + MORE_MEMORY && last.files <= first.files + MORE_FILES
+}
+
+/// Limits that were not foreseen, answers that are lost, connections that break.
+fn faults(seed: u64) -> Chaos {
+    let faults = vec![
+        Fault::RateLimit { retry_after: 1 },
+        Fault::DropBefore,
+        Fault::DropAfter,
+        Fault::Html502Before,
+        Fault::Html502After,
+        Fault::TruncatedJson,
+    ];
+    Chaos { seed, share: FAULTY, faults, methods: vec!["sendmessage".into()] }
+}
+
+/// One more fault, of each kind in its turn.
+async fn disturb(
+    fleet: &mut Fleet,
+    line: Option<&Proxy>,
+    round: u32,
+    random: &mut Random,
+    outcome: &mut Outcome,
+) -> anyhow::Result<()> {
+    let other = OTHERS[usize::from(random.below(2) == 0)];
+    match (round % 6, line) {
+        (0, Some(_)) => {
+            fleet.nodes.take(other)?.kill_nine().await?;
+            outcome.kills += 1;
+            fleet.start(other).await?;
+        }
+        (1, _) => fleet.scene.world.discord().drop_gateway(),
+        (2, Some(_)) => {
+            fleet.nodes.take(other)?.stop().await?;
+            fleet.start(other).await?;
+        }
+        (3, _) => fleet.scene.world.discord().ask_to_reconnect(),
+        (4, Some(line)) => {
+            // Its accounts go to another, who may be killed next.
+            line.set(Line::Cut);
+            fleet.owned_by_another(LONG).await?;
+            line.set(Line::Open);
+        }
+        (5, _) => fleet.scene.world.discord().close_gateway(4000),
+        _ => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! What two nodes learn of one delivery, when its account goes from one to the other.
+
+use async_trait::async_trait;
+use roundtable::store::deliveries::{self, Delivery, NewAnswer, Shown, State};
+use roundtable::store::{StoreError, Transaction, Tx};
+use roundtable_contract::{MessageId, Part};
+
+use super::steps::at_work;
+use crate::support::databases::Database;
+
+/// A delivery that is made and on its way.
+struct Say(i64);
+
+#[async_trait]
+impl Transaction for Say {
+    type Output = Option<Delivery>;
+    const NAME: &'static str = "say";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Delivery>, StoreError> {
+        let parts = [Part { body: String::new(), text: "hello".into(), stub: None }];
+        let new = NewAnswer {
+            conversation_id: self.0,
+            author: None,
+            kind: "notice",
+            name: "test",
+            parts: &parts,
+            send_within: Some(1_000),
+        };
+        deliveries::insert(tx, &new).await
+    }
+}
+
+/// What a node learns of a delivery that it has seen; the next call for it, if it is to be sent again.
+struct Learn(Delivery, Shown);
+
+#[async_trait]
+impl Transaction for Learn {
+    type Output = Option<Delivery>;
+    const NAME: &'static str = "learn";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Delivery>, StoreError> {
+        let Self(seen, shown) = self;
+        deliveries::settle(tx, seen, shown).await?;
+        let open = deliveries::open(tx, seen.conversation_id, 1).await?.pop();
+        match open {
+            Some(open) if open.state == State::Pending => {
+                deliveries::start_call(tx, &open, 1_000).await.map(Some)
+            }
+            open => Ok(open),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_late_word_on_a_delivery_changes_nothing() {
+    const CALLS: &str = "SELECT state || ', calls ' || attempts FROM deliveries";
+    let later = || Shown::Later { due_at: 0, error: "unreachable".into() };
+    for database in Database::all() {
+        let (world, turn) = at_work(database).await;
+        let said = world.node(0).commit(Say(turn.conversation_id)).await.expect("no failure");
+        let old = said.expect("the conversation is clear");
+        // The next owner of the account finds it, looks for it, and sends it again.
+        let lost = Learn(old.clone(), Shown::Unknown { due_at: 0, error: "no answer".into() });
+        let lost = world.node(1).commit(lost).await.expect("no failure").expect("it is open");
+        let sent = world.node(1).commit(Learn(lost, later())).await.expect("no failure");
+        assert_eq!(world.ask(CALLS).await, "sending, calls 2", "{database:?}: {sent:?}");
+        for word in [later(), Shown::Failed("blocked".into())] {
+            world.node(0).commit(Learn(old.clone(), word)).await.expect("no failure");
+            assert_eq!(world.ask(CALLS).await, "sending, calls 2", "{database:?}");
+        }
+        // What is visible is, whoever says so.
+        world.node(0).commit(Learn(old, Shown::Sent(MessageId(7)))).await.expect("no failure");
+        assert_eq!(world.ask(CALLS).await, "sent, calls 2", "{database:?}");
+    }
+}
