@@ -115,6 +115,26 @@ pub fn new_conversation(stopped: &[&str]) -> String {
     }
 }
 
+/// The answer to `/forget`. `stopped` are the names of what was running and is no more.
+pub fn forgotten(stopped: &[&str]) -> String {
+    let done = "What was said here, and what we did for it, is erased from my memory for good. The chat itself still \
+                shows it: delete it there too.";
+    match stopped {
+        [] => done.into(),
+        names => format!("{done} {}", self::stopped(names)),
+    }
+}
+
+/// `/forget` where there is nothing.
+pub fn nothing_to_forget() -> String {
+    "I remember nothing that was said here.".into()
+}
+
+/// Somebody who is no owner wants to erase what everyone has said.
+pub fn forget_is_for_owners() -> String {
+    "Only one of my owners can erase what everyone here has said. `/new` starts afresh.".into()
+}
+
 /// An owner code was right.
 pub fn owner_paired(name: &str) -> String {
     format!(
@@ -347,6 +367,7 @@ mod tests {
         - `/stop [label|all]`: stop what is running here
         - `/kill label`: stop one of us, and all that it has started
         - `/new [keep]`: start afresh; with `keep`, running work goes on
+        - `/forget`: erase what was said here from my memory, for good
         - `/whoami`: who you are to me, and where we are
         ");
     }
@@ -372,6 +393,14 @@ mod tests {
         assert_snapshot!(nothing_to_stop(), @"Nothing is running here.");
         assert_snapshot!(new_conversation(&[]), @"We start afresh: I no longer think of what was said above.");
         assert_snapshot!(new_conversation(&["coder"]), @"We start afresh: I no longer think of what was said above. Stopped: coder.");
+    }
+
+    #[test]
+    fn what_is_forgotten() {
+        assert_snapshot!(forgotten(&[]), @"What was said here, and what we did for it, is erased from my memory for good. The chat itself still shows it: delete it there too.");
+        assert_snapshot!(forgotten(&["coder"]), @"What was said here, and what we did for it, is erased from my memory for good. The chat itself still shows it: delete it there too. Stopped: coder.");
+        assert_snapshot!(nothing_to_forget(), @"I remember nothing that was said here.");
+        assert_snapshot!(forget_is_for_owners(), @"Only one of my owners can erase what everyone here has said. `/new` starts afresh.");
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Composition root: builds everything, returns one future, joins everything on shutdown.
 
 mod accounts;
+mod core;
 mod files;
 mod team;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use roundtable_contract::AccountId;
@@ -28,17 +29,14 @@ use crate::time::SystemClock;
 use crate::tools::{Secrets, Tools};
 
 pub use accounts::policies;
+pub use core::Core;
+use core::GOODBYE;
 pub use files::{NodeFile, Running, token_path};
 pub use team::rules;
 
-/// How long the end waits for the database, after the drain.
-const GOODBYE: Duration = Duration::from_secs(5);
-
 /// A node, ready to run.
 pub struct App {
-    engine: Arc<Engine>,
-    outbox: Arc<Outbox>,
-    accounts: Vec<Account>,
+    core: Core,
     free: Arc<Notify>,
     api: Arc<Api>,
     listener: TcpListener,
@@ -103,7 +101,8 @@ impl App {
         let drain = config.node.drain;
         let api =
             Arc::new(Api { store, front, edges, local, outlet, states, node: settings.node, token, config });
-        Ok(Self { engine, outbox, accounts, free, api, listener, node_file, owner_code, drain, writer })
+        let core = Core { engine, outbox, accounts };
+        Ok(Self { core, free, api, listener, node_file, owner_code, drain, writer })
     }
 
     /// Where the HTTP API listens.
@@ -123,34 +122,19 @@ impl App {
 
     /// The accounts that will be connected.
     pub fn accounts(&self) -> Vec<AccountId> {
-        self.accounts.iter().map(|account| account.channel.account().clone()).collect()
+        self.core.accounts.iter().map(|account| account.channel.account().clone()).collect()
     }
 
     /// Works until `stop` fires, then drains: no new turns, running steps end or stay to be taken up again,
     /// deliveries go out, within the configured time.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let Self { engine, outbox, accounts, free, api, listener, node_file, owner_code: _, drain, writer } =
-            self;
+        let Self { core, free, api, listener, node_file, owner_code: _, drain, writer } = self;
         let closed = CancellationToken::new();
         let store = api.store.clone();
-        let others = store.listen(|news| hear(news, &engine, &outbox, &free));
+        let others = store.listen(|news| hear(news, &core.engine, &core.outbox, &free));
         let serve = http::serve(listener, api, closed.clone());
         let work = async {
-            let connections =
-                futures::future::join_all(accounts.iter().map(|account| account.run(stop.clone())));
-            tokio::join!(engine.run(stop.clone()), connections);
-            let until = Instant::now() + drain;
-            let drained = async {
-                engine.drained(left(until)).await;
-                outbox.drained(left(until)).await;
-            };
-            tokio::select! {
-                () = drained => {}
-                () = keep_held(&accounts) => {}
-            }
-            if tokio::time::timeout(GOODBYE, engine.release()).await.is_err() {
-                tracing::warn!("leases could not be given back in time; they end by themselves");
-            }
+            core.run(&stop, drain).await;
             closed.cancel();
         };
         let work = async {
@@ -160,7 +144,7 @@ impl App {
             }
         };
         tokio::join!(serve, work);
-        drop((engine, outbox, accounts, node_file, store));
+        drop((core, node_file, store));
         // Everything that holds the store is gone: the writer ends when it has written all.
         if tokio::time::timeout(GOODBYE, writer).await.is_err() {
             tracing::warn!("the database was not closed in time; nothing that was confirmed is lost");
@@ -180,16 +164,6 @@ fn hear(news: News, engine: &Engine, outbox: &Arc<Outbox>, free: &Notify) {
         News::Said(account, conversation_id) => outbox.told(&account, conversation_id),
         News::Cancelled(turn) => engine.cancelled(&[turn]),
     }
-}
-
-/// Keeps the accounts while the last answers go out. Never returns.
-async fn keep_held(accounts: &[Account]) {
-    futures::future::join_all(accounts.iter().map(Account::keep_held)).await;
-    std::future::pending().await
-}
-
-fn left(until: Instant) -> Duration {
-    until.saturating_duration_since(Instant::now())
 }
 
 fn settings(config: &Config) -> Settings {

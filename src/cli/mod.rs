@@ -4,14 +4,17 @@
 //! go through its HTTP API; without one they use the database themselves.
 
 mod api;
+mod backup;
 pub mod chat;
 pub mod config_check;
 mod deliveries;
 mod failure;
 mod logs;
+mod nodes;
 mod offline;
 mod out;
 mod pair;
+mod prune;
 mod route_explain;
 mod serve;
 mod sessions;
@@ -57,12 +60,16 @@ enum Command {
     /// Look at the routing.
     #[command(subcommand)]
     Route(RouteCommand),
-    /// Look at sessions.
+    /// Look at sessions, and remove old ones.
     #[command(subcommand)]
     Sessions(sessions::Command),
     /// Look after deliveries.
     #[command(subcommand)]
     Deliveries(deliveries::Command),
+    /// Copy the database (SQLite) into a new file and check the copy, also while a node runs.
+    Backup(backup::Arguments),
+    /// The nodes that share the database: which are alive, and what each holds.
+    Nodes,
     /// Manage who owns the bot and which groups it listens in.
     #[command(subcommand)]
     Pair(pair::Command),
@@ -126,6 +133,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Route(RouteCommand::Explain(arguments)) => route_explain::run(&context, arguments).await?,
         Command::Sessions(command) => sessions::run(&context, command).await?,
         Command::Deliveries(command) => deliveries::run(&context, command).await?,
+        Command::Backup(arguments) => backup::run(&context, arguments).await?,
+        Command::Nodes => nodes::run(&context).await?,
         Command::Pair(command) => pair::run(&context, command).await?,
     }
     Ok(0)
@@ -152,10 +161,13 @@ mod tests {
             "--json config check",
             "route explain telegram:main:-100:7 --user -5 --role a --role b --text hi --kind group --mention",
             "sessions list --limit 3 --json",
+            "sessions prune --older-than 90d --dry-run",
             "sessions show agent:a:main --after 7",
             "deliveries list --all",
             "deliveries retry 7",
             "deliveries discard 7",
+            "backup --json copy.db",
+            "nodes --json",
             "pair owner",
             "pair revoke telegram:main:-100",
         ] {

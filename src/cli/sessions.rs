@@ -1,9 +1,9 @@
-//! `roundtable sessions list|show`.
+//! `roundtable sessions list|show|prune`.
 
 use clap::Subcommand;
 
 use super::api::Node;
-use super::{Context, offline, out};
+use super::{Context, offline, out, prune};
 use crate::control::admin::{Sessions, Transcript, TranscriptLine};
 use crate::store::entries::Role;
 use crate::store::session_lists::Summary;
@@ -28,6 +28,8 @@ pub(super) enum Command {
         #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(i64).range(1..=500))]
         limit: i64,
     },
+    /// Remove sessions for good that are old and at rest, with everything that belongs to them.
+    Prune(prune::Arguments),
 }
 
 pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<()> {
@@ -35,6 +37,7 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<(
     let node = Node::find(&config).await?;
     let now = SystemClock::new().now();
     match command {
+        Command::Prune(arguments) => prune::run(context, &config, node, arguments).await,
         Command::List { limit } => {
             let sessions: Vec<Summary> = match node {
                 Some(node) => node.get("sessions", &[("limit", limit.to_string())]).await?,

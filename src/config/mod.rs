@@ -51,6 +51,7 @@ pub use load::{Loaded, Sources, load};
 pub use models::{Model, Prices, Provider};
 pub use node::Node;
 pub use path::{KeyPath, Step};
+pub use period::parse as parse_period;
 pub use report::{Finding, Origin, Report};
 pub use secret::Secret;
 pub use store::Store;

@@ -1,4 +1,4 @@
-//! Spans of time as people write them: `"300ms"`, `"15s"`, `"2m"`, `"1h"`.
+//! Spans of time as people write them: `"300ms"`, `"15s"`, `"2m"`, `"1h"`, `"30d"`.
 
 use std::time::Duration;
 
@@ -12,7 +12,12 @@ pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duratio
     parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
-fn parse(text: &str) -> Result<Duration, String> {
+/// Reads one.
+///
+/// # Errors
+///
+/// A sentence that says how periods are written.
+pub fn parse(text: &str) -> Result<Duration, String> {
     let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_at);
     let milliseconds: Option<u64> = match unit {
@@ -20,10 +25,13 @@ fn parse(text: &str) -> Result<Duration, String> {
         "s" => Some(1_000),
         "m" => Some(60_000),
         "h" => Some(3_600_000),
+        "d" => Some(86_400_000),
         _ => None,
     };
     let (Some(milliseconds), Ok(number)) = (milliseconds, number.parse::<u64>()) else {
-        return Err(format!("`{text}` is no period: write a whole number and ms, s, m or h, like \"15s\""));
+        return Err(format!(
+            "`{text}` is no period: write a whole number and ms, s, m, h or d, like \"15s\""
+        ));
     };
     number
         .checked_mul(milliseconds)
@@ -38,7 +46,14 @@ mod tests {
 
     #[test]
     fn periods_are_read() {
-        let table = [("300ms", 300), ("15s", 15_000), ("2m", 120_000), ("1h", 3_600_000), ("0s", 0)];
+        let table = [
+            ("300ms", 300),
+            ("15s", 15_000),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+            ("30d", 2_592_000_000),
+            ("0s", 0),
+        ];
         for (text, milliseconds) in table {
             assert_eq!(parse(text), Ok(Duration::from_millis(milliseconds)), "{text}");
         }

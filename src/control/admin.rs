@@ -8,6 +8,7 @@ use crate::models::ToolCall;
 use crate::routing::pairing;
 use crate::store::deliveries::{self, Listed, State};
 use crate::store::entries::{self, Content, Entry, Role};
+use crate::store::nodes::{self, Node};
 use crate::store::session_lists::{self, Filter, Summary};
 use crate::store::{Read, Store, StoreError, Transaction, Tx, people, sessions};
 
@@ -122,6 +123,18 @@ impl Read for Deliveries {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Listed>, StoreError> {
         deliveries::list(tx, self.all, self.limit).await
+    }
+}
+
+/// The nodes that share the database.
+pub struct Nodes;
+
+#[async_trait]
+impl Read for Nodes {
+    type Output = Vec<Node>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Node>, StoreError> {
+        nodes::list(tx).await
     }
 }
 

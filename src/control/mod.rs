@@ -1,14 +1,15 @@
 //! The verbs that commands, HTTP and the command line share. Each is part of its caller's transaction, but for
-//! those of [`admin`], which are transactions by themselves.
+//! those of [`admin`] and [`retention`], which are transactions by themselves.
 
 pub mod admin;
 mod reach;
+pub mod retention;
 mod spawn;
 mod steer;
 mod table;
 
 use crate::engine::{self, Effects, Stop, Team, Whose};
-use crate::store::{StoreError, Tx, sessions};
+use crate::store::{StoreError, Tx, deliveries, retention as erasing, sessions, trees};
 
 pub use reach::reach;
 pub use spawn::{Refused, Task, spawn};
@@ -47,5 +48,25 @@ pub async fn renew(
     if stopped != Stop::NotTheirs {
         sessions::renew(tx, session_id).await?;
     }
+    Ok(stopped)
+}
+
+/// Takes a session out of use, with all below it: what it was doing is stopped, what it has not said yet is not said,
+/// and its rows are erased from now on.
+pub async fn forget(
+    tx: &mut Tx<'_>,
+    team: &Team,
+    session_id: i64,
+    after: &mut Effects,
+) -> Result<Stop, StoreError> {
+    let below = trees::descendants(tx, session_id).await?;
+    let stopped =
+        engine::stop(tx, team, session_id, Whose::Everybodys, "its conversation was erased", after).await?;
+    for id in below.into_iter().chain([session_id]) {
+        deliveries::drop_of_session(tx, id).await?;
+        let now = tx.now();
+        erasing::forget(tx, id, now).await?;
+    }
+    after.work = true;
     Ok(stopped)
 }

@@ -59,8 +59,10 @@ impl Transaction for CommitResult {
     const NAME: &'static str = "result";
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        entries::append_result(tx, &self.turn, self.step, self.call_index, &self.result).await?;
+        sessions::hold(tx, self.turn.session_id).await?;
+        // First, because whoever took over may have written this very result.
         turns::progress(tx, &self.turn, self.step).await?;
+        entries::append_result(tx, &self.turn, self.step, self.call_index, &self.result).await?;
         if self.absorb { absorb(tx, &self.turn, self.step).await } else { Ok(()) }
     }
 }

@@ -58,10 +58,13 @@ async fn persist(engine: &Arc<Engine>, turn: &Turn, cancel: &CancellationToken) 
     loop {
         match attempt(engine, turn, cancel, taken_over).await {
             Ok(Progress::Left(next)) => return next,
-            Ok(Progress::Paused) | Err(StoreError::Stale | StoreError::Closed) => return None,
+            Ok(Progress::Paused) | Err(StoreError::Stale | StoreError::Gone | StoreError::Closed) => {
+                return None;
+            }
             Err(error) => {
                 tracing::error!(turn.id, %error, "a turn can't be stored, it is tried again");
                 tokio::select! {
+                    biased;
                     () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(30)),
                     () = engine.drain.cancelled() => return None,
                 }

@@ -14,6 +14,9 @@ pub struct Effects {
     pub said: Vec<i64>,
     /// Turns that were cancelled.
     pub cancelled: Vec<i64>,
+    /// Runs whose requesters are told later.
+    #[cfg(feature = "planted-faults")]
+    pub untold: Vec<i64>,
 }
 
 impl Effects {
@@ -22,6 +25,8 @@ impl Effects {
         self.work |= other.work;
         self.said.extend(other.said);
         self.cancelled.extend(other.cancelled);
+        #[cfg(feature = "planted-faults")]
+        self.untold.extend(other.untold);
     }
 }
 
@@ -29,6 +34,8 @@ impl Engine {
     /// Tells everybody whom a commit concerns.
     pub fn follow(self: &Arc<Self>, effects: &Effects) {
         self.cancelled(&effects.cancelled);
+        #[cfg(feature = "planted-faults")]
+        self.tell_late(&effects.untold);
         for turn in effects.cancelled.iter().filter(|turn| !self.drives(**turn)) {
             self.store.tell(News::Cancelled(*turn));
         }

@@ -71,6 +71,10 @@ pub async fn end_run(
         }
         (Some(requester), None) => {
             let posted = posts && post(tx, team, &run, &child, after).await?;
+            #[cfg(feature = "planted-faults")]
+            if super::planted::tells_late(&run, after) {
+                return Ok(true);
+            }
             tell(tx, &run, &child, &requester, posted || show == Show::Seen).await?;
             after.work = true;
         }
@@ -97,7 +101,7 @@ async fn requester(tx: &mut Tx<'_>, run: &Run) -> Result<Option<Session>, StoreE
 }
 
 /// Puts the outcome into the requester's inbox. It is woken once for all that one of its turns has asked for.
-async fn tell(
+pub(super) async fn tell(
     tx: &mut Tx<'_>,
     run: &Run,
     child: &Session,

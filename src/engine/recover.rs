@@ -19,7 +19,8 @@ use crate::store::runs::{self, Opening, Outcome, Run, RunStatus};
 use crate::store::turns::{self, Claimant, Turn, TurnStatus};
 use crate::store::waits::{self, Due};
 use crate::store::{
-    Read, StoreError, Transaction, Tx, attendance, conversations, inbox, leases, sessions, trees,
+    Read, StoreError, Transaction, Tx, attendance, conversations, inbox, leases, nodes, retention, sessions,
+    trees,
 };
 
 /// Claims in a row in which a turn committed nothing and its process died, before it is given up.
@@ -37,6 +38,8 @@ pub struct Waiting {
     pub expired: Vec<Run>,
     /// Runs that wait for their threads no longer.
     pub openings: Vec<Opening>,
+    /// A session is to be erased.
+    pub erase: bool,
     /// Sessions with something to do and no turn.
     pub queued: Vec<i64>,
     /// When the next held item or wait is due.
@@ -63,6 +66,7 @@ impl Read for FindWork {
             over: waits::over(tx, self.limit).await?,
             expired: runs::due(tx, self.limit).await?,
             openings: runs::openings(tx, self.limit).await?,
+            erase: retention::next(tx).await?.is_some(),
             queued: inbox::claimable(tx, self.limit).await?,
             next_due: [held, waited, runs].into_iter().flatten().min(),
         })
@@ -226,7 +230,7 @@ pub struct Renew {
     /// The node.
     pub by: Claimant,
     /// The turns, by their numbers.
-    pub turns: Vec<i64>,
+    pub driven: Vec<i64>,
     /// What the database's own clock shows.
     pub wall: i64,
 }
@@ -238,10 +242,8 @@ impl Transaction for Renew {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         attendance::note(tx, self.by.lease, self.wall).await?;
-        for turn in &self.turns {
-            turns::renew(tx, *turn, &self.by).await?;
-        }
-        Ok(())
+        nodes::note(tx, &self.by.node, self.by.lease).await?;
+        turns::renew(tx, &self.by, &self.driven).await
     }
 }
 
@@ -258,7 +260,8 @@ impl Transaction for Release {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         turns::release_all(tx, &self.node).await?;
-        leases::release_all(tx, &self.node).await
+        leases::release_all(tx, &self.node).await?;
+        nodes::left(tx, &self.node).await
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::erase::Erase;
 use super::recover::{
     Abandon, ClaimQueued, Expire, FindWork, Release, Renew, Resume, TakeOver, TakenOver, VoidLeases, Waiting,
 };
@@ -14,6 +15,9 @@ use crate::store::{News, StoreError};
 
 /// So much of each kind of work is looked at in one round.
 const ROUND: i64 = 64;
+
+/// So many pieces are erased in one round.
+const PIECES: usize = 16;
 
 impl Engine {
     /// Works until `stop` fires. Then no new turn begins; [`Engine::drained`] ends what is at work.
@@ -28,6 +32,7 @@ impl Engine {
             tracing::error!(%error, "leases could not be renewed, it is tried again");
         }
         tokio::select! {
+            biased;
             () = stop.cancelled() => {}
             () = self.schedule() => {}
             () = self.keep() => {}
@@ -40,6 +45,7 @@ impl Engine {
         let mut tasks = std::mem::take(&mut *lock(&self.tasks));
         let ended = async {
             tokio::select! {
+                biased;
                 () = async { while tasks.join_next().await.is_some() {} } => {}
                 // A claim that ended meanwhile would have another node do the same work.
                 () = self.keep() => {}
@@ -69,6 +75,7 @@ impl Engine {
                 }
             };
             tokio::select! {
+                biased;
                 () = self.work.notified() => {}
                 () = tokio::time::sleep(sleep) => {}
             }
@@ -83,7 +90,7 @@ impl Engine {
     /// Sets everything going that there are slots for; returns when the next thing is due. Without a slot
     /// nothing is: the turn that ends first wakes the scheduler.
     async fn round(self: &Arc<Self>) -> Result<Option<i64>, StoreError> {
-        let Waiting { abandoned, due, over, expired, openings, queued, next_due } =
+        let Waiting { abandoned, due, over, expired, openings, erase, queued, next_due } =
             self.store.read(FindWork { limit: ROUND }).await?;
         let most = [abandoned.len(), due.len(), over.len(), queued.len()].into_iter().max().unwrap_or(0);
         let mut begun = false;
@@ -118,6 +125,9 @@ impl Engine {
             let after = self.store.commit(Opened { opening, team: self.team.clone() }).await?;
             self.follow(&after);
         }
+        if erase {
+            self.erase().await?;
+        }
         let due = due.into_iter().map(|due| (due.turn_id, due.session_id, Some(due.id)));
         let over = over.into_iter().map(|(turn_id, session_id)| (turn_id, session_id, None));
         for (turn_id, session_id, due) in due.chain(over) {
@@ -143,6 +153,16 @@ impl Engine {
         Ok(next_due)
     }
 
+    /// Erases a few pieces of what is to be erased: other work has its turn in between.
+    async fn erase(&self) -> Result<(), StoreError> {
+        for _ in 0..PIECES {
+            let Some(piece) = self.store.commit(Erase).await? else { return Ok(()) };
+            self.transcripts.forget(piece.session_id);
+        }
+        self.wake();
+        Ok(())
+    }
+
     /// Renews this node's claims for ever.
     async fn keep(&self) {
         loop {
@@ -155,7 +175,7 @@ impl Engine {
 
     async fn renew(&self) -> Result<(), StoreError> {
         self.store.anchor_clock().await?;
-        let renew = Renew { by: self.by.clone(), turns: self.driven(), wall: self.store.wall() };
+        let renew = Renew { by: self.by.clone(), driven: self.driven(), wall: self.store.wall() };
         self.store.commit(renew).await
     }
 

@@ -39,6 +39,13 @@ impl Transcripts {
         entries
     }
 
+    /// Keeps nothing of a session: it was erased.
+    pub(super) fn forget(&self, session_id: i64) {
+        let mut kept = lock(&self.0);
+        let before = kept.by_session.remove(&session_id);
+        kept.entries -= before.map_or(0, |before| before.len());
+    }
+
     /// Keeps what was read.
     pub(super) fn keep(&self, turn: &Turn, entries: Vec<Entry>) {
         let mut kept = lock(&self.0);

@@ -7,6 +7,7 @@ mod error;
 mod guard;
 mod health;
 mod local;
+mod nodes;
 mod pair;
 mod sessions;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use error::{ErrorBody, Problem};
 pub use health::Health;
 pub use local::{Chat, Chats, Page, Said, Saying, check_chat};
 pub use pair::{NewCode, Revoked};
+pub use sessions::{Prune, Sweep};
 
 /// The largest request body, in bytes.
 const MAX_BODY: usize = 256 * 1024;
@@ -89,11 +91,15 @@ pub fn router(api: Arc<Api>, stop: CancellationToken) -> Router {
     let guarded = Router::new()
         .route("/sessions", get(sessions::list))
         .route("/sessions/entries", get(sessions::entries))
+        .route("/sessions/old", get(sessions::old))
+        .route("/sessions/prune", post(sessions::prune))
+        .route("/notes/prune", post(sessions::sweep))
         .route("/deliveries", get(deliveries::list))
         .route("/deliveries/{id}/retry", post(deliveries::retry))
         .route("/deliveries/{id}/discard", post(deliveries::discard))
         .route("/local", get(local::chats))
         .route("/local/{chat}/messages", get(local::messages).post(local::say))
+        .route("/nodes", get(nodes::list))
         .route("/pair/owner", post(pair::owner))
         .route("/pair/revoke", post(pair::revoke))
         .layer(DefaultBodyLimit::max(MAX_BODY))

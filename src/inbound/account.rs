@@ -72,6 +72,7 @@ impl Account {
     async fn pause(&self, until: Option<i64>, stop: &CancellationToken) {
         let over = until.map_or(self.renew, |until| left(until + 1 - self.store.now()));
         tokio::select! {
+            biased;
             () = stop.cancelled() => {}
             () = self.free.notified() => {}
             () = tokio::time::sleep(over.min(self.renew)) => {}
@@ -91,6 +92,7 @@ impl Account {
         let deliveries = self.outbox.poll(self.channel.account(), self.poll, &over);
         let lease = async {
             tokio::select! {
+                biased;
                 () = self.keep(until) => over.cancel(),
                 () = over.cancelled() => {}
             }

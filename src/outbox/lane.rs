@@ -51,6 +51,7 @@ pub(super) async fn run(outbox: &Arc<Outbox>, conversation_id: i64, news: &Notif
                 (None, Next::Wait(until)) if until - now <= PATIENCE => {
                     let pause = Duration::from_millis((until - now).unsigned_abs());
                     tokio::select! {
+                        biased;
                         () = tokio::time::sleep(pause) => {}
                         () = news.notified() => {}
                     }

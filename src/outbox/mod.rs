@@ -99,6 +99,7 @@ impl Outbox {
                 Err(error) => tracing::error!(%error, "the database can't be asked for deliveries"),
             }
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(poll) => {}
             }

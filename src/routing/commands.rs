@@ -20,6 +20,8 @@ pub enum Command {
         /// What the old one started goes on.
         keep: bool,
     },
+    /// `/forget`: what was said in this conversation is erased.
+    Forget,
     /// `/whoami`.
     Whoami,
     /// An owner code: `/pair CODE`, `/start CODE`, or the bare code while one is open. Strangers give it too:
@@ -98,6 +100,7 @@ impl Command {
             | Self::Start
             | Self::Stop(_)
             | Self::New { .. }
+            | Self::Forget
             | Self::Whoami
             | Self::Pair { .. }
             | Self::Agents
@@ -176,6 +179,7 @@ pub static COMMANDS: &[Entry] = &[
     entry("stop", "[label|all]", "stop what is running here", arguments::stop),
     entry("kill", "label", "stop one of us, and all that it has started", arguments::kill),
     entry("new", "[keep]", "start afresh; with `keep`, running work goes on", arguments::new),
+    entry("forget", "", "erase what was said here from my memory, for good", |_| Some(Command::Forget)),
     entry("whoami", "", "who you are to me, and where we are", |_| Some(Command::Whoami)),
     Entry { name: "start", arguments: "[code]", about: None, read: arguments::start },
     Entry { name: "pair", arguments: "CODE", about: None, read: arguments::pair },

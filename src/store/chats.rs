@@ -89,7 +89,9 @@ pub async fn session_in_flight(tx: &mut Tx<'_>, conversation_id: i64) -> Result<
                 "SELECT d.session_id FROM conversations here
                  JOIN conversations c ON c.channel = here.channel AND c.account = here.account AND c.chat = here.chat
                  JOIN deliveries d ON d.conversation_id = c.id
+                 LEFT JOIN sessions s ON s.id = d.session_id
                  WHERE here.id = $1 AND d.state IN ('pending', 'sending', 'unknown') AND d.state <> 'pending'
+                   AND s.erase_at IS NULL
                  ORDER BY d.id LIMIT 1"
             ),
             params![conversation_id],

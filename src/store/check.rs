@@ -1,4 +1,4 @@
-//! What must hold of every database at rest: no turn at work, nothing on its way.
+//! What must hold of every database: at any moment, and at rest, with no turn at work and nothing on its way.
 
 use async_trait::async_trait;
 
@@ -6,17 +6,38 @@ use super::{Read, Sql, StoreError, Tx, params, sql};
 use crate::models::Answer;
 
 /// Each rule with a statement that counts what breaks it.
-const RULES: [(&str, Sql); 14] = [
-    (
-        "items that nobody has taken",
-        sql!("SELECT COUNT(*) AS broken FROM inbox WHERE turn_id IS NULL AND wake = 1"),
-    ),
+type Rule = (&'static str, Sql);
+
+/// What holds at any moment.
+const ALWAYS: [Rule; 3] = [
     (
         "items in a turn of another session",
         sql!(
             "SELECT COUNT(*) AS broken FROM inbox i LEFT JOIN turns t ON t.id = i.turn_id
              WHERE i.turn_id IS NOT NULL AND (t.id IS NULL OR t.session_id <> i.session_id)"
         ),
+    ),
+    (
+        "outcomes of runs that went to several places",
+        sql!(
+            "SELECT COUNT(*) AS broken FROM runs r WHERE (CASE WHEN r.wait_id IS NULL THEN 0 ELSE 1 END)
+                 + (SELECT COUNT(*) FROM inbox i WHERE i.run_id = r.id AND i.kind = 'announce') > 1"
+        ),
+    ),
+    (
+        "transcripts with gaps",
+        sql!(
+            "SELECT COUNT(*) AS broken FROM sessions s
+             WHERE s.erase_at IS NULL AND s.next_seq - 1 <> (SELECT COUNT(*) FROM entries e WHERE e.session_id = s.id)"
+        ),
+    ),
+];
+
+/// What holds at rest.
+const AT_REST: [Rule; 11] = [
+    (
+        "items that nobody has taken",
+        sql!("SELECT COUNT(*) AS broken FROM inbox WHERE turn_id IS NULL AND wake = 1"),
     ),
     (
         "messages that were taken twice",
@@ -43,13 +64,6 @@ const RULES: [(&str, Sql); 14] = [
         sql!("SELECT COUNT(*) AS broken FROM runs WHERE ended_at IS NULL OR outcome IS NULL"),
     ),
     (
-        "outcomes of runs that went to several places",
-        sql!(
-            "SELECT COUNT(*) AS broken FROM runs r WHERE (CASE WHEN r.wait_id IS NULL THEN 0 ELSE 1 END)
-                 + (SELECT COUNT(*) FROM inbox i WHERE i.run_id = r.id AND i.kind = 'announce') > 1"
-        ),
-    ),
-    (
         // What was stopped with its requester, or asked for before `/new`, is nobody's.
         "outcomes of runs that went nowhere",
         sql!(
@@ -62,13 +76,6 @@ const RULES: [(&str, Sql); 14] = [
     (
         "exchanges that have not ended",
         sql!("SELECT COUNT(*) AS broken FROM exchanges WHERE ended_at IS NULL"),
-    ),
-    (
-        "transcripts with gaps",
-        sql!(
-            "SELECT COUNT(*) AS broken FROM sessions s
-             WHERE s.next_seq - 1 <> (SELECT COUNT(*) FROM entries e WHERE e.session_id = s.id)"
-        ),
     ),
     (
         "deliveries that are not over",
@@ -95,19 +102,30 @@ impl Read for Audit {
     type Output = Vec<String>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<String>, StoreError> {
-        let mut broken = Vec::new();
-        for (rule, count) in RULES {
-            let count: i64 = tx.one(count, params![]).await?.get("broken")?;
-            if count > 0 {
-                broken.push(format!("{count} {rule}"));
-            }
-        }
+        let mut broken = unsound(tx).await?;
+        broken.extend(count(tx, &AT_REST).await?);
         let open = calls_without_result(tx).await?;
         if open > 0 {
             broken.push(format!("{open} answers whose calls have not exactly one result each"));
         }
         Ok(broken)
     }
+}
+
+/// Looks for what breaks the rules that hold at any moment: a line for each broken one.
+pub(super) async fn unsound(tx: &mut Tx<'_>) -> Result<Vec<String>, StoreError> {
+    count(tx, &ALWAYS).await
+}
+
+async fn count(tx: &mut Tx<'_>, rules: &[Rule]) -> Result<Vec<String>, StoreError> {
+    let mut broken = Vec::new();
+    for (rule, count) in rules {
+        let count: i64 = tx.one(*count, params![]).await?.get("broken")?;
+        if count > 0 {
+            broken.push(format!("{count} {rule}"));
+        }
+    }
+    Ok(broken)
 }
 
 /// Answers of turns that ended well whose calls and results do not match. The calls are in JSON, so SQL

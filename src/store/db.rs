@@ -9,6 +9,8 @@ use sqlx::{Decode, PgConnection, Postgres, Row as _, Type};
 
 use super::StoreError;
 use super::lite::{Lite, LiteRow};
+#[cfg(feature = "planted-faults")]
+use super::planted::rows as lite_rows;
 
 /// A statement. The same text for both databases wherever they agree (`$1` serves both).
 #[derive(Debug, Clone, Copy)]
@@ -150,6 +152,8 @@ impl<'c> Tx<'c> {
 
     /// Runs a statement and returns how many rows it changed.
     pub async fn execute(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<u64, StoreError> {
+        #[cfg(feature = "planted-faults")]
+        super::planted::wrote(sql.lite);
         Ok(match &mut self.conn {
             Conn::Lite(conn) => conn.execute(sql.lite, params)?,
             Conn::Pg(conn) => pg(sql, params).execute(&mut **conn).await?.rows_affected(),
@@ -159,7 +163,7 @@ impl<'c> Tx<'c> {
     /// The first row, if there is one.
     pub async fn optional(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Option<Row>, StoreError> {
         Ok(match &mut self.conn {
-            Conn::Lite(conn) => conn.rows(sql.lite, params, 1)?.pop().map(Row::Lite),
+            Conn::Lite(conn) => lite_rows(conn, sql.lite, params, 1)?.pop().map(Row::Lite),
             Conn::Pg(conn) => pg(sql, params).fetch_optional(&mut **conn).await?.map(Row::Pg),
         })
     }
@@ -172,12 +176,24 @@ impl<'c> Tx<'c> {
     /// All rows.
     pub async fn all(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
         Ok(match &mut self.conn {
-            Conn::Lite(conn) => conn.rows(sql.lite, params, usize::MAX)?.into_iter().map(Row::Lite).collect(),
+            Conn::Lite(conn) => {
+                lite_rows(conn, sql.lite, params, usize::MAX)?.into_iter().map(Row::Lite).collect()
+            }
             Conn::Pg(conn) => {
                 pg(sql, params).fetch_all(&mut **conn).await?.into_iter().map(Row::Pg).collect()
             }
         })
     }
+}
+
+#[cfg(not(feature = "planted-faults"))]
+fn lite_rows(
+    conn: &mut Lite,
+    sql: &str,
+    params: &[Param<'_>],
+    limit: usize,
+) -> Result<Vec<LiteRow>, StoreError> {
+    conn.rows(sql, params, limit)
 }
 
 fn pg<'q>(sql: Sql, params: &[Param<'q>]) -> Query<'q, Postgres, PgArguments> {

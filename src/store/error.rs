@@ -6,6 +6,9 @@ pub enum StoreError {
     /// The caller no longer owns what it wanted to change: it stops quietly. Nothing was changed.
     #[error("another worker has taken over")]
     Stale,
+    /// A session is no longer there: it was pruned or forgotten as somebody looked at it. Nothing was changed.
+    #[error("the session is gone")]
+    Gone,
     /// The event was stored before. Nothing was changed.
     #[error("the event is known")]
     Duplicate,
@@ -42,8 +45,12 @@ impl StoreError {
     }
 
     /// PostgreSQL's requests to run the transaction again: serialization failure, deadlock, and a lock that somebody
-    /// else has had for long.
+    /// else has had for long; and what it sees when a session goes as the transaction waits for its lock: looked up
+    /// again, it is not found.
     pub(super) fn wants_retry(&self) -> bool {
+        if matches!(self, Self::Gone) {
+            return true;
+        }
         let (Self::Database(error) | Self::Unconfirmed(error)) = self else { return false };
         matches!(code(error).as_deref(), Some("40001" | "40P01" | "55P03"))
     }
@@ -72,7 +79,7 @@ impl StoreError {
 
     /// The database is in trouble, rather than what it was asked.
     pub(super) fn is_trouble(&self) -> bool {
-        !matches!(self, Self::Stale | Self::Duplicate | Self::Content(_))
+        !matches!(self, Self::Stale | Self::Duplicate | Self::Gone | Self::Content(_))
     }
 }
 

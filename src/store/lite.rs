@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{FromSql, FromSqlError, Value, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags};
 
@@ -55,14 +56,47 @@ impl Lite {
         Self::open_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
     }
 
+    /// Another connection to the same file, which only reads.
+    #[cfg(feature = "planted-faults")]
+    pub(super) fn beside(&self) -> Result<Self, StoreError> {
+        let path = self.0.path().map(PathBuf::from).ok_or(StoreError::Closed)?;
+        Self::open_with(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+    }
+
+    /// Opens a file that is not to be changed.
+    pub(super) fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+    }
+
+    /// What SQLite finds wrong with the file's pages and indexes, a line for each; the first hundred.
+    pub(super) fn integrity(&mut self) -> Result<Vec<String>, StoreError> {
+        let rows = self.rows("PRAGMA integrity_check", &[], usize::MAX)?;
+        let mut found =
+            rows.iter().map(|row| row.get("integrity_check")).collect::<Result<Vec<String>, _>>()?;
+        found.retain(|line| line != "ok");
+        Ok(found)
+    }
+
     fn open_with(path: &Path, mode: OpenFlags) -> Result<Self, StoreError> {
         // No two threads ever use one connection at the same time.
         let conn = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         conn.busy_timeout(BUSY)?;
         conn.set_prepared_statement_cache_capacity(STATEMENTS);
+        // Otherwise a statement that could use a partial index for some values is planned anew for every value.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // NORMAL may lose the last commits when the power fails.
         conn.pragma_update(None, "synchronous", "FULL")?;
         Ok(Self(conn))
+    }
+
+    /// Deletes every row of the program's own tables.
+    pub(super) fn clear(&mut self) -> Result<(), StoreError> {
+        let named = "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 1) <> '_'
+                     AND substr(name, 1, 7) <> 'sqlite_'";
+        for table in self.rows(named, &[], usize::MAX)? {
+            self.execute(&format!("DELETE FROM {}", table.text("name")?), &[])?;
+        }
+        self.execute("DELETE FROM sqlite_sequence", &[]).map(drop)
     }
 
     /// Runs a statement that gives no rows and returns how many rows it changed.
@@ -108,43 +142,58 @@ impl Lite {
     }
 }
 
-/// Connections that only read. A read never waits for anything but its statements, so there are never more of
-/// them than threads that read.
-pub(super) struct Readers {
+/// Connections to a file. Nothing waits for anything but its statements while it has one, so there are never more of
+/// them than threads that use them.
+pub(super) struct Connections {
     path: PathBuf,
+    mode: OpenFlags,
     idle: Mutex<Vec<Lite>>,
 }
 
 /// A connection on loan; it goes back when it is dropped.
-pub(super) struct Reader<'a> {
-    readers: &'a Readers,
+pub(super) struct Loan<'a> {
+    lender: &'a Connections,
     conn: Option<Lite>,
 }
 
-impl Readers {
-    pub(super) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), idle: Mutex::default() }
+impl Connections {
+    /// Connections that only read.
+    pub(super) fn reading(path: &Path) -> Self {
+        Self::with(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
     }
 
-    pub(super) fn take(&self) -> Result<Reader<'_>, StoreError> {
+    /// Connections that may write too.
+    pub(super) fn writing(path: &Path) -> Self {
+        Self::with(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+    }
+
+    fn with(path: &Path, mode: OpenFlags) -> Self {
+        Self { path: path.to_owned(), mode, idle: Mutex::default() }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn take(&self) -> Result<Loan<'_>, StoreError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let conn = match idle {
             Some(conn) => conn,
-            None => Lite::open_with(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+            None => Lite::open_with(&self.path, self.mode)?,
         };
-        Ok(Reader { readers: self, conn: Some(conn) })
+        Ok(Loan { lender: self, conn: Some(conn) })
     }
 }
 
-impl Reader<'_> {
+impl Loan<'_> {
     pub(super) fn conn(&mut self) -> &mut Lite {
         self.conn.as_mut().expect("it is taken only by the drop")
     }
 }
 
-impl Drop for Reader<'_> {
+impl Drop for Loan<'_> {
     fn drop(&mut self) {
-        let mut idle = self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.lender.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.extend(self.conn.take());
     }
 }

@@ -4,12 +4,16 @@
 //! transactions waiting at that moment into one commit; on PostgreSQL each has its own and is repeated
 //! when the database asks for it. Bodies are therefore pure: no effect outside the database.
 
+mod backup;
 mod check;
 mod db;
 mod error;
+mod host;
 mod lite;
 mod news;
 mod open;
+#[cfg(feature = "planted-faults")]
+mod planted;
 mod pulse;
 mod wall;
 mod writer;
@@ -28,7 +32,10 @@ pub mod inbox;
 pub mod leases;
 pub mod local;
 pub mod messages;
+pub mod nodes;
+pub mod notes;
 pub mod people;
+pub mod retention;
 pub mod runs;
 pub mod session_lists;
 pub mod sessions;
@@ -43,10 +50,12 @@ use async_trait::async_trait;
 use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::sync::mpsc;
 
+pub use backup::Backup;
 pub use check::Audit;
 pub use db::{Param, Row, Sql, Tx};
 pub(crate) use db::{params, sql, words};
 pub use error::StoreError;
+pub use host::{Disk, Host};
 pub use news::News;
 pub(crate) use open::private_folder;
 pub use open::{Access, SCHEMA};
@@ -54,7 +63,7 @@ pub use open::{Access, SCHEMA};
 use crate::crash::{self, Side};
 use crate::time::Clock;
 use db::Conn;
-use lite::Readers;
+use lite::Connections;
 use news::Teller;
 use pulse::Pulse;
 use wall::Wall;
@@ -102,8 +111,18 @@ pub struct Store {
 
 #[derive(Clone)]
 enum Backend {
-    Lite { writer: mpsc::Sender<Box<dyn Job>>, readers: Arc<Readers>, _lock: Arc<Option<std::fs::File>> },
-    Pg { pool: PgPool, teller: Teller, wall: Arc<Wall> },
+    Lite {
+        writer: mpsc::Sender<Box<dyn Job>>,
+        readers: Arc<Connections>,
+        /// Only in simulations.
+        shared: bool,
+        _lock: Arc<Option<std::fs::File>>,
+    },
+    Pg {
+        pool: PgPool,
+        teller: Teller,
+        wall: Arc<Wall>,
+    },
 }
 
 impl Store {
@@ -122,7 +141,10 @@ impl Store {
 
     /// Whether other nodes may share this database.
     pub fn shared(&self) -> bool {
-        matches!(self.backend, Backend::Pg { .. })
+        match self.backend {
+            Backend::Lite { shared, .. } => shared,
+            Backend::Pg { .. } => true,
+        }
     }
 
     /// What is wrong with the database, as far as the last transactions tell; nothing stored for longer than `longest`

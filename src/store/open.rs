@@ -13,7 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
 
-use super::lite::{BUSY, Lite, Readers};
+use super::lite::{BUSY, Connections, Lite};
 use super::pulse::Pulse;
 use super::{Backend, Store, StoreError, news, writer};
 use crate::time::Clock;
@@ -22,7 +22,7 @@ static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("src/store/migrations/postgres");
 
 /// The schema version of this binary: the number of its newest migration.
-pub const SCHEMA: i64 = 2;
+pub const SCHEMA: i64 = 4;
 
 /// What becomes of a transaction whose node was paused or cut off in the middle of it: the server ends it, so that its
 /// locks do not hold the other nodes up. The same for those that wait for such locks; they are repeated.
@@ -102,8 +102,8 @@ async fn open_sqlite(
     }
     let (sender, serve) = writer::writer(Lite::open(path)?, clock);
     conn.close().await.map_err(|error| explain(error.into()))?;
-    let readers = Arc::new(Readers::new(path));
-    Ok((Backend::Lite { writer: sender, readers, _lock: Arc::new(lock) }, serve.boxed()))
+    let readers = Arc::new(Connections::reading(path));
+    Ok((Backend::Lite { writer: sender, readers, shared: false, _lock: Arc::new(lock) }, serve.boxed()))
 }
 
 /// Makes a folder that only this user can look into: transcripts are kept there.

@@ -49,7 +49,8 @@ pub async fn facts(
                       WHERE conversation_id = $8 AND name = 'near miss' AND said_at > $9) AS hinted,
                      (SELECT COUNT(*) FROM inbox WHERE conversation_id = $8 AND sender = $3 AND turn_id IS NULL
                           AND merge_key IS NOT NULL AND not_before > $7) AS merging,
-                     (SELECT session_id FROM messages WHERE space_id = $5 AND message_id = $6) AS reply_session,
+                     (SELECT m.session_id FROM messages m JOIN sessions s ON s.id = m.session_id
+                      WHERE m.space_id = $5 AND m.message_id = $6 AND s.erase_at IS NULL) AS reply_session,
                      (SELECT session_id FROM focuses WHERE conversation_id = $8 AND user_id = $3) AS own_focus,
                      (SELECT session_id FROM focuses WHERE conversation_id = $8 AND user_id = '') AS common_focus"
             ),

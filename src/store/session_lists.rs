@@ -82,7 +82,7 @@ fn read(row: &Row) -> Result<Summary, StoreError> {
     })
 }
 
-fn conversation(row: &Row) -> Result<String, StoreError> {
+pub(super) fn conversation(row: &Row) -> Result<String, StoreError> {
     let Some(channel) = row.get::<Option<String>>("channel")? else { return Ok(String::new()) };
     let pieces: [String; 4] = [channel, row.get("account")?, row.get("chat")?, row.get("thread")?];
     Ok(pieces.join(":").trim_end_matches(':').to_owned())
@@ -123,7 +123,7 @@ pub async fn list(tx: &mut Tx<'_>, filter: &Filter<'_>, limit: i64) -> Result<Ve
                      THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS queued
              FROM sessions s LEFT JOIN conversations c ON c.id = s.conversation_id
                  LEFT JOIN sessions p ON p.id = s.parent_id
-             WHERE (CAST($1 AS TEXT) IS NULL OR s.key = $1)
+             WHERE s.erase_at IS NULL AND (CAST($1 AS TEXT) IS NULL OR s.key = $1)
                AND (CAST($2 AS BIGINT) IS NULL OR s.id = $2)
                AND (CAST($3 AS BIGINT) IS NULL OR s.tree_id = $3)
                AND (CAST($4 AS TEXT) IS NULL OR s.agent = $4)

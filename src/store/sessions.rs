@@ -59,6 +59,8 @@ pub struct Session {
     pub conversation_id: Option<i64>,
     /// It was archived.
     pub archived: bool,
+    /// It is out of use, and its rows are being erased.
+    pub erased: bool,
     /// Its open turn, if there is one.
     pub open_turn: Option<i64>,
     /// Its unconsumed items.
@@ -79,6 +81,7 @@ impl Session {
             depth: row.get("depth")?,
             conversation_id: row.get("conversation_id")?,
             archived: row.get::<Option<i64>>("archived_at")?.is_some(),
+            erased: row.get::<Option<i64>>("erase_at")?.is_some(),
             open_turn: row.get("open_turn")?,
             pending: row.get("pending")?,
         })
@@ -90,14 +93,24 @@ impl Session {
     }
 }
 
-/// Locks a session and reads it. The lock comes before any lock on its turns.
+/// Locks a session and reads it; [`StoreError::Gone`] if it is out of use. The lock comes before any lock on its turns.
 pub async fn lock(tx: &mut Tx<'_>, id: i64) -> Result<Session, StoreError> {
+    hold(tx, id).await?;
+    get_in_use(tx, id).await
+}
+
+/// Locks a session, in use or not.
+pub async fn hold(tx: &mut Tx<'_>, id: i64) -> Result<(), StoreError> {
     tx.lock(
         sql!(lite: "SELECT id FROM sessions WHERE id = $1", pg: "SELECT id FROM sessions WHERE id = $1 FOR UPDATE"),
         params![id],
     )
-    .await?;
-    get(tx, id).await
+    .await
+}
+
+async fn get_in_use(tx: &mut Tx<'_>, id: i64) -> Result<Session, StoreError> {
+    let session = get(tx, id).await?;
+    if session.erased { Err(StoreError::Gone) } else { Ok(session) }
 }
 
 /// Locks several sessions, in the order of their numbers whatever the order given, and reads them in the order given.
@@ -105,23 +118,25 @@ pub async fn lock_all(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Vec<Session>, Stor
     let mut ordered = ids.to_vec();
     ordered.sort_unstable();
     for id in ordered {
-        tx.lock(
-            sql!(lite: "SELECT id FROM sessions WHERE id = $1", pg: "SELECT id FROM sessions WHERE id = $1 FOR UPDATE"),
-            params![id],
-        )
-        .await?;
+        hold(tx, id).await?;
     }
     let mut sessions = Vec::with_capacity(ids.len());
     for id in ids {
-        sessions.push(get(tx, *id).await?);
+        sessions.push(get_in_use(tx, *id).await?);
     }
     Ok(sessions)
 }
 
-/// Reads a session without locking it.
+/// The tree of a session, if it is still there.
+pub async fn tree_of(tx: &mut Tx<'_>, id: i64) -> Result<Option<i64>, StoreError> {
+    let row = tx.optional(sql!("SELECT tree_id FROM sessions WHERE id = $1"), params![id]).await?;
+    row.map(|row| row.get("tree_id")).transpose()
+}
+
+/// Reads a session without locking it; [`StoreError::Gone`] if there is none.
 pub async fn get(tx: &mut Tx<'_>, id: i64) -> Result<Session, StoreError> {
     let row = tx
-        .one(
+        .optional(
             sql!(
                 "SELECT s.*, (SELECT t.id FROM turns t WHERE t.session_id = s.id
                               AND t.status IN ('running', 'waiting')) AS open_turn,
@@ -130,7 +145,8 @@ pub async fn get(tx: &mut Tx<'_>, id: i64) -> Result<Session, StoreError> {
             ),
             params![id],
         )
-        .await?;
+        .await?
+        .ok_or(StoreError::Gone)?;
     Session::read(&row)
 }
 

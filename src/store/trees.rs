@@ -5,6 +5,8 @@ use super::{StoreError, Tx, params, sql};
 
 /// Locks a tree until the end of the transaction.
 pub async fn lock(tx: &mut Tx<'_>, tree_id: i64) -> Result<(), StoreError> {
+    #[cfg(feature = "planted-faults")]
+    super::planted::unlock();
     tx.lock(
         sql!(lite: "SELECT id FROM trees WHERE id = $1", pg: "SELECT id FROM trees WHERE id = $1 FOR UPDATE"),
         params![tree_id],
@@ -139,8 +141,9 @@ pub async fn descendants(tx: &mut Tx<'_>, session_id: i64) -> Result<Vec<i64>, S
     tx.all(
         sql!(
             "WITH RECURSIVE below (id, depth) AS (
-                 SELECT id, depth FROM sessions WHERE parent_id = $1
-                 UNION ALL SELECT s.id, s.depth FROM sessions s JOIN below b ON s.parent_id = b.id)
+                 SELECT id, depth FROM sessions WHERE parent_id = $1 AND erase_at IS NULL
+                 UNION ALL SELECT s.id, s.depth FROM sessions s JOIN below b ON s.parent_id = b.id
+                     WHERE s.erase_at IS NULL)
              SELECT id FROM below ORDER BY depth, id"
         ),
         params![session_id],

@@ -121,6 +121,8 @@ pub async fn open(tx: &mut Tx<'_>, new: &NewTurn<'_>, by: &Claimant) -> Result<T
 /// Records progress of a turn that the caller owns; [`StoreError::Stale`] if it doesn't any more.
 /// The caller has locked the session.
 pub async fn progress(tx: &mut Tx<'_>, turn: &Turn, step: i64) -> Result<(), StoreError> {
+    #[cfg(feature = "planted-faults")]
+    let turn = &super::planted::unchecked(tx, turn).await?;
     let changed = tx
         .execute(
             sql!(
@@ -134,6 +136,8 @@ pub async fn progress(tx: &mut Tx<'_>, turn: &Turn, step: i64) -> Result<(), Sto
 
 /// [`StoreError::Stale`] if a turn is not the caller's any more.
 pub async fn check(tx: &mut Tx<'_>, turn: &Turn) -> Result<(), StoreError> {
+    #[cfg(feature = "planted-faults")]
+    let turn = &super::planted::unchecked(tx, turn).await?;
     let held = tx
         .optional(
             sql!("SELECT id FROM turns WHERE id = $1 AND token = $2 AND status = 'running'"),
@@ -145,6 +149,8 @@ pub async fn check(tx: &mut Tx<'_>, turn: &Turn) -> Result<(), StoreError> {
 
 /// Where a turn is at work, and what it is tied to; [`StoreError::Stale`] if it is not the caller's any more.
 pub async fn desk(tx: &mut Tx<'_>, turn: &Turn) -> Result<(Place, Ties), StoreError> {
+    #[cfg(feature = "planted-faults")]
+    let turn = &super::planted::unchecked(tx, turn).await?;
     let row = tx
         .optional(
             sql!(
@@ -171,6 +177,8 @@ pub async fn leave(
     status: TurnStatus,
     reason: Option<&str>,
 ) -> Result<(), StoreError> {
+    #[cfg(feature = "planted-faults")]
+    let turn = &super::planted::unchecked(tx, turn).await?;
     let ended = (status != TurnStatus::Waiting).then_some(tx.now());
     let changed = tx
         .execute(
@@ -321,15 +329,22 @@ pub async fn take(
     row.as_ref().map(read).transpose()
 }
 
-/// Keeps a running turn, if it is still the node's.
-pub async fn renew(tx: &mut Tx<'_>, turn_id: i64, by: &Claimant) -> Result<(), StoreError> {
+/// Keeps those of a node's running turns that it says it drives. One that was claimed for somebody who was gone when
+/// the claim was stored is driven by nobody: its lease ends, and it is taken up.
+pub async fn renew(tx: &mut Tx<'_>, by: &Claimant, driven: &[i64]) -> Result<(), StoreError> {
+    if driven.is_empty() {
+        return Ok(());
+    }
     let now = tx.now();
     tx.execute(
         sql!(
-            "UPDATE turns SET lease_until = $3, held_at = $4
-             WHERE id = $1 AND node = $2 AND status = 'running' AND lease_until > 0"
+            lite: "UPDATE turns SET lease_until = $2, held_at = $3
+                   WHERE id IN (SELECT value FROM json_each($4)) AND node = $1 AND status = 'running' AND lease_until > 0",
+            pg: "UPDATE turns SET lease_until = $2, held_at = $3
+                 WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($4 AS JSON)))
+                   AND node = $1 AND status = 'running' AND lease_until > 0"
         ),
-        params![turn_id, &by.node, now + by.lease, now],
+        params![&by.node, now + by.lease, now, serde_json::to_string(driven).expect("numbers are always JSON")],
     )
     .await?;
     Ok(())

@@ -13,10 +13,10 @@ use crate::crash::{self, Side};
 use crate::time::Clock;
 
 /// Jobs that may wait for the writer. Full: the caller waits, and with it the platform it reads from.
-const QUEUE: usize = 1024;
+pub(super) const QUEUE: usize = 1024;
 
 /// Jobs that share one commit at most: bounds how long the first of them waits for the last.
-const GROUP: usize = 128;
+pub(super) const GROUP: usize = 128;
 
 /// A transaction without its type: runs inside a group, and answers its caller after the commit.
 pub(super) trait Job: Send {
@@ -94,20 +94,29 @@ pub(super) fn writer(
 async fn serve(mut conn: Lite, clock: &dyn Clock, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
     let mut group = Vec::with_capacity(GROUP);
     while jobs.recv_many(&mut group, GROUP).await > 0 {
-        let outcome = commit_group(&mut conn, clock.now(), &mut group).await;
-        if outcome.is_err() {
-            // The transaction may still be open (a full disk, for one): start the next one clean.
-            let _ = conn.execute("ROLLBACK", &[]);
-        }
-        for job in group.drain(..) {
-            job.answer(outcome.as_ref().map_err(StoreError::again).copied());
-        }
+        settle(&mut conn, clock.now(), &mut group).await;
+    }
+}
+
+/// Commits a group and answers its callers.
+pub(super) async fn settle(conn: &mut Lite, now: i64, group: &mut Vec<Box<dyn Job>>) {
+    let outcome = commit_group(conn, now, group).await;
+    if outcome.is_err() {
+        // The transaction may still be open (a full disk, for one): start the next one clean.
+        let _ = conn.execute("ROLLBACK", &[]);
+    }
+    for job in group.drain(..) {
+        job.answer(outcome.as_ref().map_err(StoreError::again).copied());
     }
 }
 
 async fn commit_group(conn: &mut Lite, now: i64, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
     conn.execute("BEGIN IMMEDIATE", &[])?;
+    #[cfg(feature = "planted-faults")]
+    let mut beside = false;
     for job in group.iter_mut() {
+        #[cfg(feature = "planted-faults")]
+        super::planted::begins(std::mem::replace(&mut beside, true));
         conn.execute("SAVEPOINT job", &[])?;
         let keep = job.run(&mut Tx::new(Conn::Lite(conn), now)).await;
         if !keep {

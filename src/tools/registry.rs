@@ -30,6 +30,12 @@ impl Tools {
         Self::with([Arc::new(AgentsList) as Arc<dyn Tool>], sessions::specs().into())
     }
 
+    /// The same with more that work outside the database.
+    pub fn and(self, more: impl IntoIterator<Item = Arc<dyn Tool>>) -> Self {
+        let tools = Self::with(self.by_name.into_values().chain(more), self.of_sessions);
+        Self { secrets: self.secrets, ..tools }
+    }
+
     /// A set of tools that work outside the database.
     pub fn new(tools: impl IntoIterator<Item = Arc<dyn Tool>>) -> Self {
         Self::with(tools, Arc::new([]))

@@ -66,3 +66,17 @@ async fn only_owners_decide_for_everyone() {
     assert_eq!(next_text(&bob).await, "echo: Bob: @roundtable_bot hello");
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_owners_erase_what_a_group_has_said() {
+    let world = world_of_ann().await;
+    let [ann, bob] = ["ann", "bob"].map(|name| world.telegram.user(name).in_group("team"));
+    bob.mentions_bot("hello");
+    assert!(next_text(&bob).await.starts_with("echo: "));
+    bob.says("/forget");
+    let told = next_text(&bob).await;
+    assert_eq!(told, "Only one of my owners can erase what everyone here has said. /new starts afresh.");
+    ann.says("/forget");
+    assert!(next_text(&ann).await.starts_with("What was said here"));
+    world.end().await;
+}

@@ -126,6 +126,26 @@ async fn a_panic_in_the_next_turn_costs_that_one_a_claim() {
     assert_eq!(bench.said().await, ["one", "two"]);
 }
 
+/// A claim can be stored when whoever made it is gone: its node keeps only what it drives, and takes it up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_that_nobody_drives_is_taken_up_by_its_own_node() {
+    let mut bench = Bench::model(|_| Does::says("one")).await;
+    let engine = bench.idle();
+    bench.says("hello").await;
+    let _lost = bench.claim(&engine).await;
+    let stop = CancellationToken::new();
+    let (working, stopped) = (engine.clone(), stop.clone());
+    let work = tokio::spawn(async move { working.run(stopped).await });
+    for _ in 0..12 {
+        bench.advance(Duration::from_secs(1));
+        bench.rounds().await;
+    }
+    assert_eq!(bench.ended(1).await, ["done"]);
+    assert_eq!(bench.said().await, ["one"]);
+    stop.cancel();
+    work.await.expect("the scheduler does not panic");
+}
+
 /// The machine is so busy that a node is late to renew its claims: it knows its own turns nonetheless.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_does_not_take_its_own_turn_for_abandoned() {

@@ -24,7 +24,7 @@ use When::{Never, Recovering, Stopping, Working};
 const MIDDLE: &str = "commit.finish.after:4";
 
 /// Every boundary, and how a test gets there.
-pub const BOUNDARIES: [(&str, When); 32] = [
+pub const BOUNDARIES: [(&str, When); 35] = [
     ("commit.accept", Working(7)),
     ("commit.claim", Working(2)),
     ("commit.answer", Working(2)),
@@ -52,6 +52,9 @@ pub const BOUNDARIES: [(&str, When); 32] = [
     ("commit.revoke_chat", Never("no owner of the load takes a group back")),
     ("commit.retry_delivery", Never("an operator's command; no operator is at work")),
     ("commit.discard_delivery", Never("an operator's command; no operator is at work")),
+    ("commit.prune", Never("an operator's command; no operator is at work")),
+    ("commit.sweep", Never("an operator's command; no operator is at work")),
+    ("commit.erase", Never("nobody of the load wants to be forgotten; `growth::forget` dies there")),
     ("call.model", Working(5)),
     ("call.tool", Working(2)),
     ("call.send", Working(3)),

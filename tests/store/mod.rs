@@ -3,6 +3,7 @@
 mod deliveries;
 mod races;
 mod refusals;
+mod retention;
 mod runs;
 mod schema;
 mod statements;

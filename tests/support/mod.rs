@@ -1,6 +1,7 @@
 //! What the tests share.
 
 pub mod bench;
+pub mod command;
 pub mod databases;
 pub mod discord;
 pub mod look;
@@ -13,7 +14,9 @@ pub mod quiet;
 pub mod ready;
 pub mod requests;
 pub mod seat;
+pub mod seeds;
 pub mod stored;
 pub mod telegram;
 pub mod terminal;
+pub mod words;
 pub mod world;

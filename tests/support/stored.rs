@@ -68,6 +68,11 @@ impl Stored {
         self.store.read(read).await.expect("the database can be read")
     }
 
+    /// Changes what no person and no platform would.
+    pub async fn changes(&self, sql: &'static str) {
+        self.store.commit(Statement(sql)).await.expect("the database can be written");
+    }
+
     /// `roundtable deliveries retry`.
     pub async fn retry(&self, id: i64) -> bool {
         self.store.commit(Change { id, retry: true }).await.expect("the database can be written")
@@ -120,5 +125,18 @@ impl Transaction for Change {
             true => Ok(deliveries::retry(tx, self.id).await?.is_some()),
             false => deliveries::discard(tx, self.id).await,
         }
+    }
+}
+
+struct Statement(&'static str);
+
+#[async_trait]
+impl Transaction for Statement {
+    type Output = ();
+    const NAME: &'static str = "statement";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        tx.execute(Sql { lite: self.0, pg: self.0 }, &[]).await?;
+        Ok(())
     }
 }

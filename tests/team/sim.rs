@@ -15,9 +15,7 @@ use futures::stream::{self, BoxStream};
 use roundtable::agents::{Agent, Agents};
 use roundtable::engine::{Engine, Settings, Team};
 use roundtable::inbound::{Edges, Front, States};
-use roundtable::models::{
-    Answer, Completion, ModelClient, ModelError, ModelEvent, ModelMessage, Request, ToolCall, Usage,
-};
+use roundtable::models::{Answer, Completion, ModelClient, ModelError, ModelEvent, Request, Usage};
 use roundtable::routing::{DmPolicy, KnownAgent, Policy, Rules};
 use roundtable::store::{Access, Audit, Param, Read, Row, Sql, Store, StoreError, Tx};
 use roundtable::time::Clock;
@@ -33,58 +31,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::bench::Notes;
 use crate::support::quiet;
+pub use crate::support::seeds::{Seed, seeds};
+pub use crate::support::words::{answers, calls, results, says, told, who};
 
 /// What a scripted model answers; `None`: nothing yet, it is asked again at the next step.
 type Brain = Box<dyn Fn(&Request) -> Option<Answer>>;
-
-/// Says this.
-pub fn says(text: impl Into<String>) -> Answer {
-    Answer { text: text.into(), ..Answer::default() }
-}
-
-/// Calls these tools.
-pub fn calls(calls: impl IntoIterator<Item = (&'static str, Value)>) -> Answer {
-    let call = |(index, (name, arguments)): (usize, (&str, Value))| ToolCall {
-        id: format!("call-{index}"),
-        name: name.into(),
-        arguments,
-    };
-    Answer { calls: calls.into_iter().enumerate().map(call).collect(), ..Answer::default() }
-}
-
-/// All that a model has been told, without what it said itself.
-pub fn told(request: &Request) -> impl Iterator<Item = &str> {
-    request.messages.iter().filter_map(|message| match message {
-        ModelMessage::User(text) | ModelMessage::Tool { content: text, .. } => Some(text.as_str()),
-        ModelMessage::Assistant(_) => None,
-    })
-}
-
-/// Who asks: the label of a child, the agent's id of others.
-pub fn who(request: &Request) -> String {
-    let facts =
-        request.system.lines().find(|line| line.starts_with("{\"")).expect("facts are a line of JSON");
-    let facts: Value = serde_json::from_str(facts).expect("facts are JSON");
-    facts["you"]["label"].as_str().or(facts["you"]["id"].as_str()).expect("an agent has an id").to_owned()
-}
-
-/// How often the session has answered before, in its whole transcript.
-pub fn answers(request: &Request) -> usize {
-    request.messages.iter().filter(|message| matches!(message, ModelMessage::Assistant(_))).count()
-}
-
-/// The results of the calls of the session's last step.
-pub fn results(request: &Request) -> Vec<Value> {
-    // What was said meanwhile comes behind them.
-    let newest = request.messages.iter().rev().skip_while(|message| matches!(message, ModelMessage::User(_)));
-    let tail = newest.map_while(|message| match message {
-        ModelMessage::Tool { content, .. } => Some(serde_json::from_str(content).expect("results are JSON")),
-        _ => None,
-    });
-    let mut results: Vec<Value> = tail.collect();
-    results.reverse();
-    results
-}
 
 /// A request that waits for the director.
 struct Asked {
@@ -113,26 +64,6 @@ impl ModelClient for Puppet {
 
     fn window(&self) -> u32 {
         1_000_000
-    }
-}
-
-/// Names the seed when a test fails.
-pub struct Seed(pub u64);
-
-impl Drop for Seed {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("ROUNDTABLE_PROVE_SEED={}", self.0);
-        }
-    }
-}
-
-/// The seeds to play: the one of `ROUNDTABLE_PROVE_SEED`, or so many, unless `variable` says how many.
-pub fn seeds(variable: &str, count: u64) -> Vec<u64> {
-    let number = |name| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
-    match number("ROUNDTABLE_PROVE_SEED") {
-        Some(seed) => vec![seed],
-        None => (1..=number(variable).unwrap_or(count)).collect(),
     }
 }
 

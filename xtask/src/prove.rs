@@ -22,7 +22,29 @@ struct Prover {
     test: &'static [&'static str],
 }
 
-const PROVERS: [Prover; 8] = [
+const PROVERS: [Prover; 10] = [
+    Prover {
+        name: "simulate",
+        counts: "seeds of simulated worlds",
+        variable: "ROUNDTABLE_PROVE_SIMULATE",
+        count: 100_000,
+        test: &["--package", "roundtable", "--test", "integration", "simulation::no_seed"],
+    },
+    Prover {
+        name: "faults",
+        counts: "seeds at most for each planted fault to be found",
+        variable: "ROUNDTABLE_PROVE_FAULTS",
+        count: 2_000,
+        test: &[
+            "--package",
+            "roundtable",
+            "--features",
+            "planted-faults",
+            "--test",
+            "integration",
+            "simulation::faults",
+        ],
+    },
     Prover {
         name: "kills",
         counts: "kills of the program at random moments",
@@ -104,8 +126,8 @@ fn parse(args: &[String]) -> Result<(Vec<&'static Prover>, Option<u64>)> {
     let mut count = None;
     let mut args = args.iter();
     while let Some(arg) = args.next() {
-        if arg == "--count" {
-            let number = args.next().context("--count needs a number")?;
+        if arg == "--count" || arg == "--seeds" {
+            let number = args.next().with_context(|| format!("{arg} needs a number"))?;
             count = Some(number.parse().with_context(|| format!("`{number}` is no number"))?);
             continue;
         }
@@ -164,6 +186,7 @@ mod tests {
     fn everything_is_proved_unless_something_is_named() -> Result<()> {
         assert_eq!(parsed(&[])?, (PROVERS.map(|prover| prover.name).to_vec(), None));
         assert_eq!(parsed(&["split", "--count", "7"])?, (vec!["split"], Some(7)));
+        assert_eq!(parsed(&["simulate", "--seeds", "9"])?, (vec!["simulate"], Some(9)));
         assert!(parsed(&["splits"]).is_err() && parsed(&["--count"]).is_err());
         assert!(parsed(&["--count", "many"]).is_err());
         Ok(())

@@ -8,6 +8,8 @@ mod error;
 mod id;
 mod inbound;
 mod outgoing;
+#[cfg(feature = "planted-faults")]
+pub mod planted;
 
 pub use channel::{
     AccountState, Channel, Edge, Edits, Found, Limits, Lost, Profile, Reconcile, Threads, Typing,

@@ -37,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use api::Api;
+pub use batch::Batch;
 use listening::Listening;
 use send::Address;
 

@@ -46,6 +46,8 @@ struct Piece {
     /// The measure of everything before it.
     before: usize,
     kind: Kind,
+    /// Bytes of a space at its start. It is visible all the same when a mark combines with it.
+    space: usize,
 }
 
 #[derive(PartialEq, Eq)]
@@ -90,7 +92,8 @@ impl Pieces {
                 start = first;
             }
             let end = self.part_end(start, first, limit);
-            parts.push(self.list[start].start..self.list[end].start);
+            let lost = if self.in_pre[start] { 0 } else { self.list[start].space };
+            parts.push(self.list[start].start + lost..self.list[end].start);
             from = end;
         }
         parts
@@ -143,7 +146,8 @@ fn pieces(text: &str, limit: usize, measure: impl Fn(&str) -> usize) -> Vec<Piec
             _ if text.chars().all(is_invisible) => Kind::Space,
             _ => Kind::Visible,
         };
-        list.push(Piece { start, before, kind });
+        let space = text.len() - text.trim_start().len();
+        list.push(Piece { start, before, kind, space });
         before += cost;
     };
     for (start, grapheme) in text.grapheme_indices(true) {
@@ -228,6 +232,13 @@ mod tests {
     fn what_fits_is_one_part_without_the_whitespace_around_it() {
         assert_eq!(plain(" \n a b \n", 3), ["a b"]);
         assert_eq!(plain(" \n\u{200b} ", 9), [""; 0]);
+    }
+
+    #[test]
+    fn a_part_does_not_begin_with_a_space_that_a_mark_combines_with() {
+        assert_eq!(plain(" \u{301} b", 9), ["\u{301} b"]);
+        assert_eq!(plain("one  \u{301}two", 5), ["one", "\u{301}two"]);
+        assert_eq!(parts("```\n \u{301} b\n```", 9), ["{pre: \u{301} b}"]);
     }
 
     #[test]

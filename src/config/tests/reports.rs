@@ -20,7 +20,7 @@ token = ""
     insta::assert_snapshot!(report(file, &[]), @r#"
     error: roundtable.toml:3: node.leese: unknown key; did you mean `lease`?
     error: roundtable.toml:4: node.renew: invalid type: integer `5`, expected a string
-    error: roundtable.toml:5: node.poll: `soon` is no period: write a whole number and ms, s, m or h, like "15s"
+    error: roundtable.toml:5: node.poll: `soon` is no period: write a whole number and ms, s, m, h or d, like "15s"
     error: roundtable.toml:6: node.max_turns: invalid type: string, expected a whole number of at least 0
     error: roundtable.toml:8: store.max_connections: invalid value: integer `-1`, expected a whole number of at least 0
     error: roundtable.toml:10: http.listen: is no address and port; write them like "127.0.0.1:7080"

@@ -1,18 +1,8 @@
 //! `/focus` and `/unfocus`: whom messages go to until further notice.
 
-use roundtable_contract::ChatKind;
-
 use super::{Asked, Done};
 use crate::phrases;
-use crate::routing::Standing;
 use crate::store::{StoreError, Tx, focuses, sessions};
-
-impl Asked<'_> {
-    /// In a group only owners decide for everyone.
-    fn decides_for_everyone(&self) -> bool {
-        self.message.chat_kind == ChatKind::Direct || self.standing == Standing::Owner
-    }
-}
 
 pub(super) async fn set(
     tx: &mut Tx<'_>,

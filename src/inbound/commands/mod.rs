@@ -58,6 +58,7 @@ pub(super) async fn carry_out(
         Command::Stop(which) => stop::stop(tx, asked, which).await?,
         Command::Kill { label } => stop::kill(tx, asked, label).await?,
         Command::New { keep } => stop::renew(tx, asked, *keep).await?,
+        Command::Forget => stop::forget(tx, asked).await?,
         Command::Steer { label, text } => steer::steer(tx, asked, label, text).await?,
         Command::Spawn { agent, label, task } => {
             spawn::spawn(tx, asked, agent, label.as_deref(), task).await?
@@ -94,6 +95,11 @@ impl<'a> Asked<'a> {
 
     fn whoami(&self) -> String {
         phrases::whoami(&self.message.sender, self.standing, &self.message.conversation)
+    }
+
+    /// In a group only owners decide for everyone.
+    fn decides_for_everyone(&self) -> bool {
+        self.message.chat_kind == ChatKind::Direct || self.standing == Standing::Owner
     }
 
     /// Whose work the sender may touch: in a group others' work is for owners.

@@ -1,11 +1,11 @@
-//! `/stop`, `/kill` and `/new`.
+//! `/stop`, `/kill`, `/new` and `/forget`.
 
 use super::{Asked, Done};
 use crate::control;
 use crate::engine::{self, Effects};
 use crate::phrases;
 use crate::routing::Stop;
-use crate::store::{StoreError, Tx, runs, sessions};
+use crate::store::{StoreError, Tx, deliveries, runs, sessions};
 
 pub(super) async fn stop(tx: &mut Tx<'_>, asked: &Asked<'_>, which: &Stop) -> Result<Done, StoreError> {
     if let Stop::Label(label) = which {
@@ -53,6 +53,23 @@ pub(super) async fn renew(tx: &mut Tx<'_>, asked: &Asked<'_>, keep: bool) -> Res
         phrases::not_yours_to_stop()
     } else {
         phrases::new_conversation(&names)
+    };
+    Ok(Done { text: Some(text), after })
+}
+
+/// Erases more than the sender's own words, so in a group it is for owners.
+pub(super) async fn forget(tx: &mut Tx<'_>, asked: &Asked<'_>) -> Result<Done, StoreError> {
+    if !asked.decides_for_everyone() {
+        return Ok(Done::said(phrases::forget_is_for_owners()));
+    }
+    let (mut stops, mut after) = (Vec::new(), Effects::default());
+    for session in here(tx, asked).await? {
+        stops.push(control::forget(tx, &asked.edges.team, session, &mut after).await?);
+    }
+    deliveries::forget_own_words(tx, asked.place.id).await?;
+    let text = match stops.is_empty() {
+        true => phrases::nothing_to_forget(),
+        false => phrases::forgotten(&stopped(&stops)),
     };
     Ok(Done { text: Some(text), after })
 }

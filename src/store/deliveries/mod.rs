@@ -223,6 +223,32 @@ pub async fn cancel_of_session(tx: &mut Tx<'_>, session_id: i64) -> Result<(), S
     Ok(())
 }
 
+/// Cancels everything of a session that nobody has seen for sure: it is to be erased.
+pub async fn drop_of_session(tx: &mut Tx<'_>, session_id: i64) -> Result<(), StoreError> {
+    tx.execute(
+        sql!(
+            "UPDATE deliveries SET state = 'cancelled' WHERE session_id = $1
+               AND (state = 'pending' OR (state = 'unknown' AND due_at = $2))"
+        ),
+        params![session_id, NEVER],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Erases what the program itself has said in a conversation; it may have quoted a transcript.
+pub async fn forget_own_words(tx: &mut Tx<'_>, conversation_id: i64) -> Result<(), StoreError> {
+    tx.execute(
+        sql!(
+            "DELETE FROM deliveries WHERE session_id IS NULL AND conversation_id = $1
+               AND state IN ('sent', 'failed', 'cancelled')"
+        ),
+        params![conversation_id],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Conversations of an account that have something to deliver or to look into now.
 pub async fn due_conversations(
     tx: &mut Tx<'_>,

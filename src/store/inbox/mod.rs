@@ -129,7 +129,9 @@ pub async fn of_message(
         sql!(
             "SELECT MAX(id) AS id, session_id, MIN(COALESCE(turn_id, 0)) AS oldest_turn,
                  MAX(COALESCE(turn_id, 0)) AS newest_turn FROM inbox
-             WHERE conversation_id = $1 AND message_id = $2 GROUP BY session_id ORDER BY session_id"
+             WHERE conversation_id = $1 AND message_id = $2
+               AND EXISTS (SELECT 1 FROM sessions s WHERE s.id = inbox.session_id AND s.erase_at IS NULL)
+             GROUP BY session_id ORDER BY session_id"
         ),
         params![conversation_id, message_id.0],
     )

@@ -1,0 +1,69 @@
+//! SQLite on the thread of whoever asks: for simulations, in which nothing may run beside the simulated program, so
+//! that the same seed gives the same order. Several nodes of that thread can share a file.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::sync::mpsc;
+
+use super::lite::Connections;
+use super::pulse::Pulse;
+use super::writer::{GROUP, Job, QUEUE, settle};
+use super::{Backend, Store, StoreError};
+use crate::time::Clock;
+
+/// What a commit waits for before it begins: a slow disk.
+pub type Disk = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// A file that has been migrated, with its connections, which outlive the nodes.
+#[derive(Clone)]
+pub struct Host(Arc<Connections>);
+
+impl Host {
+    /// The file at `path`; [`Store::open`] has made it.
+    pub fn new(path: &Path) -> Self {
+        Self(Arc::new(Connections::writing(path)))
+    }
+
+    /// Forgets everything that is stored, for the next simulation.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub fn clear(&self) -> Result<(), StoreError> {
+        self.0.take()?.conn().clear()
+    }
+
+    /// A node's way to the file. The returned future is the node's writer: it must be polled, and dropping it is the
+    /// death of the node, after which nothing it asked for is stored. `shared`: there may be other nodes.
+    pub fn store(&self, clock: Arc<dyn Clock>, shared: bool, disk: Disk) -> (Store, BoxFuture<'static, ()>) {
+        let (sender, jobs) = mpsc::channel(QUEUE);
+        let serve = serve(self.0.clone(), clock.clone(), jobs, disk);
+        let backend =
+            Backend::Lite { writer: sender, readers: self.0.clone(), shared, _lock: Arc::default() };
+        (Store { backend, clock, pulse: Arc::new(Pulse::new()) }, serve.boxed())
+    }
+}
+
+async fn serve(
+    connections: Arc<Connections>,
+    clock: Arc<dyn Clock>,
+    mut jobs: mpsc::Receiver<Box<dyn Job>>,
+    disk: Disk,
+) {
+    let mut group = Vec::new();
+    while jobs.recv_many(&mut group, GROUP).await > 0 {
+        disk().await;
+        while group.len() < GROUP
+            && let Ok(job) = jobs.try_recv()
+        {
+            group.push(job);
+        }
+        match connections.take() {
+            Ok(mut conn) => settle(conn.conn(), clock.now(), &mut group).await,
+            Err(error) => group.drain(..).for_each(|job| job.answer(Err(error.again()))),
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! A node's side of an account: a channel whose platform is simulated. One kind of platform knows a nonce, the other
+//! shows nothing but whether a number is a message of ours.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use roundtable::time::Clock as _;
+use roundtable_contract::{
+    AcceptError, AccountId, AccountState, Channel, Conversation, Edge, Event, Found, Limits, Lost, MessageId,
+    Outgoing, Part, Receipt, Reconcile, RunError, SendError,
+};
+use roundtable_telegram::Batch;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::life::Life;
+use super::platform::{knows_nonces, space};
+use super::world::World;
+
+/// The name of the position up to which events were read.
+const SCOPE: &str = "updates";
+
+/// A request that is answered arrives within so many milliseconds.
+const FLIGHT: u64 = 15;
+
+/// One that is not answered, and arrives at all, does so within so many: less than the time-out of a send.
+const LONG_FLIGHT: u64 = 9_000;
+
+/// An account as one node has it.
+pub struct Line {
+    world: Arc<World>,
+    life: Life,
+    account: AccountId,
+    /// Everything that people had written was given to the core.
+    caught_up: AtomicBool,
+}
+
+impl Line {
+    /// The account on a node.
+    pub fn new(world: &Arc<World>, life: &Life, account: AccountId) -> Self {
+        Self { world: world.clone(), life: life.clone(), account, caught_up: AtomicBool::new(false) }
+    }
+
+    /// Reads what is new until `stop` fires.
+    async fn listen(&self, edge: &dyn Edge) {
+        let mut news = self.world.platform.news();
+        loop {
+            self.world.lag(40).await;
+            self.life.goes_on().await;
+            let position = edge.position(&self.account, SCOPE).await.map_or(0, |(position, _)| position);
+            let events = self.world.platform.events(&self.account, position);
+            self.caught_up.store(events.is_empty(), Ordering::Relaxed);
+            if events.is_empty() {
+                edge.report(&self.account, AccountState::Ready);
+                // Whoever does not hear of news asks again.
+                let _ = tokio::time::timeout(Duration::from_secs(5), news.changed()).await;
+                continue;
+            }
+            self.take(edge, events).await;
+        }
+    }
+
+    /// Gives events to the core until all are stored, and moves the position as far as that allows.
+    async fn take(&self, edge: &dyn Edge, events: Vec<(i32, Event)>) {
+        let (mut batch, rough) = (Batch::of(events), Rough { edge, line: self });
+        loop {
+            let stored = batch.store(&rough).await;
+            if let Some(last) = batch.stored_up_to() {
+                // At worst they are offered again.
+                let _ = edge.advance(&self.account, SCOPE, last.into()).await;
+            }
+            if stored.is_ok() {
+                return;
+            }
+            self.world.lag(2000).await;
+            self.life.goes_on().await;
+        }
+    }
+
+    /// A request that arrives, whatever becomes of whoever made it; the message's number.
+    fn arrives(
+        &self,
+        within: u64,
+        to: &Conversation,
+        part: &Part,
+        nonce: &str,
+    ) -> oneshot::Receiver<MessageId> {
+        let (world, flight) = (self.world.clone(), self.world.millis(within));
+        let (to, part, nonce) = (to.clone(), part.clone(), nonce.to_owned());
+        let (tell, told) = oneshot::channel();
+        tokio::spawn(async move {
+            tokio::time::sleep(flight).await;
+            let at = world.clock.now();
+            // Whoever asked may be gone.
+            let _ = tell.send(world.platform.shows(&world, &to, &part, &nonce, at));
+        });
+        told
+    }
+
+    async fn call(&self, to: &Conversation, part: &Part, nonce: &str) -> Result<Receipt, SendError> {
+        self.life.goes_on().await;
+        let lost = |reason: &str| SendError::Unknown { reason: reason.into() };
+        match self.world.below(1000) {
+            _ if self.world.is_calm() => {}
+            0..40 => {
+                self.world.lag(50).await;
+                let after = self.world.millis(4000);
+                return Err(SendError::RateLimited { after, whole_account: self.world.chance(30) });
+            }
+            40..80 => {
+                self.world.lag(50).await;
+                return Err(SendError::Unreachable { reason: "nobody answers".into() });
+            }
+            80..120 => {
+                self.world.lag(2000).await;
+                return Err(lost("the request was cut off"));
+            }
+            120..180 => {
+                let arrived = self.arrives(LONG_FLIGHT, to, part, nonce);
+                self.world.lag(2000).await;
+                drop(arrived);
+                return Err(lost("the answer was cut off"));
+            }
+            180..210 => std::future::pending().await,
+            210..240 => {
+                let _arrived = self.arrives(LONG_FLIGHT, to, part, nonce);
+                std::future::pending().await
+            }
+            _ => {}
+        }
+        let id = self.arrives(FLIGHT, to, part, nonce).await.map_err(|_| lost("the platform is gone"))?;
+        self.world.lag(120).await;
+        Ok(Receipt { id })
+    }
+
+    /// Tries the numbers that a lost message can have, as on a platform without nonces.
+    fn probe(&self, lost: &Lost<'_>) -> Found {
+        let newest = lost.taken.last().unwrap_or(&lost.after);
+        if lost.others_unknown > 0 {
+            return Found::Unclear;
+        }
+        if lost.ruled_out >= 20 {
+            return Found::Absent;
+        }
+        let free = (lost.after.0 + 1..).zip(lost.taken).find(|(number, taken)| *number != taken.0);
+        let id = free.map_or(newest.0 + 1, |(number, _)| number);
+        match self.world.platform.shown_as(lost.conversation, id) {
+            Some(shown) if shown.place.chat == lost.conversation.chat => {
+                if shown.text != lost.part.text {
+                    self.world.breaks(format_args!("a probe turns {} into {}", shown.text, lost.part.text));
+                }
+                Found::Visible(Receipt { id: MessageId(id) })
+            }
+            _ => Found::Further(MessageId(id)),
+        }
+    }
+
+    /// Within the window a repetition is safe; behind it the history is read.
+    fn read_back(&self, lost: &Lost<'_>) -> Found {
+        if lost.age < Duration::from_secs(60) {
+            return Found::Absent;
+        }
+        let shown = self.world.platform.shown_in(lost.conversation).into_iter().find(|shown| {
+            shown.number > lost.after.0
+                && shown.text == lost.part.text
+                && !lost.taken.contains(&MessageId(shown.number))
+        });
+        shown.map_or(Found::Absent, |shown| Found::Visible(Receipt { id: MessageId(shown.number) }))
+    }
+}
+
+#[async_trait]
+impl Channel for Line {
+    fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            chat_per_second: 1.0,
+            chat_burst: 5,
+            group_per_minute: 20,
+            total_per_second: 30.0,
+            send_timeout: Duration::from_secs(10),
+            typing_lasts: Duration::from_secs(5),
+            repeat_unknown: false,
+        }
+    }
+
+    fn render(&self, outgoing: &Outgoing) -> Vec<Part> {
+        let parts = outgoing.text.trim().split("\n---\n").filter(|text| !text.is_empty());
+        parts.map(|text| Part { body: text.to_owned(), text: text.to_owned(), stub: None }).collect()
+    }
+
+    fn id_space(&self, conversation: &Conversation) -> String {
+        space(conversation)
+    }
+
+    async fn run(&self, edge: &dyn Edge, stop: CancellationToken) -> Result<(), RunError> {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = self.listen(edge) => {}
+        }
+        Ok(())
+    }
+
+    async fn send(&self, to: &Conversation, part: &Part, nonce: &str) -> Result<Receipt, SendError> {
+        let outcome = self.call(to, part, nonce).await;
+        self.life.goes_on().await;
+        outcome
+    }
+
+    fn reconcile(&self) -> Option<&dyn Reconcile> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Reconcile for Line {
+    async fn find(&self, lost: &Lost<'_>) -> Result<Found, SendError> {
+        self.life.goes_on().await;
+        self.world.lag(60).await;
+        if self.world.mishap(50) {
+            return Err(SendError::Unreachable { reason: "nobody answers".into() });
+        }
+        if self.world.mishap(50) {
+            return Err(SendError::RateLimited { after: self.world.millis(3000), whole_account: false });
+        }
+        let found = if knows_nonces(&self.account) {
+            self.read_back(lost)
+        } else if self.caught_up.load(Ordering::Relaxed) {
+            self.probe(lost)
+        } else {
+            Found::Later
+        };
+        self.life.goes_on().await;
+        Ok(found)
+    }
+}
+
+/// The way in, on which events come late, twice, or not at once.
+struct Rough<'a> {
+    edge: &'a dyn Edge,
+    line: &'a Line,
+}
+
+#[async_trait]
+impl Edge for Rough<'_> {
+    async fn accept(&self, event: Event) -> Result<(), AcceptError> {
+        let world = &self.line.world;
+        if world.mishap(150) {
+            world.lag(800).await;
+        }
+        if world.mishap(50) {
+            world.note(format_args!("{} does not get an event stored", self.line.account));
+            return Err(AcceptError { reason: "the database is busy".into() });
+        }
+        self.edge.accept(event.clone()).await?;
+        if world.mishap(100) {
+            world.note(format_args!("{} tells of an event again", self.line.account));
+            self.edge.accept(event).await?;
+        }
+        Ok(())
+    }
+
+    async fn advance(&self, account: &AccountId, scope: &str, position: i64) -> Result<(), AcceptError> {
+        self.edge.advance(account, scope, position).await
+    }
+
+    async fn position(&self, account: &AccountId, scope: &str) -> Option<(i64, Duration)> {
+        self.edge.position(account, scope).await
+    }
+
+    async fn positions(&self, account: &AccountId) -> Result<Vec<(String, i64)>, AcceptError> {
+        self.edge.positions(account).await
+    }
+
+    fn report(&self, account: &AccountId, state: AccountState) {
+        self.edge.report(account, state);
+    }
+}

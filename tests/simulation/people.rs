@@ -1,0 +1,71 @@
+//! What people do: they write, and tell the program to stop, to begin anew, to start and to steer work.
+
+use roundtable::time::Clock as _;
+use roundtable_contract::{
+    AccountId, ChatKind, Conversation, EventKey, Message, MessageId, MessageKind, Sender, UserId,
+};
+
+use super::world::World;
+
+/// Where people can be met.
+pub fn places() -> Vec<Conversation> {
+    let telegram = || AccountId::new("telegram", "main");
+    let discord = || AccountId::new("discord", "main");
+    vec![
+        Conversation::chat(telegram(), "1"),
+        Conversation::chat(telegram(), "2"),
+        Conversation::chat(telegram(), "-5").with_thread("7"),
+        Conversation::chat(telegram(), "-5").with_thread("8"),
+        Conversation::chat(discord(), "3"),
+        Conversation::chat(discord(), "-6"),
+    ]
+}
+
+/// Somebody writes something.
+pub fn write(world: &World, place: &Conversation) {
+    let number = world.below(1_000_000_000);
+    let label = *world.one_of(&["amber", "birch", "worker"]);
+    let text = match world.below(100) {
+        0..62 => format!("hello {number}"),
+        62..70 => format!("@{label} hello {number}"),
+        70..78 => format!("/spawn worker {label} task {number}"),
+        78..84 => format!("/steer {label} rather {number}"),
+        84..90 => "/stop".to_owned(),
+        90..93 => format!("/kill {label}"),
+        93..96 => "/new".to_owned(),
+        96..98 => "/new keep".to_owned(),
+        _ => format!("hello {number} {}", "x".repeat(3000)),
+    };
+    let group = place.chat.as_str().starts_with('-');
+    let user = if group { format!("{}", 1 + world.below(3)) } else { place.chat.to_string() };
+    let for_agents = text.starts_with("hello");
+    let message = Message {
+        key: EventKey::new(format!("msg:{place}:{number}")),
+        conversation: place.clone(),
+        chat_kind: if group { ChatKind::Group } else { ChatKind::Direct },
+        title: None,
+        guild: None,
+        parent: None,
+        kind: MessageKind::New,
+        sender: Sender {
+            id: UserId::new(user.as_str()),
+            name: format!("Person {user}"),
+            username: None,
+            is_bot: false,
+            roles: Vec::new(),
+        },
+        id: MessageId(0),
+        text: text.clone(),
+        spans: Vec::new(),
+        mentions_us: true,
+        forwarded: false,
+        reply_to: None,
+        attachments: Vec::new(),
+        album: None,
+        at: world.clock.now(),
+    };
+    let id = world.platform.hears(message, for_agents);
+    world.count(|counts| counts.heard += 1);
+    let shown: String = text.chars().take(40).collect();
+    world.note(format_args!("{place} hears {id}: {shown}"));
+}

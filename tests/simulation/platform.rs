@@ -1,0 +1,159 @@
+//! The platforms: chats with numbered messages, as people see them. They outlive every node.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use roundtable_contract::{AccountId, Conversation, Event, Message, MessageId, Part};
+use tokio::sync::watch;
+
+use super::world::{World, lock};
+
+/// A repetition with the same nonce shows nothing new for so many milliseconds.
+const NONCE_WINDOW: i64 = 180_000;
+
+/// Other messages pass one that has been stuck for so long, in milliseconds: the outbox's rule.
+const STUCK: i64 = 5 * 60_000;
+
+/// All platforms.
+#[derive(Default)]
+pub struct Platform {
+    chats: Mutex<Chats>,
+    news: watch::Sender<()>,
+}
+
+#[derive(Default)]
+struct Chats {
+    /// The newest number of each id space.
+    newest: BTreeMap<String, i64>,
+    shown: Vec<Shown>,
+    heard: Vec<Heard>,
+}
+
+/// A message of ours that people see.
+#[derive(Clone)]
+pub struct Shown {
+    /// Where.
+    pub place: Conversation,
+    /// Its number.
+    pub number: i64,
+    /// What it was sent with.
+    pub nonce: String,
+    /// What it says.
+    pub text: String,
+    at: i64,
+}
+
+/// A message of a person.
+#[derive(Clone)]
+pub struct Heard {
+    /// The message.
+    pub message: Message,
+    /// It is for an agent and not for the program.
+    pub for_agents: bool,
+}
+
+/// The counter that numbers a conversation's messages: private chats of an account share one.
+pub fn space(place: &Conversation) -> String {
+    let chat = place.chat.as_str();
+    if chat.starts_with('-') { chat.to_owned() } else { "private".to_owned() }
+}
+
+/// Whether an account's platform knows a nonce for what is sent.
+pub fn knows_nonces(account: &AccountId) -> bool {
+    account.channel == "discord"
+}
+
+impl Platform {
+    /// A person writes; `message` gets its number.
+    pub fn hears(&self, mut message: Message, for_agents: bool) -> MessageId {
+        let mut chats = lock(&self.chats);
+        let number = chats.next(&message.conversation);
+        message.id = MessageId(number);
+        chats.heard.push(Heard { message, for_agents });
+        drop(chats);
+        self.news.send_replace(());
+        MessageId(number)
+    }
+
+    /// Tells when somebody has written.
+    pub fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
+    }
+
+    /// The messages of people to an account behind a position, with their positions.
+    pub fn events(&self, account: &AccountId, behind: i64) -> Vec<(i32, Event)> {
+        let chats = lock(&self.chats);
+        let of_account = chats.heard.iter().filter(|heard| heard.message.conversation.account == *account);
+        let numbered = (1..).zip(of_account).skip_while(|(number, _)| i64::from(*number) <= behind);
+        numbered.map(|(number, heard)| (number, Event::Message(Box::new(heard.message.clone())))).collect()
+    }
+
+    /// All that people have written.
+    pub fn heard(&self) -> Vec<Heard> {
+        lock(&self.chats).heard.clone()
+    }
+
+    /// A message of ours arrives at the platform; its number.
+    pub fn shows(&self, world: &World, place: &Conversation, part: &Part, nonce: &str, at: i64) -> MessageId {
+        let mut chats = lock(&self.chats);
+        let same = |shown: &&Shown| shown.place.account == place.account && shown.nonce == nonce;
+        if let Some(shown) = chats.shown.iter().find(same) {
+            if knows_nonces(&place.account) && at - shown.at < NONCE_WINDOW {
+                return MessageId(shown.number);
+            }
+            world.breaks(format_args!("{place} sees {} twice: {}", delivery(nonce), part.text));
+        }
+        let number = chats.next(place);
+        let (place, nonce, text) = (place.clone(), nonce.to_owned(), part.text.clone());
+        chats.check_order(world, &place, &nonce);
+        world.note(format_args!("    {place} sees {number}: {text} ({})", delivery(&nonce)));
+        world.count(|counts| counts.shown += 1);
+        chats.shown.push(Shown { place, number, nonce, text, at });
+        MessageId(number)
+    }
+
+    /// The message of ours with this number.
+    pub fn shown_as(&self, place: &Conversation, number: i64) -> Option<Shown> {
+        let chats = lock(&self.chats);
+        let here = chats.shown.iter().find(|shown| shown.number == number && same_space(&shown.place, place));
+        here.cloned()
+    }
+
+    /// Our messages in a conversation, oldest first.
+    pub fn shown_in(&self, place: &Conversation) -> Vec<Shown> {
+        lock(&self.chats).shown.iter().filter(|shown| shown.place == *place).cloned().collect()
+    }
+}
+
+fn same_space(one: &Conversation, other: &Conversation) -> bool {
+    one.account == other.account && space(one) == space(other)
+}
+
+/// The delivery that a nonce belongs to, and when it was made.
+fn made(nonce: &str) -> (i64, i64) {
+    let read = |text| i64::from_str_radix(text, 16).expect("a nonce is two numbers");
+    let (at, id) = nonce.split_once('-').expect("a nonce has two parts");
+    (read(id), read(at))
+}
+
+fn delivery(nonce: &str) -> String {
+    format!("delivery {}", made(nonce).0)
+}
+
+impl Chats {
+    fn next(&mut self, place: &Conversation) -> i64 {
+        let space = format!("{}:{}", place.account, space(place));
+        let newest = self.newest.entry(space).or_insert(0);
+        *newest += 1;
+        *newest
+    }
+
+    /// Nothing becomes visible before something older, but what has been stuck for five minutes.
+    fn check_order(&self, world: &World, place: &Conversation, nonce: &str) {
+        let (id, created_at) = made(nonce);
+        let newer = self.shown.iter().filter(|shown| shown.place == *place && made(&shown.nonce).0 > id);
+        for shown in newer.filter(|shown| shown.at - created_at < STUCK) {
+            world.breaks(format_args!("{place} sees delivery {id} after {}", delivery(&shown.nonce)));
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! What all parts of a simulated world share: its luck, its clock, its platforms, and the story of what happened.
+
+use std::fmt::{self, Write as _};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use roundtable::time::Clock;
+use roundtable_fakes::Rng;
+use tokio::time::Instant;
+
+use super::platform::Platform;
+
+/// When every world begins: milliseconds since 1970.
+const BEGIN: i64 = 1_700_000_000_000;
+
+/// Lines of the story that are shown when a rule is broken.
+const SHOWN: usize = 250;
+
+/// A world.
+pub struct World {
+    luck: Mutex<Rng>,
+    story: Mutex<Story>,
+    /// Nothing goes wrong any more.
+    calm: AtomicBool,
+    /// The clock that all nodes follow.
+    pub clock: Arc<Hands>,
+    /// Where people write and read.
+    pub platform: Platform,
+}
+
+/// What happened, and what should not have.
+#[derive(Debug, Default)]
+struct Story {
+    lines: Vec<String>,
+    broken: Vec<String>,
+    counts: Counts,
+}
+
+/// How much happened.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Worlds.
+    pub seeds: u64,
+    /// Simulated milliseconds.
+    pub virtual_ms: i64,
+    /// Things that the director did.
+    pub steps: u64,
+    /// Nodes that were killed.
+    pub crashes: u64,
+    /// Nodes that were drained, commits that hung, pauses, and steps of the clock.
+    pub faults: u64,
+    /// Messages of people.
+    pub heard: u64,
+    /// Messages that became visible.
+    pub shown: u64,
+    /// Times that all rules were looked at.
+    pub checks: u64,
+}
+
+impl Counts {
+    /// Adds what happened in another world.
+    pub fn add(&mut self, other: Self) {
+        self.seeds += other.seeds;
+        self.virtual_ms += other.virtual_ms;
+        self.steps += other.steps;
+        self.crashes += other.crashes;
+        self.faults += other.faults;
+        self.heard += other.heard;
+        self.shown += other.shown;
+        self.checks += other.checks;
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hours = self.virtual_ms / 3_600_000;
+        write!(
+            f,
+            "{} seeds, {hours} h of simulated time, {} steps, {} crashes, {} other faults, {} messages of people, \
+             {} messages shown, rules looked at {} times",
+            self.seeds, self.steps, self.crashes, self.faults, self.heard, self.shown, self.checks
+        )
+    }
+}
+
+impl World {
+    /// The world of a seed. Called inside its runtime, whose time is paused.
+    pub fn new(seed: u64) -> Arc<Self> {
+        Arc::new(Self {
+            luck: Mutex::new(Rng::seeded(seed)),
+            story: Mutex::default(),
+            calm: AtomicBool::new(false),
+            clock: Arc::new(Hands { start: Instant::now(), offset: AtomicI64::new(BEGIN) }),
+            platform: Platform::default(),
+        })
+    }
+
+    /// A number below `bound`.
+    pub fn below(&self, bound: u64) -> u64 {
+        lock(&self.luck).below(bound)
+    }
+
+    /// One of them.
+    pub fn one_of<'a, T>(&self, these: &'a [T]) -> &'a T {
+        &these[usize::try_from(self.below(these.len() as u64)).expect("it is below a size")]
+    }
+
+    /// True in so many of a hundred cases.
+    pub fn chance(&self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    /// True in so many of a thousand cases, and never once the world is calm.
+    pub fn mishap(&self, per_mille: u64) -> bool {
+        !self.is_calm() && self.below(1000) < per_mille
+    }
+
+    /// So many milliseconds, below a bound.
+    pub fn millis(&self, bound: u64) -> Duration {
+        Duration::from_millis(self.below(bound))
+    }
+
+    /// Lets some time pass.
+    pub async fn lag(&self, bound: u64) {
+        tokio::time::sleep(self.millis(bound)).await;
+    }
+
+    /// From now on nothing goes wrong.
+    pub fn calm_down(&self) {
+        self.calm.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether nothing goes wrong any more.
+    pub fn is_calm(&self) -> bool {
+        self.calm.load(Ordering::Relaxed)
+    }
+
+    /// Adds a line to the story.
+    pub fn note(&self, line: impl fmt::Display) {
+        let mut text = String::new();
+        let passed = self.clock.start.elapsed().as_millis();
+        write!(text, "{:>5}.{:03} {line}", passed / 1000, passed % 1000).expect("a text takes all");
+        lock(&self.story).lines.push(text);
+    }
+
+    /// A rule is broken.
+    pub fn breaks(&self, rule: impl fmt::Display) {
+        self.note(format_args!("BROKEN: {rule}"));
+        lock(&self.story).broken.push(rule.to_string());
+    }
+
+    /// The rules that are broken.
+    pub fn broken(&self) -> Vec<String> {
+        lock(&self.story).broken.clone()
+    }
+
+    /// The whole story.
+    pub fn story(&self) -> Vec<String> {
+        lock(&self.story).lines.clone()
+    }
+
+    /// The end of the story.
+    pub fn last_words(&self) -> String {
+        let story = lock(&self.story);
+        story.lines[story.lines.len().saturating_sub(SHOWN)..].join("\n")
+    }
+
+    /// Counts what happens.
+    pub fn count(&self, add: impl FnOnce(&mut Counts)) {
+        add(&mut lock(&self.story).counts);
+    }
+
+    /// How much has happened.
+    pub fn counts(&self) -> Counts {
+        let passed = i64::try_from(self.clock.start.elapsed().as_millis()).unwrap_or(i64::MAX);
+        Counts { seeds: 1, virtual_ms: passed, ..lock(&self.story).counts }
+    }
+}
+
+/// A clock that goes with the simulated time and can be put forward.
+pub struct Hands {
+    start: Instant,
+    offset: AtomicI64,
+}
+
+impl Hands {
+    /// Puts the clock forward, or back while no node lives.
+    pub fn step(&self, millis: i64) {
+        self.offset.fetch_add(millis, Ordering::Relaxed);
+    }
+}
+
+impl Clock for Hands {
+    fn now(&self) -> i64 {
+        let passed = i64::try_from(self.start.elapsed().as_millis()).unwrap_or(i64::MAX);
+        self.offset.load(Ordering::Relaxed) + passed
+    }
+
+    fn anchor(&self, _now: i64) {}
+}
+
+/// Nobody panics while they hold one of these locks.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("nobody panics with it")
+}
+
+/// Takes what the program logs into the story.
+pub struct Log(pub Arc<World>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        let text = text.trim();
+        self.0.note(text);
+        if text.contains("database: ") || text.contains("panicked") {
+            self.0.breaks(text);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
