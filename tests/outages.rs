@@ -11,9 +11,19 @@ mod without_server;
 
 use std::time::{Duration, Instant};
 
+use crate::kills::random::{Random, seed};
+use crate::kills::report::{Outcome, conclude};
 use crate::kills::scene::Scene;
+use crate::support::databases::Database;
 use crate::support::process::Process;
 use crate::support::ready;
+
+/// Lets something happen on each database, at the same time, and judges what becomes of it.
+async fn on_each(happen: impl AsyncFn(Database, Random) -> anyhow::Result<Outcome>) {
+    let seed = seed();
+    let all = Database::all().into_iter().map(|database| happen(database, Random::seeded(seed)));
+    conclude(futures::future::join_all(all).await);
+}
 
 /// Waits until the process says that something is wrong with its database.
 async fn complains(process: &Process) -> String {

@@ -16,7 +16,7 @@ use crate::support::process::Footprint;
 use crate::support::proxy::{Line, Proxy};
 
 /// The time for all databases together, unless `ROUNDTABLE_PROVE_SOAK` gives minutes.
-const TIME: Duration = Duration::from_secs(20);
+const TIME: Duration = Duration::from_secs(16);
 
 /// The one that lives through it, and those that are killed.
 const LONG: &str = "one";

@@ -17,7 +17,6 @@ use anyhow::Result;
 use figures::Figures;
 
 #[path = "../../tests/support/postgres.rs"]
-#[expect(dead_code, reason = "the tests use more of it")]
 mod postgres;
 
 #[tokio::main]

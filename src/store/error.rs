@@ -30,6 +30,9 @@ pub enum StoreError {
     /// A commit that several transactions shared failed; nothing of this one was stored.
     #[error("database: {0}")]
     Commit(String),
+    /// The database has not answered for long: it may have been stored or not.
+    #[error("database: no answer")]
+    Silent,
     /// The database was lost at the commit: it may have been stored or not.
     #[error("database, at a commit: {0}")]
     Unconfirmed(sqlx::Error),
@@ -64,10 +67,14 @@ impl StoreError {
         told || matches!(error, sqlx::Error::Io(_) | sqlx::Error::Protocol(_))
     }
 
-    /// The server writes nothing: it is a standby, or was told to.
-    pub(super) fn is_read_only(&self) -> bool {
-        let Self::Database(error) = self else { return false };
-        code(error).as_deref() == Some("25006")
+    /// Another connection may do better: this one does not answer, or its server writes nothing. That is a standby, or
+    /// was told to; a new connection finds the server that writes after a fail-over, or that this one does again.
+    pub(super) fn spoils(&self) -> bool {
+        match self {
+            Self::Silent => true,
+            Self::Database(error) => code(error).as_deref() == Some("25006"),
+            _ => false,
+        }
     }
 
     /// The database is in trouble, rather than what it was asked.

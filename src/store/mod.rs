@@ -72,6 +72,10 @@ use writer::Job;
 /// How often PostgreSQL may ask for a repetition before the transaction counts as failed.
 const REPEATS: u32 = 20;
 
+/// PostgreSQL answers within this time, or its connection is given up: one that was lost without a word would keep who
+/// waits for it for hours.
+const LONGEST: Duration = Duration::from_secs(30);
+
 /// A change of the database that happens wholly or not at all.
 ///
 /// Bodies may run more than once and must have no effect outside the database.
@@ -176,9 +180,9 @@ impl Store {
 
     async fn try_pg<T: Transaction>(&self, pool: &PgPool, body: &T) -> Result<T::Output, StoreError> {
         let mut conn = pool.acquire().await?;
-        let outcome = self.run_pg(&mut conn, body).await;
-        if outcome.as_ref().is_err_and(StoreError::is_read_only) {
-            // A new connection finds the server that writes after a fail-over, or that this one does again.
+        let answered = tokio::time::timeout(LONGEST, self.run_pg(&mut conn, body)).await;
+        let outcome = answered.unwrap_or(Err(StoreError::Silent));
+        if outcome.as_ref().is_err_and(StoreError::spoils) {
             conn.close_on_drop();
         }
         outcome
@@ -219,7 +223,14 @@ impl Store {
 
     async fn read_pg<R: Read>(&self, pool: &PgPool, body: &R) -> Result<R::Output, StoreError> {
         let mut conn = pool.acquire().await?;
-        body.run(&mut Tx::new(Conn::Pg(&mut conn), self.now())).await
+        let answered = tokio::time::timeout(LONGEST, async {
+            body.run(&mut Tx::new(Conn::Pg(&mut conn), self.now())).await
+        });
+        let outcome = answered.await.unwrap_or(Err(StoreError::Silent));
+        if outcome.as_ref().is_err_and(StoreError::spoils) {
+            conn.close_on_drop();
+        }
+        outcome
     }
 }
 

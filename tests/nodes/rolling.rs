@@ -18,7 +18,7 @@ const RATE: u32 = 20;
 const CONVERSATIONS: usize = 200;
 
 /// Messages between two restarts, in seconds of the load.
-const BETWEEN: u32 = 2;
+const BETWEEN: u32 = 1;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rolling_restart_under_load_loses_and_doubles_nothing() {

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{answered, is_well};
-use crate::kills::random::{Random, seed};
-use crate::kills::report::{Outcome, conclude};
+use super::{answered, is_well, on_each};
+use crate::kills::random::Random;
+use crate::kills::report::Outcome;
 use crate::kills::scene::{Mode, Scene};
 use crate::support::databases::Database;
 
@@ -14,15 +14,11 @@ const SLEEP: Duration = Duration::from_secs(3);
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_has_slept_goes_on_where_it_was() {
     let prove = std::env::var("ROUNDTABLE_PROVE_ASLEEP").ok().and_then(|seconds| seconds.parse().ok());
-    let mut random = Random::seeded(seed());
-    let mut outcomes = Vec::new();
-    for database in Database::all() {
-        outcomes.push(sleep(database, prove.map(Duration::from_secs), &mut random).await);
-    }
-    conclude(outcomes);
+    let time = prove.map(Duration::from_secs);
+    on_each(async |database, random| sleep(database, time, random).await).await;
 }
 
-async fn sleep(database: Database, prove: Option<Duration>, random: &mut Random) -> anyhow::Result<Outcome> {
+async fn sleep(database: Database, prove: Option<Duration>, mut random: Random) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::new("SIGSTOP, longer than a lease", database, Mode::Probe);
     let mut scene = Scene::set(database, Mode::Probe, false).await?;
     if prove.is_some() {
@@ -30,7 +26,7 @@ async fn sleep(database: Database, prove: Option<Duration>, random: &mut Random)
     }
     let process = scene.start(None)?;
     scene.ask_all();
-    scene.moment(random).await;
+    scene.moment(&mut random).await;
     process.pause().await?;
     scene.ask_all();
     // The fault itself.

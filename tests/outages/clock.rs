@@ -6,13 +6,12 @@ use async_trait::async_trait;
 use roundtable::store::{Access, Sql, Store, StoreError, Transaction, Tx};
 use roundtable::time::SystemClock;
 
-use super::answered;
+use super::{answered, on_each};
 use crate::kills::random::{Random, seed};
 use crate::kills::report::{Outcome, conclude};
 use crate::kills::scene::{Mode, Scene};
 use crate::nodes::fleet::{Fleet, TELEGRAM, owner};
-use crate::support::databases::Database;
-use crate::support::postgres::postgres;
+use crate::support::databases::{Database, change};
 
 /// An hour, in milliseconds.
 const HOUR: i64 = 3_600_000;
@@ -32,21 +31,16 @@ const STORED: [&str; 8] = [
 /// What is stored is an hour away from the present: so it looks to a program whose machine's clock was set meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wall_clock_that_is_set_between_two_processes_holds_nothing_up() {
-    let mut random = Random::seeded(seed());
-    let mut outcomes = Vec::new();
-    for database in Database::all() {
-        outcomes.push(set_between(database, &mut random).await);
-    }
-    conclude(outcomes);
+    on_each(set_between).await;
 }
 
-async fn set_between(database: Database, random: &mut Random) -> anyhow::Result<Outcome> {
+async fn set_between(database: Database, mut random: Random) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::new("the clock is set between two", database, Mode::Probe);
     let mut scene = Scene::set(database, Mode::Probe, false).await?;
     for back in [HOUR, -HOUR] {
         let process = scene.start(None)?;
         scene.ask_all();
-        scene.moment(random).await;
+        scene.moment(&mut random).await;
         process.kill_nine().await?;
         outcome.kills += 1;
         let clock = std::sync::Arc::new(SystemClock::new());
@@ -88,13 +82,12 @@ async fn set_under(mut fleet: Fleet) -> anyhow::Result<Outcome> {
     let mut random = Random::seeded(seed());
     let mut outcome = Outcome::new("the database's clock is set", Database::Postgres, Mode::Probe);
     let name = fleet.scene.world.url.rsplit('/').next().unwrap_or_default().to_owned();
-    let server = postgres().expect("the fleet is on it");
     // A function of the same name that is found before PostgreSQL's own.
-    server.change(&format!("ALTER DATABASE {name} SET search_path = public, pg_catalog")).await?;
+    change("postgres", &format!("ALTER DATABASE {name} SET search_path = public, pg_catalog")).await?;
     let clock = async |ahead: &str| {
         let body = format!("SELECT pg_catalog.clock_timestamp() + interval '{ahead}'");
         let function = "CREATE OR REPLACE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql";
-        server.change_in(&name, &format!("{function} AS $$ {body} $$")).await
+        change(&name, &format!("{function} AS $$ {body} $$")).await
     };
     clock("0").await?;
     fleet.start("one").await?;

@@ -1,8 +1,8 @@
 //! SIGTERM in the middle of everything.
 
-use super::answered;
-use crate::kills::random::{Random, seed};
-use crate::kills::report::{Outcome, conclude};
+use super::{answered, on_each};
+use crate::kills::random::Random;
+use crate::kills::report::Outcome;
 use crate::kills::scene::{Mode, Scene};
 use crate::support::databases::Database;
 
@@ -11,21 +11,16 @@ const STOPS: u32 = 2;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_process_leaves_that_is_told_to_stop_is_done_by_the_next() {
-    let mut random = Random::seeded(seed());
-    let mut outcomes = Vec::new();
-    for database in Database::all() {
-        outcomes.push(stop_often(database, &mut random).await);
-    }
-    conclude(outcomes);
+    on_each(stop_often).await;
 }
 
-async fn stop_often(database: Database, random: &mut Random) -> anyhow::Result<Outcome> {
+async fn stop_often(database: Database, mut random: Random) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::new("SIGTERM under load", database, Mode::Probe);
     let mut scene = Scene::set(database, Mode::Probe, false).await?;
     let mut process = scene.start(None)?;
     for _ in 0..STOPS {
         scene.ask_all();
-        scene.moment(random).await;
+        scene.moment(&mut random).await;
         process.terminate().await?;
         scene.ask_all();
         process.stopped().await?;

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use roundtable::store::{Access, Store};
 use roundtable::time::Clock;
+use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
 
 use super::postgres::postgres;
@@ -59,6 +61,14 @@ pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Store {
     let (store, writer) = Store::open(url, 4, Access::Node, clock).await.expect("a new database opens");
     tokio::spawn(writer);
     store
+}
+
+/// Changes something in one of PostgreSQL's databases, or about them all in `postgres`.
+pub async fn change(database: &str, statement: &str) -> anyhow::Result<()> {
+    let server = postgres().context("there is no PostgreSQL here")?;
+    let mut admin = server.connect(database).await;
+    sqlx::query(AssertSqlSafe(statement.to_owned())).execute(&mut admin).await?;
+    Ok(())
 }
 
 /// Runs a test on each database, one after the other, each time with the address of a new one.

@@ -1,17 +1,21 @@
 //! A PostgreSQL of one test's own, which it may stop.
 
 use std::net::TcpListener;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 use tempfile::TempDir;
-use tokio::process::Command;
 
-use super::postgres::{program_of_server, unprivileged_user};
+use super::postgres::find_postgres::find_postgres;
+use super::postgres::unprivileged;
 
 /// The server; stopped when it is dropped.
 pub struct OwnServer {
+    bin: PathBuf,
+    user: Option<(u32, u32)>,
     folder: TempDir,
     port: u16,
 }
@@ -19,15 +23,18 @@ pub struct OwnServer {
 impl OwnServer {
     /// Starts one. `None`: there is no PostgreSQL here.
     pub async fn start() -> anyhow::Result<Option<Self>> {
-        if program_of_server("pg_ctl").is_none_or(|program| !program.is_file()) {
-            return Ok(None);
-        }
+        let Some(bin) = find_postgres().filter(|bin| bin.join("pg_ctl").is_file()) else { return Ok(None) };
         let folder = TempDir::with_prefix("pg")?;
-        if let Some((uid, gid)) = unprivileged_user() {
+        // PostgreSQL refuses to run as root.
+        let user = match std::fs::metadata(folder.path())?.uid() {
+            0 => Some(unprivileged().map_err(anyhow::Error::msg)?),
+            _ => None,
+        };
+        if let Some((uid, gid)) = user {
             chown(folder.path(), Some(uid), Some(gid))?;
         }
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let server = Self { folder, port };
+        let server = Self { bin, user, folder, port };
         let data = server.data();
         let data = data.to_str().context("a path is a text")?;
         let options = ["--username=postgres", "--auth=trust", "--locale=C", "--encoding=UTF8", "--no-sync"];
@@ -71,30 +78,29 @@ impl OwnServer {
         self.run("pg_ctl", &[&["-D", data, "-w", "-s"], args].concat()).await
     }
 
-    /// Runs one of PostgreSQL's programs, which refuse to be run as root.
+    /// Runs one of PostgreSQL's programs.
     async fn run(&self, program: &str, args: &[&str]) -> anyhow::Result<()> {
-        let mut command = Command::new(program_of_server(program).context("it is there")?);
-        if let Some((uid, gid)) = unprivileged_user() {
-            command.uid(uid).gid(gid);
-        }
         let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join("ctl"))?;
-        let command = command.args(args).current_dir("/").stdout(log.try_clone()?).stderr(log);
-        let status = command.status().await?;
+        let mut command = tokio::process::Command::from(self.command(program));
+        let status = command.args(args).stdout(log.try_clone()?).stderr(log).status().await?;
         ensure!(status.success(), "{program} {args:?} failed; {} says why", self.folder.path().display());
         Ok(())
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(self.bin.join(program));
+        if let Some((uid, gid)) = self.user {
+            command.uid(uid).gid(gid);
+        }
+        command.current_dir("/");
+        command
     }
 }
 
 impl Drop for OwnServer {
     fn drop(&mut self) {
-        // Nothing waits for it: the folder goes with it.
-        let Some(program) = program_of_server("pg_ctl") else { return };
-        let mut command = std::process::Command::new(program);
-        if let Some((uid, gid)) = unprivileged_user() {
-            std::os::unix::process::CommandExt::uid(&mut command, uid);
-            std::os::unix::process::CommandExt::gid(&mut command, gid);
-        }
+        // Its folder goes with it, so nothing is lost if it does not end well.
         let _ =
-            command.args(["stop", "-s", "-m", "immediate", "-D"]).arg(self.data()).current_dir("/").status();
+            self.command("pg_ctl").args(["stop", "-s", "-m", "immediate", "-D"]).arg(self.data()).status();
     }
 }

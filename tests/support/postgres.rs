@@ -21,7 +21,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions};
 
 #[path = "../../xtask/src/find_postgres.rs"]
-mod find_postgres;
+pub mod find_postgres;
 
 use find_postgres::find_postgres;
 
@@ -117,18 +117,6 @@ impl Server {
         self.url(&name)
     }
 
-    /// Changes something about its databases.
-    pub async fn change(&self, statement: &str) -> anyhow::Result<()> {
-        self.change_in("postgres", statement).await
-    }
-
-    /// Changes something in one of its databases.
-    pub async fn change_in(&self, database: &str, statement: &str) -> anyhow::Result<()> {
-        let mut admin = self.connect(database).await;
-        sqlx::query(AssertSqlSafe(statement.to_owned())).execute(&mut admin).await?;
-        Ok(())
-    }
-
     /// A connection of the tests' own to one of its databases.
     pub async fn connect(&self, database: &str) -> PgConnection {
         let socket = PgConnectOptions::new().socket(&self.folder).port(self.port).username("postgres");
@@ -155,19 +143,8 @@ async fn sweep(admin: &mut PgConnection) {
     }
 }
 
-/// Where one of PostgreSQL's programs should be. `None`: there is no PostgreSQL here.
-pub fn program_of_server(name: &str) -> Option<PathBuf> {
-    find_postgres().map(|bin| bin.join(name))
-}
-
-/// The user and group that a PostgreSQL must run as. `None`: ours will do.
-pub fn unprivileged_user() -> Option<(u32, u32)> {
-    let me = tempfile::tempfile().and_then(|file| file.metadata()).map_or(0, |file| file.uid());
-    if me == 0 { unprivileged().ok() } else { None }
-}
-
 /// The user and group that PostgreSQL runs as when we are root.
-fn unprivileged() -> Result<(u32, u32), String> {
+pub fn unprivileged() -> Result<(u32, u32), String> {
     let users = fs::read_to_string("/etc/passwd").map_err(|error| format!("/etc/passwd: {error}"))?;
     let find = |name: &str| {
         let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
