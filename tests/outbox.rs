@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use roundtable::engine::Outlet;
 use roundtable::outbox::{Outbox, Way};
 use roundtable::routing::Rules;
-use roundtable::store::conversations::{self, About};
+use roundtable::store::conversations::{self, About, Place};
 use roundtable::store::deliveries::{self, Delivery, NewAnswer};
-use roundtable::store::{Store, StoreError, Transaction, Tx};
+use roundtable::store::{Read, Store, StoreError, Transaction, Tx};
 use roundtable::time::SystemClock;
 use roundtable_contract::{
     AccountId, Channel, ChatKind, Conversation, Edge, Found, Limits, Lost, MessageId, Outgoing, Part,
@@ -106,6 +106,18 @@ impl Transaction for Born {
     }
 }
 
+/// The conversation with this number.
+struct PlaceOf(i64);
+
+#[async_trait]
+impl Read for PlaceOf {
+    type Output = Place;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Place, StoreError> {
+        conversations::get(tx, self.0).await
+    }
+}
+
 struct Bench {
     channel: Arc<Recorder>,
     store: Store,
@@ -156,4 +168,26 @@ async fn an_answer_that_is_handed_over_too_late_is_looked_for_first() {
     way.hint(delivery.conversation_id);
     way.dispatch(delivery);
     assert_eq!(bench.calls().await, ["find"]);
+}
+
+/// As when this process stood still between the commit and the call, and another has the account now.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_handed_over_after_the_account_is_lost_is_not_sent() {
+    let bench = Bench::new().await;
+    let way = Way(bench.outbox.clone());
+    let delivery = bench.born(2_500).await;
+    bench.outbox.hold(&bench.channel.account, bench.store.now());
+    way.dispatch(delivery);
+    assert!(bench.calls().await.is_empty());
+}
+
+/// Whoever has the account next must not look for a message that can still arrive: a request may be on its way for
+/// the whole time-out, however little is left of the lease of the one that made it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_of_a_lease_does_not_shorten_how_long_a_request_is_on_its_way() {
+    let bench = Bench::new().await;
+    let delivery = bench.born(2_500).await;
+    let place = bench.store.read(PlaceOf(delivery.conversation_id)).await.unwrap();
+    bench.outbox.hold(&bench.channel.account, bench.store.now() + 1_000);
+    assert_eq!(Way(bench.outbox.clone()).send_now(&place), Some(2_000));
 }

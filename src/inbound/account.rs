@@ -40,6 +40,7 @@ impl Account {
         self.front.report(self.channel.account(), AccountState::Connecting);
         while !stop.is_cancelled() {
             let taken = tokio::select! {
+                biased;
                 taken = self.take() => taken,
                 () = stop.cancelled() => return,
             };

@@ -40,7 +40,7 @@ impl Read for Open {
 pub struct StartCall {
     /// What is called for.
     pub delivery: Delivery,
-    /// Milliseconds after which the call is over in any case.
+    /// Milliseconds after which the request has arrived or never will.
     pub within: i64,
 }
 

@@ -35,8 +35,13 @@ impl Desk {
     /// No call outlives the lease, so that a new owner never meets one of ours.
     pub(super) fn call_within(&self, now: i64) -> Option<i64> {
         let left = self.held_until.load(Ordering::Relaxed) - now;
-        let timeout = i64::try_from(self.channel.limits().send_timeout.as_millis()).unwrap_or(i64::MAX);
-        (left >= SHORTEST_CALL).then_some(left.min(timeout))
+        (left >= SHORTEST_CALL).then_some(left.min(self.on_its_way()))
+    }
+
+    /// The milliseconds for which a request may be on its way, however little of them is left to its caller: before
+    /// they are over it can't be told that a message is not there.
+    pub(super) fn on_its_way(&self) -> i64 {
+        i64::try_from(self.channel.limits().send_timeout.as_millis()).unwrap_or(i64::MAX / 4)
     }
 
     /// Takes the chat's slot, or says how many milliseconds to wait.

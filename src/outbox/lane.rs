@@ -73,8 +73,10 @@ async fn start(
     while let Err(wait) = desk.pace(place, outbox.store.now()) {
         tokio::time::sleep(Duration::from_millis(wait)).await;
     }
-    let Some(within) = desk.call_within(outbox.store.now()) else { return Ok(None) };
-    match outbox.store.commit(StartCall { delivery, within }).await {
+    if desk.call_within(outbox.store.now()).is_none() {
+        return Ok(None);
+    }
+    match outbox.store.commit(StartCall { delivery, within: desk.on_its_way() }).await {
         Ok(delivery) => Ok(Some(delivery)),
         // Somebody discarded or cancelled it meanwhile, or it must wait for another message of its chat:
         // whoever settles that one says when.
@@ -90,9 +92,12 @@ async fn call(
     place: &mut Place,
     delivery: Delivery,
 ) -> Result<Vec<Delivery>, StoreError> {
-    let until = delivery.call_until.unwrap_or(0);
-    if until <= outbox.store.now() {
-        // Even a call that is cut off at once may be seen, and the account may be another process's by now.
+    // Even a call that is cut off at once may be seen, and the account may have become another process's while the
+    // call was being stored.
+    let now = outbox.store.now();
+    let Some(within) = desk.call_within(now) else { return Ok(Vec::new()) };
+    let until = delivery.call_until.unwrap_or(0).min(now + within);
+    if until <= now {
         return Ok(Vec::new());
     }
     crash::point("call", kind(&delivery), Side::Before);

@@ -227,8 +227,8 @@ impl Outlet for Way {
     fn send_now(&self, place: &Place) -> Option<i64> {
         let now = self.0.store.now();
         let desk = self.0.desk(&place.address.account)?;
-        let within = desk.call_within(now)?;
-        desk.pace(place, now).ok().map(|()| within)
+        desk.call_within(now)?;
+        desk.pace(place, now).ok().map(|()| desk.on_its_way())
     }
 
     fn dispatch(&self, delivery: Delivery) {
