@@ -12,6 +12,9 @@ use super::Front;
 use crate::outbox::Outbox;
 use crate::store::{Store, StoreError, Transaction, Tx, leases};
 
+/// How long a lease that is over is asked for. Nothing is sent meanwhile.
+const LAST_TRY: Duration = Duration::from_secs(1);
+
 /// An account of this node.
 pub struct Account {
     /// The channel.
@@ -107,7 +110,9 @@ impl Account {
         let account = self.channel.account();
         loop {
             tokio::time::sleep(self.renew).await;
-            let taken = tokio::time::timeout(left(until - self.store.now()), self.take()).await;
+            // A process that has slept through its lease may still have it: it is asked for once more.
+            let time = left(until - self.store.now()).max(LAST_TRY);
+            let taken = tokio::time::timeout(time, self.take()).await;
             match taken {
                 Ok(Ok(Lease::Ours(renewed))) => until = renewed,
                 Ok(Ok(Lease::Others(_))) => {

@@ -104,6 +104,11 @@ impl Scene {
         self.ask(|| true);
     }
 
+    /// One more job for every team, and nothing of the others.
+    pub fn ask_teams(&mut self) {
+        self.team.ask(|| true);
+    }
+
     /// How much is not there yet of what Telegram is to show.
     pub async fn unanswered(&self) -> usize {
         self.world.telegram.watch(|world| Some(self.left(world))).await

@@ -1,4 +1,5 @@
-//! All nodes are restarted under load, one after the other.
+//! All nodes are restarted under load, one after the other. Nothing waits for a lease there, so leases are those of real
+//! life.
 
 use std::time::{Duration, Instant};
 
@@ -11,32 +12,33 @@ use crate::kills::scene::Mode;
 use crate::support::databases::Database;
 use crate::support::world::World;
 
-/// Messages a second, unless `ROUNDTABLE_PROVE_ROLLING` says more, with the default times then.
+/// Messages a second, unless `ROUNDTABLE_PROVE_ROLLING` says more.
 const RATE: u32 = 20;
 
 /// Conversations that they are spread over.
-const CONVERSATIONS: usize = 200;
+const CONVERSATIONS: usize = 100;
 
-/// Messages between two restarts, in seconds of the load.
+/// Messages between two restarts, in seconds of the load; in proofs ten times as many.
 const BETWEEN: u32 = 1;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rolling_restart_under_load_loses_and_doubles_nothing() {
     let prove = std::env::var("ROUNDTABLE_PROVE_ROLLING").ok().and_then(|rate| rate.parse().ok());
     let people = |telegram: &TelegramFake, model: &ModelFake| Load::plain(telegram, model, CONVERSATIONS);
-    let Some(fleet) = Fleet::set_with(prove.is_some(), people).await.unwrap() else { return };
-    conclude(vec![roll(fleet, prove.unwrap_or(RATE)).await]);
+    let Some(fleet) = Fleet::set_with(true, people).await.unwrap() else { return };
+    let between = if prove.is_some() { 10 * BETWEEN } else { BETWEEN };
+    conclude(vec![roll(fleet, prove.unwrap_or(RATE), between).await]);
 }
 
-async fn roll(mut fleet: Fleet, rate: u32) -> anyhow::Result<Outcome> {
+async fn roll(mut fleet: Fleet, rate: u32, between: u32) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::new("all nodes, one by one", Database::Postgres, Mode::Probe);
     fleet.start_all().await?;
-    fleet.scene.ask_all();
+    fleet.scene.ask_teams();
     let owner = fleet.owner().await?;
     let hand_overs = {
         let Fleet { scene, nodes } = &mut fleet;
         let mut pace = tokio::time::interval(Duration::from_secs(1) / rate);
-        let mut restarts = std::pin::pin!(restart_all(&scene.world, nodes, owner, rate));
+        let mut restarts = std::pin::pin!(restart_all(&scene.world, nodes, owner, rate * between));
         loop {
             tokio::select! {
                 done = &mut restarts => break done?,
@@ -59,17 +61,17 @@ async fn roll(mut fleet: Fleet, rate: u32) -> anyhow::Result<Outcome> {
     fleet.judge(outcome).await
 }
 
-/// Restarts the owner of the account and then the others; gives the times from each SIGTERM to another owner.
+/// Restarts the owner of the account and then the others, each after so many answers; gives the times from each SIGTERM to another owner.
 async fn restart_all(
     world: &World,
     nodes: &mut Nodes,
     owner: &'static str,
-    rate: u32,
+    answers: u32,
 ) -> anyhow::Result<Vec<Duration>> {
     let mut hand_overs = Vec::new();
     for name in [owner].into_iter().chain(NAMES.into_iter().filter(|name| *name != owner)) {
         let said = world.telegram.watch(|world| Some(world.bot_messages().count())).await;
-        let more = said + usize::try_from(rate * BETWEEN)?;
+        let more = said + usize::try_from(answers)?;
         world.telegram.watch(|world| (world.bot_messages().count() >= more).then_some(())).await;
         let owned = fleet::owner(world, TELEGRAM).await? == Some(name);
         let process = nodes.take(name)?;
