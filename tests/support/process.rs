@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use tokio::process::{Child, Command};
 
+use super::ready;
 use super::world::{DATA_DIR, World};
 
 /// How long a process may take to end that should.
@@ -94,8 +95,9 @@ impl Process {
         self.child.kill().await.context("it can't be killed")
     }
 
-    /// SIGTERM: it drains.
+    /// SIGTERM: it drains. One that has only just been started has nothing to drain yet, and is waited for.
     pub async fn terminate(&self) -> anyhow::Result<()> {
+        ready::until_of(&self.data_dir, "it to listen", |_| true).await;
         self.tell("kill", &["-TERM"]).await
     }
 
