@@ -1,12 +1,15 @@
 //! PostgreSQL's clock, as far as nodes follow it: all of them do, so that they compare leases on one clock. Somebody may
 //! set it, though, and then their time goes on as before: nothing is due early, late or twice for that.
+//!
+//! A node's own clock counts no time during which its machine is suspended, on Linux (clock_gettime(2),
+//! `CLOCK_MONOTONIC`).
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
 
-use super::{StoreError, sql};
+use super::{StoreError, attendance, sql};
 use crate::time::Clock;
 
 /// A clock that is asked and answers later than this is not followed: its time is long over.
@@ -29,34 +32,61 @@ impl Wall {
 
     /// Sets a node's clock for the first time: by the time of those that are at work, else by PostgreSQL's.
     pub async fn begin(&self, pool: &PgPool, clock: &dyn Clock) -> Result<(), StoreError> {
-        let rows: Vec<(i64, i64)> =
-            sqlx::query_as(sql!("SELECT id, seen_at FROM attendance").pg).fetch_all(pool).await?;
-        let at = |wanted: i64| rows.iter().find(|(id, _)| *id == wanted).map(|(_, at)| *at);
+        let seen = Seen::read(pool).await?;
         let (now, _) = ask(pool).await?;
-        if let (Some(theirs), Some(then)) = (at(super::attendance::NODES), at(super::attendance::WALL))
-            && (now - then).abs() < RECENT
-        {
-            self.0.store(theirs - then, Ordering::Relaxed);
+        if let Some(seen) = seen.filter(|seen| (now - seen.wall).abs() < RECENT) {
+            self.0.store(seen.ahead(), Ordering::Relaxed);
         }
         clock.anchor(now + self.ahead());
         Ok(())
     }
 
-    /// Keeps a clock near PostgreSQL's.
+    /// Keeps a clock near PostgreSQL's. When the two are suddenly far apart, either PostgreSQL's was set, and the nodes'
+    /// time goes on as before; or this node's stood still, because its machine was suspended: then the other nodes are
+    /// ahead of it, and it goes by their time.
     pub async fn follow(&self, pool: &PgPool, clock: &dyn Clock) -> Result<(), StoreError> {
         let (now, asked) = ask(pool).await?;
-        if asked > ROUND_TRIP {
-            return Ok(());
-        }
         let ours = clock.now();
-        let set = now + self.ahead() - ours;
-        if set.abs() > STEP {
-            tracing::warn!(by.ms = set, "the database's clock was set; due times and leases go on as before");
+        let apart = now + self.ahead() - ours;
+        let theirs = if apart > STEP { Seen::read(pool).await? } else { None };
+        if let Some(seen) = theirs.filter(|seen| seen.nodes - ours > STEP) {
+            tracing::warn!(
+                by.ms = seen.nodes - ours,
+                "this node's clock stood still; it goes by the other nodes'"
+            );
+            self.0.store(seen.ahead(), Ordering::Relaxed);
+        } else if asked > ROUND_TRIP {
+            return Ok(());
+        } else if apart.abs() > STEP {
+            tracing::warn!(
+                by.ms = apart,
+                "the database's clock was set; due times and leases go on as before"
+            );
             self.0.store(ours - now, Ordering::Relaxed);
-        } else {
-            clock.anchor(now + self.ahead());
         }
+        clock.anchor(now + self.ahead());
         Ok(())
+    }
+}
+
+/// When nodes were last seen at work.
+struct Seen {
+    /// On their clock.
+    nodes: i64,
+    /// On PostgreSQL's.
+    wall: i64,
+}
+
+impl Seen {
+    async fn read(pool: &PgPool) -> Result<Option<Self>, StoreError> {
+        let rows: Vec<(i64, i64)> =
+            sqlx::query_as(sql!("SELECT id, seen_at FROM attendance").pg).fetch_all(pool).await?;
+        let at = |wanted: i64| rows.iter().find(|(id, _)| *id == wanted).map(|(_, at)| *at);
+        Ok(at(attendance::NODES).zip(at(attendance::WALL)).map(|(nodes, wall)| Self { nodes, wall }))
+    }
+
+    fn ahead(&self) -> i64 {
+        self.nodes - self.wall
     }
 }
 

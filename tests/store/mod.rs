@@ -1,5 +1,6 @@
 //! The store on both databases.
 
+mod clocks;
 mod deliveries;
 mod races;
 mod refusals;

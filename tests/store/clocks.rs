@@ -1,0 +1,87 @@
+//! A node's clock that stands still, because its machine is suspended (PostgreSQL only: SQLite has one node).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use roundtable::engine::Renew;
+use roundtable::store::Store;
+use roundtable::time::{Clock, SystemClock};
+use sqlx::{Connection, PgConnection};
+
+use super::world::claimant;
+use crate::support::databases::{Database, Fresh, open};
+
+/// A suspension, in milliseconds: longer than a lease.
+const ASLEEP: i64 = 40_000;
+
+/// What two nodes that agree may differ by, on a machine with much to do.
+const NEAR: i64 = 900;
+
+/// A clock that misses the time during which its machine sleeps.
+struct Sleepy {
+    clock: SystemClock,
+    missed: AtomicI64,
+}
+
+impl Sleepy {
+    fn sleeps(&self) {
+        self.missed.fetch_add(ASLEEP, Ordering::SeqCst);
+    }
+}
+
+impl Clock for Sleepy {
+    fn now(&self) -> i64 {
+        self.clock.now() - self.missed.load(Ordering::SeqCst)
+    }
+
+    fn anchor(&self, now: i64) {
+        self.clock.anchor(now + self.missed.load(Ordering::SeqCst));
+    }
+}
+
+/// A node as far as its clock goes.
+struct Node {
+    store: Store,
+    clock: Arc<Sleepy>,
+    number: usize,
+}
+
+impl Node {
+    async fn start(fresh: &Fresh, number: usize) -> Self {
+        let clock = Arc::new(Sleepy { clock: SystemClock::new(), missed: AtomicI64::new(0) });
+        Self { store: open(&fresh.url, clock.clone()).await, clock, number }
+    }
+
+    /// What a node does with every renewal of its leases; its time then.
+    async fn renews(&self) -> i64 {
+        self.store.anchor_clock().await.unwrap();
+        let wall = self.store.wall();
+        self.store.commit(Renew { by: claimant(self.number), driven: Vec::new(), wall }).await.unwrap();
+        self.clock.now()
+    }
+}
+
+/// When nodes were last at work, on their clock.
+async fn seen_at(fresh: &Fresh) -> i64 {
+    let mut conn = PgConnection::connect(&fresh.url).await.unwrap();
+    sqlx::query_scalar("SELECT seen_at FROM attendance WHERE id = 1").fetch_one(&mut conn).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_node_that_was_suspended_goes_by_the_others_time_and_moves_nothing_of_theirs() {
+    if !Database::all().contains(&Database::Postgres) {
+        return;
+    }
+    let fresh = Database::Postgres.fresh().await;
+    let (first, second) = (Node::start(&fresh, 0).await, Node::start(&fresh, 1).await);
+    second.clock.sleeps();
+    let theirs = first.renews().await;
+    assert!(second.clock.now() < theirs - NEAR, "the second has missed nothing");
+    let ours = second.renews().await;
+    assert!((theirs..theirs + NEAR).contains(&ours), "{theirs} and {ours}");
+    assert!(seen_at(&fresh).await >= theirs, "what is due was moved back");
+    // It stays so.
+    let theirs = first.renews().await;
+    let ours = second.renews().await;
+    assert!((theirs..theirs + NEAR).contains(&ours), "{theirs} and {ours}");
+}
