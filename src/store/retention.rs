@@ -65,19 +65,9 @@ pub async fn old(
         sql!(
             "WITH RECURSIVE free (id) AS (
                  SELECT s.id FROM sessions s WHERE s.updated_at < $1 AND s.erase_at IS NULL
-                   AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.id AND t.status IN ('running', 'waiting'))
+                   AND NOT EXISTS (SELECT 1 FROM sessions_at_work w WHERE w.session_id = s.id)
                    AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.session_id = s.id AND i.turn_id IS NULL
-                       AND (i.wake = 1 OR i.created_at >= $1))
-                   AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.session_id = s.id
-                       AND d.state IN ('pending', 'sending', 'unknown'))
-                   AND NOT EXISTS (SELECT 1 FROM waits w WHERE w.target_id = s.id AND w.resolved_at IS NULL)
-                   AND NOT EXISTS (SELECT 1 FROM exchanges x WHERE x.ended_at IS NULL
-                       AND (x.sender_id = s.id OR x.target_id = s.id))
-                   AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.requester_id = s.id AND r.ended_at IS NULL)
-                   AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.session_id = s.id AND (r.ended_at IS NULL
-                       OR EXISTS (SELECT 1 FROM turns t WHERE t.session_id = r.requester_id
-                           AND t.status IN ('running', 'waiting'))
-                       OR EXISTS (SELECT 1 FROM inbox i WHERE i.run_id = r.id AND i.turn_id IS NULL)))),
+                       AND i.created_at >= $1)),
              kept (id, parent_id) AS (
                  SELECT s.id, s.parent_id FROM sessions s WHERE s.erase_at IS NULL AND s.id NOT IN (SELECT id FROM free)
                  UNION SELECT p.id, p.parent_id FROM sessions p JOIN kept k ON p.id = k.parent_id)
@@ -107,19 +97,9 @@ pub async fn is_at_rest(tx: &mut Tx<'_>, id: i64, before: Option<i64>) -> Result
                 "SELECT s.id FROM sessions s WHERE s.id = $1 AND (CAST($2 AS BIGINT) IS NULL OR s.updated_at < $2)
                    AND NOT EXISTS (SELECT 1 FROM sessions c WHERE c.parent_id = s.id
                        AND (c.erase_at IS NULL OR CAST($2 AS BIGINT) IS NULL))
-                   AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.id AND t.status IN ('running', 'waiting'))
+                   AND NOT EXISTS (SELECT 1 FROM sessions_at_work w WHERE w.session_id = s.id)
                    AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.session_id = s.id AND i.turn_id IS NULL
-                       AND (i.wake = 1 OR i.created_at >= $2))
-                   AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.session_id = s.id
-                       AND d.state IN ('pending', 'sending', 'unknown'))
-                   AND NOT EXISTS (SELECT 1 FROM waits w WHERE w.target_id = s.id AND w.resolved_at IS NULL)
-                   AND NOT EXISTS (SELECT 1 FROM exchanges x WHERE x.ended_at IS NULL
-                       AND (x.sender_id = s.id OR x.target_id = s.id))
-                   AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.requester_id = s.id AND r.ended_at IS NULL)
-                   AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.session_id = s.id AND (r.ended_at IS NULL
-                       OR EXISTS (SELECT 1 FROM turns t WHERE t.session_id = r.requester_id
-                           AND t.status IN ('running', 'waiting'))
-                       OR EXISTS (SELECT 1 FROM inbox i WHERE i.run_id = r.id AND i.turn_id IS NULL)))"
+                       AND i.created_at >= $2)"
             ),
             params![id, before],
         )

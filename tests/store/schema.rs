@@ -1,4 +1,4 @@
-//! Both schemas are one: the same tables, columns, keys and indexes.
+//! Both schemas are one: the same tables, views, columns, keys and indexes.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ const SQLITE_COLUMNS: &str = "
         || CASE WHEN c.\"notnull\" = 1 OR c.pk > 0 THEN ' required' ELSE '' END
         || COALESCE(' default ' || c.dflt_value, '')
     FROM sqlite_schema t JOIN pragma_table_info(t.name) c
-    WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' AND t.name <> '_sqlx_migrations'";
+    WHERE t.type IN ('table', 'view') AND t.name NOT LIKE 'sqlite%' AND t.name <> '_sqlx_migrations'";
 
 const POSTGRES_COLUMNS: &str = "
     SELECT table_name || '.' || column_name
