@@ -95,6 +95,28 @@ async fn a_session_that_never_begins_is_left() {
     goes_on(world, &seats).await;
 }
 
+/// Heartbeats are answered before a session begins, and say nothing of what was missed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_heartbeat_before_the_session_hides_nothing_in_a_channel_that_nobody_used() {
+    let mut world = impatient().await;
+    let seats = met(&world).await;
+    world.stop_node().await;
+    world.discord().set(|settings| {
+        settings.heartbeat = Duration::from_millis(50);
+        settings.greeting = Greeting::Ignored;
+    });
+    world.was_on_discord(Duration::from_secs(60)).await.unwrap();
+    let quiet = world.discord().user("bob").in_channel("quiet");
+    quiet.mentions_bot("meanwhile");
+    world.start_node().await;
+    let begins_none = |ready: &ready::Ready| ready.reason("discord:main").contains("begins no session");
+    ready::until(&world, "no session begins", begins_none).await;
+    world.discord().set(|settings| settings.greeting = Greeting::Answered);
+    assert!(super::next(&quiet).await.ends_with("meanwhile"));
+    says_meanwhile(&seats);
+    goes_on(world, &seats).await;
+}
+
 /// As often as it takes, with the old session and with new ones.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_is_cut_before_its_session_begins_is_opened_again() {

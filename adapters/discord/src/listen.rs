@@ -137,9 +137,11 @@ impl<'a> Listener<'a> {
         self.alive();
     }
 
-    /// The connection works.
+    /// The connection works. Before its session begins that proves nothing: what was said meanwhile is still missing.
     pub(crate) fn alive(&self) {
-        self.online.fetch_max(wire::first_at(now()), Ordering::Relaxed);
+        if self.connected.load(Ordering::Relaxed) {
+            self.online.fetch_max(wire::first_at(now()), Ordering::Relaxed);
+        }
         self.ready_again();
     }
 
