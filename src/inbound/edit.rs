@@ -13,7 +13,11 @@ impl Accept {
         let readers = inbox::of_message(tx, place.id, message.id).await?;
         let rule = if readers.is_empty() { "edit of a message that nobody read" } else { "edit" };
         events::take(tx, &message.conversation.account, message.key.as_str(), place.id, rule).await?;
-        for reader in readers {
+        for reader in &readers {
+            sessions::hold(tx, reader.session_id).await?;
+        }
+        // A turn may have taken the old version until its session was locked.
+        for reader in inbox::of_message(tx, place.id, message.id).await? {
             let body = Body { edited: reader.read, ..body(message) };
             if !reader.consumed {
                 inbox::rewrite(tx, reader.id, &body).await?;

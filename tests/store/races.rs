@@ -4,7 +4,7 @@ use roundtable::engine::{self, Renew, TakeOver, TakenOver};
 use roundtable::store::StoreError;
 use roundtable_contract::Edge as _;
 
-use super::steps::{Stop, accept, answer, at_work, claim, finish, message, queued, ties};
+use super::steps::{Stop, accept, answer, at_work, claim, edit, finish, message, queued, ties};
 use super::world::{LEASE, World, claimant, team};
 use crate::support::databases::Database;
 
@@ -82,6 +82,32 @@ async fn a_message_that_comes_as_a_turn_opens_waits_for_it() {
         assert!(accepted.is_ok_and(|accepted| accepted.turn.is_none()), "{database:?}");
         let state = world.ask(STATE).await;
         assert!(state.starts_with("open turns 1, turns 1, ") && state.contains("waiting items 1"), "{state}");
+    }
+}
+
+/// What the agent has read, and what is still there for it.
+const READ: &str = "SELECT (SELECT CASE WHEN body LIKE '%goodbye%' THEN 'new' ELSE 'old' END FROM entries WHERE seq = 1)
+    || ' version read, new ones waiting ' || (SELECT COUNT(*) FROM inbox WHERE turn_id IS NULL AND body LIKE '%goodbye%')";
+
+#[tokio::test]
+async fn an_edit_of_a_message_that_a_turn_is_taking_is_another_item() {
+    for database in Database::all() {
+        let world = queued(database).await;
+        let (claimed, edited) = world.meet(claim(1, 0), edit(&world, "c", 1, "goodbye")).await;
+        assert!(matches!(claimed, Ok(Some(_))), "{database:?}: {claimed:?}");
+        assert!(edited.is_ok(), "{database:?}");
+        assert_eq!(world.ask(READ).await, "old version read, new ones waiting 1", "{database:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_turn_that_takes_a_message_that_is_being_edited_reads_the_new_version() {
+    for database in Database::all() {
+        let world = queued(database).await;
+        let (edited, claimed) = world.meet(edit(&world, "c", 1, "goodbye"), claim(1, 0)).await;
+        assert!(edited.is_ok(), "{database:?}");
+        assert!(matches!(claimed, Ok(Some(_))), "{database:?}: {claimed:?}");
+        assert_eq!(world.ask(READ).await, "new version read, new ones waiting 0", "{database:?}");
     }
 }
 

@@ -56,6 +56,17 @@ pub fn accept(world: &World, chat: &str, number: i64) -> Accept {
     Accept { edges: world.edges(1), message: written(chat, number), by: Some(claimant(1)) }
 }
 
+/// A new version of such a message, as the transaction that takes it.
+pub fn edit(world: &World, chat: &str, number: i64, text: &str) -> Accept {
+    let new = Message {
+        key: EventKey::new(format!("edit:{chat}:{number}")),
+        kind: MessageKind::Edit,
+        text: text.into(),
+        ..written(chat, number)
+    };
+    Accept { message: new, ..accept(world, chat, number) }
+}
+
 /// A session's next turn is claimed on a node.
 pub fn claim(session_id: i64, node: usize) -> ClaimQueued {
     ClaimQueued { session_id, agents: agents(), by: claimant(node) }
