@@ -52,6 +52,7 @@ pub(crate) async fn listen(telegram: &Telegram, edge: &dyn Edge) -> RunError {
         pause: Pause::new(telegram.config.backoff),
         works: false,
         asked: None,
+        conflict: None,
         webhook_removed: false,
     };
     let Err(error) = poller.run().await;
@@ -67,6 +68,8 @@ struct Poller<'a> {
     works: bool,
     /// The offset that the last poll asked for, and when.
     asked: Option<(Option<i32>, Instant)>,
+    /// When somebody else was in the way last.
+    conflict: Option<Instant>,
     /// A webhook is removed once; somebody who sets it again wants it.
     webhook_removed: bool,
 }
@@ -201,9 +204,16 @@ impl Poller<'_> {
             }
             return Ok(());
         }
-        let pause = if conflict { Some(self.telegram.config.backoff.conflict) } else { error.pause() };
+        let pause = if conflict { self.stays_in_the_way() } else { error.pause() };
         self.degrade(degraded(&error), pause).await;
         Ok(())
+    }
+
+    /// How long to leave the polls to whoever sent ours away; not at all when it may have been a passing one.
+    fn stays_in_the_way(&mut self) -> Option<Duration> {
+        let (pause, now) = (self.telegram.config.backoff.conflict, Instant::now());
+        let last = self.conflict.replace(now);
+        is_lasting(last.map(|last| now - last), pause).then_some(pause)
     }
 
     /// Says what is wrong and waits, at least for `pause`.
@@ -219,6 +229,12 @@ impl Poller<'_> {
     fn report(&self, state: AccountState) {
         self.edge.report(&self.telegram.config.account, state);
     }
+}
+
+/// Whether a conflict so long after the last one is with another poller that goes on. A node that wakes up when its
+/// lease is over polls once more and then learns of it: that conflict passes.
+fn is_lasting(since_last: Option<Duration>, pause: Duration) -> bool {
+    since_last.is_some_and(|since| since < 2 * pause)
 }
 
 /// The most updates that one poll brings (<https://core.telegram.org/bots/api#getupdates>).

@@ -83,7 +83,12 @@ impl StandIn {
             limits: default_limits(),
             exactly_once,
             poll_timeout: Duration::from_secs(25),
-            backoff: Backoff { first: milliseconds(1), most: milliseconds(4), conflict: milliseconds(5) },
+            // a conflict in a script passes, so nobody waits for its end
+            backoff: Backoff {
+                first: milliseconds(1),
+                most: milliseconds(4),
+                conflict: Duration::from_secs(3600),
+            },
         }
     }
 

@@ -136,6 +136,16 @@ async fn failures_that_pass_are_waited_out() {
     assert_eq!(core.accepted.into_inner().unwrap(), ["7"]);
 }
 
+#[test]
+fn only_a_conflict_that_comes_back_is_with_another_poller() {
+    let (pause, second) = (Duration::from_secs(55), Duration::from_secs(1));
+    assert!(!is_lasting(None, pause));
+    assert!(is_lasting(Some(second), pause));
+    // after the pause, and the time that the next poll takes to be sent away
+    assert!(is_lasting(Some(pause + 50 * second), pause));
+    assert!(!is_lasting(Some(3 * pause), pause));
+}
+
 #[tokio::test]
 async fn a_webhook_is_removed_once() {
     let core = Core::default();
