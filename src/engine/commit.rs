@@ -187,7 +187,8 @@ impl Finish {
     }
 }
 
-/// The turn becomes a row that waits for a time.
+/// The turn becomes a row that waits for a time, which is taken from its own: a model that always asks for a pause must
+/// not keep it for ever.
 pub struct Suspend {
     /// The turn.
     pub turn: Turn,
@@ -207,6 +208,7 @@ impl Transaction for Suspend {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         sessions::lock(tx, self.turn.session_id).await?;
         turns::leave(tx, &self.turn, TurnStatus::Waiting, Some(self.kind.as_str())).await?;
+        turns::pay(tx, &self.turn, self.due_at).await?;
         let new = NewWait {
             turn: &self.turn,
             kind: self.kind,
