@@ -113,7 +113,7 @@ pub struct ToolSpec {
 /// What arrives while a model answers.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ModelEvent {
-    /// More text.
+    /// More text of an answer that may still fail and be begun anew: only the end is sure.
     Text(String),
     /// The end: the whole answer and what it cost.
     End(Completion),

@@ -45,6 +45,24 @@ async fn an_answer_that_cannot_be_had_is_explained_and_the_next_one_is_given() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_breaks_after_some_text_is_asked_for_again_and_shown_once() {
+    let mut world = World::setting().without_node().await;
+    world.configure(|text| text.replace("retries = 0", "retries = 1"));
+    world.start_node().await;
+    let begun = || Reply::text("I was about to say");
+    for (name, reply) in [
+        ("a cut stream", begun().truncated()),
+        ("a broken line", begun().broken()),
+        ("an overload in the stream", begun().then_overloaded()),
+    ] {
+        meets(&world, name, reply, &format!("echo: meet {name}")).await;
+        let asked = world.model.requests();
+        assert_eq!(asked.iter().filter(|request| request.asks(&format!("meet {name}"))).count(), 2, "{name}");
+    }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_key_is_told_with_who_can_change_it() {
     let world = World::start().await;
     let told = "Manager can't answer: openai/fake refused the request (the key in models.main.api_key was refused). \
