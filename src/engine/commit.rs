@@ -33,7 +33,7 @@ impl Transaction for CommitAnswer {
     const NAME: &'static str = "answer";
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        let Completion { answer, usage, model } = &self.completion;
+        let Completion { answer, usage, model, .. } = &self.completion;
         entries::append_answer(tx, &self.turn, self.step, answer, model, usage).await?;
         turns::progress(tx, &self.turn, self.step).await
     }
@@ -141,7 +141,7 @@ impl Transaction for Finish {
             trees::lock(tx, self.turn.tree_id).await?;
         }
         match &self.completion {
-            Some(Completion { answer, usage, model }) => {
+            Some(Completion { answer, usage, model, .. }) => {
                 entries::append_answer(tx, &self.turn, self.step, answer, model, usage).await?;
             }
             // Takes the session's lock, which comes before the turn's.

@@ -128,6 +128,8 @@ pub struct Completion {
     pub usage: Usage,
     /// Which model answered ([`ModelClient::name`]); with a fallback not always the one that was asked.
     pub model: String,
+    /// The answer is as long as the model may write, and goes on.
+    pub cut: bool,
 }
 
 /// Tokens and money of one call.

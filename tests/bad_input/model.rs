@@ -84,6 +84,40 @@ async fn an_empty_answer_is_said_to_be_one() {
     world.end().await;
 }
 
+/// A test in a world for each protocol of the models.
+pub async fn in_each_protocol(test: impl AsyncFn(&World)) {
+    for provider in ["openai", "anthropic"] {
+        let mut world = World::setting().without_node().await;
+        world.configure(|text| text.replace("\"openai\"", &format!("{provider:?}")));
+        world.start_node().await;
+        test(&world).await;
+        world.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_cut_at_the_limit_is_said_to_be_and_goes_on_when_asked() {
+    in_each_protocol(async |world| {
+        let ann = world.telegram.user("ann");
+        world.model.once("count", Reply::chunks(["one, two, ", "thr"]).at_limit());
+        ann.says("count");
+        assert_eq!(next_text(&ann).await, "one, two, thr");
+        assert_eq!(next_text(&ann).await, "(This answer was cut at the model's limit. Ask me to go on.)");
+        ann.says("go on");
+        assert_eq!(next_text(&ann).await, "echo: go on");
+        let asked = world.model.requests().pop().unwrap().raw.to_string();
+        assert!(asked.contains("one, two, thr") && !asked.contains("was cut"), "{asked}");
+        meets(
+            world,
+            "no room",
+            Reply::empty().at_limit(),
+            "Manager came to its model's limit before the first word. Please ask for a smaller piece.",
+        )
+        .await;
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn silence_is_never_shown_however_it_is_written() {
     let world = World::start().await;

@@ -56,7 +56,7 @@ fn text(text: &str) -> Result<ModelEvent, ModelError> {
 
 fn end(model: &str) -> Result<ModelEvent, ModelError> {
     let answer = Answer { text: "hi".into(), ..Answer::default() };
-    Ok(ModelEvent::End(Completion { answer, usage: Usage::default(), model: model.into() }))
+    Ok(ModelEvent::End(Completion { answer, usage: Usage::default(), model: model.into(), cut: false }))
 }
 
 fn limited(model: &str, after: Option<u64>) -> Result<ModelEvent, ModelError> {
