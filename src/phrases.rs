@@ -289,6 +289,16 @@ pub fn empty_answer(agent: &str) -> String {
     format!("{agent} had nothing to say. Please ask again in other words.")
 }
 
+/// The model wrote as much as it may, and nothing of it can be shown.
+pub fn cut_before_a_word(agent: &str) -> String {
+    format!("{agent} came to its model's limit before the first word. Please ask for a smaller piece.")
+}
+
+/// What follows an answer that is as long as the model may write.
+pub fn answer_cut() -> String {
+    "(This answer was cut at the model's limit. Ask me to go on.)".into()
+}
+
 /// Money as people write it; from US dollars × 1,000,000.
 fn dollars(micros: i64) -> String {
     format!("${}.{:02}", micros / 1_000_000, micros / 10_000 % 100)
@@ -426,6 +436,7 @@ mod tests {
         assert_snapshot!(timed_out("Coder", Duration::from_secs(1800)), @"Coder did not finish within 30 min and was stopped. Try a smaller piece of the task.");
         assert_snapshot!(dead_letter("Coder"), @"I had to give up on a message to Coder: I crashed three times while it was at work. Everything else goes on; please put it in other words if you send it again.");
         assert_snapshot!(empty_answer("Coder"), @"Coder had nothing to say. Please ask again in other words.");
+        assert_snapshot!(cut_before_a_word("Coder"), @"Coder came to its model's limit before the first word. Please ask for a smaller piece.");
         assert_snapshot!(inbox_full("Coder", 200), @"Coder has 200 messages waiting, so I did not take this one. Please send it again later, or `/stop` what is running.");
     }
 

@@ -33,7 +33,7 @@ impl Transaction for CommitAnswer {
     const NAME: &'static str = "answer";
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        let Completion { answer, usage, model } = &self.completion;
+        let Completion { answer, usage, model, .. } = &self.completion;
         entries::append_answer(tx, &self.turn, self.step, answer, model, usage).await?;
         turns::progress(tx, &self.turn, self.step).await
     }
@@ -141,7 +141,7 @@ impl Transaction for Finish {
             trees::lock(tx, self.turn.tree_id).await?;
         }
         match &self.completion {
-            Some(Completion { answer, usage, model }) => {
+            Some(Completion { answer, usage, model, .. }) => {
                 entries::append_answer(tx, &self.turn, self.step, answer, model, usage).await?;
             }
             // Takes the session's lock, which comes before the turn's.
@@ -187,7 +187,8 @@ impl Finish {
     }
 }
 
-/// The turn becomes a row that waits for a time.
+/// The turn becomes a row that waits for a time, which is taken from its own: a model that always asks for a pause must
+/// not keep it for ever.
 pub struct Suspend {
     /// The turn.
     pub turn: Turn,
@@ -207,6 +208,7 @@ impl Transaction for Suspend {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         sessions::lock(tx, self.turn.session_id).await?;
         turns::leave(tx, &self.turn, TurnStatus::Waiting, Some(self.kind.as_str())).await?;
+        turns::pay(tx, &self.turn, self.due_at).await?;
         let new = NewWait {
             turn: &self.turn,
             kind: self.kind,

@@ -89,7 +89,6 @@ async fn attempt(
         Some(model) => Agent { model: engine.team.agents.model(agent, Some(model)), ..Agent::clone(agent) },
         None => Agent::clone(agent),
     };
-    let left = u64::try_from(turn.deadline - engine.store.now()).unwrap_or(0);
     let entries = std::mem::take(&mut desk.entries);
     let work = steps(engine, turn, agent, &desk, entries, taken_over);
     tokio::select! {
@@ -97,7 +96,7 @@ async fn attempt(
         // Whoever cancelled has ended the turn in the database already.
         () = cancel.cancelled() => Ok(Progress::Left(None)),
         progress = work => progress,
-        () = tokio::time::sleep(Duration::from_millis(left)) => {
+        () = tokio::time::sleep(left(engine, turn)) => {
             let end = End {
                 completion: None,
                 step: 0,
@@ -137,7 +136,7 @@ async fn steps(
                     engine.store.commit(CommitAnswer { turn: turn.clone(), step, completion }).await?;
                     None
                 }
-                Err(error) => match turn::pause_after(&error) {
+                Err(error) => match turn::pause_after(&error, left(engine, turn)) {
                     Some(pause) => return suspend(engine, turn, step, pause).await,
                     None => Some(End::failed(step, "model", phrases::model_failed(&agent.name, &error))),
                 },
@@ -153,6 +152,11 @@ async fn steps(
         let more = engine.store.read(More { turn, after }).await?;
         entries = transcripts::join(entries, more, turn);
     }
+}
+
+/// How long a turn may still be at work.
+fn left(engine: &Engine, turn: &Turn) -> Duration {
+    Duration::from_millis(u64::try_from(turn.deadline - engine.store.now()).unwrap_or(0))
 }
 
 /// What a turn does next. A loop of looks at children at work is patience.

@@ -44,7 +44,8 @@ pub(super) fn ended(agent: &Agent, step: i64, completion: Completion) -> End {
         Ending::Say => Some(completion.answer.text.clone()),
         Ending::Silent => None,
         Ending::Empty => {
-            let text = Some(phrases::empty_answer(&agent.name));
+            let phrase = if completion.cut { phrases::cut_before_a_word } else { phrases::empty_answer };
+            let text = Some(phrase(&agent.name));
             let reason = Some("empty_answer".into());
             return End { completion: Some(completion), step, status: TurnStatus::Failed, reason, text };
         }
@@ -112,7 +113,9 @@ struct Ready {
 /// Renders how a turn ends. An answer in which there is nothing to see is an empty one, which only the
 /// channel can know.
 fn ready(engine: &Engine, turn: &Turn, desk: &Desk, agent: Option<&Agent>, mut end: End) -> Ready {
-    let Some(text) = end.text.take() else { return Ready { end, parts: Vec::new(), text: String::new() } };
+    let Some(mut text) = end.text.take() else {
+        return Ready { end, parts: Vec::new(), text: String::new() };
+    };
     let show = |text: &str, speaker| {
         let outgoing = Outgoing { text: text.to_owned(), speaker, reply_to: None };
         engine.team.outlet.render(&desk.place, &outgoing)
@@ -120,11 +123,17 @@ fn ready(engine: &Engine, turn: &Turn, desk: &Desk, agent: Option<&Agent>, mut e
     if end.status != TurnStatus::Done {
         return Ready { parts: show(&text, Speaker::Program), end, text };
     }
-    let parts = show(&text, speaker(engine, turn, desk, agent));
+    let mut parts = show(&text, speaker(engine, turn, desk, agent));
     if let (true, Some(agent)) = (parts.is_empty(), agent) {
         (end.status, end.reason) = (TurnStatus::Failed, Some("empty_answer".into()));
         let text = phrases::empty_answer(&agent.name);
         return Ready { parts: show(&text, Speaker::Program), end, text };
+    }
+    if end.completion.as_ref().is_some_and(|completion| completion.cut) {
+        // A message of its own: the answer may have been cut within a block of code.
+        let note = phrases::answer_cut();
+        parts.extend(show(&note, Speaker::Program));
+        text = format!("{text}\n\n{note}");
     }
     Ready { end, parts, text }
 }

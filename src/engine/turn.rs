@@ -122,10 +122,13 @@ pub fn ending(answer: &Answer) -> Ending {
     }
 }
 
-/// How long a turn waits after a failed model call, or `None`: it ends.
-pub fn pause_after(error: &ModelError) -> Option<Duration> {
+/// How long a turn with so much time left waits after a failed model call, or `None`: it ends. Without time to ask
+/// again there is nothing to wait for.
+pub fn pause_after(error: &ModelError, left: Duration) -> Option<Duration> {
     match error {
-        ModelError::RateLimited { after: Some(after), .. } if *after <= LONGEST_PAUSE => Some(*after),
+        ModelError::RateLimited { after: Some(after), .. } if *after <= LONGEST_PAUSE && *after < left => {
+            Some(*after)
+        }
         _ => None,
     }
 }
@@ -217,9 +220,11 @@ mod tests {
     fn only_a_bearable_pause_is_waited_for() {
         let limited = |after| ModelError::RateLimited { model: "m".into(), after };
         let minute = Duration::from_secs(60);
-        assert_eq!(pause_after(&limited(Some(minute))), Some(minute));
-        assert_eq!(pause_after(&limited(Some(minute * 60))), None);
-        assert_eq!(pause_after(&limited(None)), None);
-        assert_eq!(pause_after(&ModelError::Refused { model: "m".into(), reason: "no".into() }), None);
+        let day = minute * 60 * 24;
+        assert_eq!(pause_after(&limited(Some(minute)), day), Some(minute));
+        assert_eq!(pause_after(&limited(Some(minute * 60)), day), None);
+        assert_eq!(pause_after(&limited(Some(minute)), minute), None);
+        assert_eq!(pause_after(&limited(None), day), None);
+        assert_eq!(pause_after(&ModelError::Refused { model: "m".into(), reason: "no".into() }, day), None);
     }
 }

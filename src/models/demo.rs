@@ -65,7 +65,7 @@ impl ModelClient for Demo {
         };
         let words: Vec<_> =
             answer.text.split_inclusive(' ').map(|word| Ok(ModelEvent::Text(word.into()))).collect();
-        let end = ModelEvent::End(Completion { answer, usage, model: self.name().into() });
+        let end = ModelEvent::End(Completion { answer, usage, model: self.name().into(), cut: false });
         stream::iter(words).chain(stream::iter([Ok(end)])).boxed()
     }
 

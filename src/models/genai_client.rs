@@ -134,14 +134,14 @@ impl Inner {
             _ => {}
         }
         let reported = end.captured_usage.take();
-        let whole = !matches!(reason, Some(StopReason::MaxTokens(_)));
-        let answer = answer::answer(self.spec.provider, &self.name, end, whole);
+        let cut = matches!(reason, Some(StopReason::MaxTokens(_)));
+        let answer = answer::answer(self.spec.provider, &self.name, end, cut);
         let spent = reported.and_then(spent).unwrap_or_else(|| Spent {
             input: asked,
             output: tokens::of_answer(&answer),
             ..Spent::default()
         });
-        Ok(Completion { answer, usage: usage(spent, self.spec.prices), model: self.name.clone() })
+        Ok(Completion { answer, usage: usage(spent, self.spec.prices), model: self.name.clone(), cut })
     }
 
     fn blame(&self) -> Blame<'_> {

@@ -113,7 +113,7 @@ pub struct ToolSpec {
 /// What arrives while a model answers.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ModelEvent {
-    /// More text.
+    /// More text of an answer that may still fail and be begun anew: only the end is sure.
     Text(String),
     /// The end: the whole answer and what it cost.
     End(Completion),
@@ -128,6 +128,8 @@ pub struct Completion {
     pub usage: Usage,
     /// Which model answered ([`ModelClient::name`]); with a fallback not always the one that was asked.
     pub model: String,
+    /// The answer is as long as the model may write, and goes on.
+    pub cut: bool,
 }
 
 /// Tokens and money of one call.

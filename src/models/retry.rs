@@ -50,8 +50,8 @@ impl Default for RetryPolicy {
 
 /// A chain of models that answers as one.
 ///
-/// A failed call is repeated, and then given to the next model, only while nothing of it was visible.
-/// When every model has failed, the error is that of the failure most likely to pass (a rate limit
+/// A failed call is repeated, and then given to the next model, also when some of its text has come: nobody is shown
+/// text before the end. When every model has failed, the error is that of the failure most likely to pass (a rate limit
 /// before an outage before a refusal) and names all of them, so that the engine can wait as long as
 /// the provider asked.
 #[derive(Clone)]
@@ -81,7 +81,6 @@ impl ModelClient for Resilient {
             link: 0,
             attempt: 0,
             current: None,
-            visible: false,
             over: false,
             failures: Vec::new(),
         };
@@ -107,8 +106,6 @@ struct Call {
     /// How often it failed.
     attempt: u32,
     current: Option<BoxStream<'static, Result<ModelEvent, ModelError>>>,
-    /// Text went out: from here on a failure is final.
-    visible: bool,
     over: bool,
     /// The last failure of each model that was given up.
     failures: Vec<ModelError>,
@@ -126,7 +123,6 @@ impl Call {
             };
             let error = match event {
                 Some(Ok(event)) => {
-                    self.visible |= matches!(&event, ModelEvent::Text(text) if !text.is_empty());
                     self.over = matches!(event, ModelEvent::End(_));
                     return Some((Ok(event), self));
                 }
@@ -134,10 +130,6 @@ impl Call {
                 None => self.cut(),
             };
             self.current = None;
-            if self.visible {
-                self.over = true;
-                return Some((Err(error), self));
-            }
             if let Some(pause) = self.pause_after(&error) {
                 tracing::debug!(%error, ?pause, "a model call failed and is repeated");
                 self.attempt += 1;

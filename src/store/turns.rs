@@ -192,6 +192,17 @@ pub async fn leave(
     if changed == 0 { Err(StoreError::Stale) } else { Ok(()) }
 }
 
+/// Takes the time until `due_at` from a turn that was just suspended: as its deadline moves by all the time that it waits,
+/// it comes earlier by what of that is known now. What nobody is there for after `due_at` is not taken.
+pub async fn pay(tx: &mut Tx<'_>, turn: &Turn, due_at: i64) -> Result<(), StoreError> {
+    tx.execute(
+        sql!("UPDATE turns SET deadline = deadline - ($2 - held_at) WHERE id = $1"),
+        params![turn.id, due_at],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Cancels an open turn, whoever owns it: its worker finds its token worthless. The caller has locked
 /// the session.
 pub async fn cancel(tx: &mut Tx<'_>, turn_id: i64, reason: &str) -> Result<(), StoreError> {

@@ -45,6 +45,24 @@ async fn an_answer_that_cannot_be_had_is_explained_and_the_next_one_is_given() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_breaks_after_some_text_is_asked_for_again_and_shown_once() {
+    let mut world = World::setting().without_node().await;
+    world.configure(|text| text.replace("retries = 0", "retries = 1"));
+    world.start_node().await;
+    let begun = || Reply::text("I was about to say");
+    for (name, reply) in [
+        ("a cut stream", begun().truncated()),
+        ("a broken line", begun().broken()),
+        ("an overload in the stream", begun().then_overloaded()),
+    ] {
+        meets(&world, name, reply, &format!("echo: meet {name}")).await;
+        let asked = world.model.requests();
+        assert_eq!(asked.iter().filter(|request| request.asks(&format!("meet {name}"))).count(), 2, "{name}");
+    }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_key_is_told_with_who_can_change_it() {
     let world = World::start().await;
     let told = "Manager can't answer: openai/fake refused the request (the key in models.main.api_key was refused). \
@@ -64,6 +82,40 @@ async fn an_empty_answer_is_said_to_be_one() {
     meets(&world, "blanks", Reply::text(" \n\t\u{a0}\n"), told).await;
     meets(&world, "invisible things", Reply::text("\u{0}\u{1b}\u{200b}\u{202e}\u{2028}\u{feff}"), told).await;
     world.end().await;
+}
+
+/// A test in a world for each protocol of the models.
+pub async fn in_each_protocol(test: impl AsyncFn(&World)) {
+    for provider in ["openai", "anthropic"] {
+        let mut world = World::setting().without_node().await;
+        world.configure(|text| text.replace("\"openai\"", &format!("{provider:?}")));
+        world.start_node().await;
+        test(&world).await;
+        world.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_cut_at_the_limit_is_said_to_be_and_goes_on_when_asked() {
+    in_each_protocol(async |world| {
+        let ann = world.telegram.user("ann");
+        world.model.once("count", Reply::chunks(["one, two, ", "thr"]).at_limit());
+        ann.says("count");
+        assert_eq!(next_text(&ann).await, "one, two, thr");
+        assert_eq!(next_text(&ann).await, "(This answer was cut at the model's limit. Ask me to go on.)");
+        ann.says("go on");
+        assert_eq!(next_text(&ann).await, "echo: go on");
+        let asked = world.model.requests().pop().unwrap().raw.to_string();
+        assert!(asked.contains("one, two, thr") && !asked.contains("was cut"), "{asked}");
+        meets(
+            world,
+            "no room",
+            Reply::empty().at_limit(),
+            "Manager came to its model's limit before the first word. Please ask for a smaller piece.",
+        )
+        .await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

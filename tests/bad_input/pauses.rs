@@ -86,11 +86,16 @@ async fn a_fallback_answers_for_a_model_that_cannot() {
     });
     world.start_node().await;
     let ann = world.telegram.user("ann");
-    for (number, failure) in
-        [Reply::status(500), Reply::status(529), Reply::status(401), Reply::rate_limited(3600)]
-            .into_iter()
-            .enumerate()
-    {
+    let begun = || Reply::text("I was about to say");
+    let failures = [
+        Reply::status(500),
+        Reply::status(529),
+        Reply::status(401),
+        Reply::rate_limited(3600),
+        begun().truncated(),
+        begun().broken(),
+    ];
+    for (number, failure) in failures.into_iter().enumerate() {
         let name = format!("try {number}");
         let (needle, failure) = (name.clone(), failure);
         world

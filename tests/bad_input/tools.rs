@@ -3,6 +3,7 @@
 use roundtable_fakes::Reply;
 use serde_json::{Value, json};
 
+use super::model::in_each_protocol;
 use crate::support::requests::next_text;
 use crate::support::world::World;
 
@@ -39,6 +40,25 @@ async fn a_wrong_call_is_answered_with_what_is_wrong() {
         );
     }
     world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_cut_at_the_limit_is_not_made() {
+    in_each_protocol(async |world| {
+        let ann = world.telegram.user("ann");
+        for (number, written) in ["", "{\"label\": \"a"].into_iter().enumerate() {
+            let complete = ("launch_rockets", json!({"all": true}));
+            let cut = Reply::calls([complete]).and_broken_call("agents_list", written).at_limit();
+            world.model.once(&format!("cut {number}"), cut);
+            let mut then = Some(Reply::text(format!("then {number}")));
+            world.model.on(move |request| request.result_of("agents_list").and_then(|_| then.take()));
+            ann.says(&format!("cut {number}"));
+            assert_eq!(next_text(&ann).await, format!("then {number}"));
+            let codes: Vec<Value> = results(world).iter().map(|result| result["code"].clone()).collect();
+            assert_eq!(codes, ["unknown_tool", "invalid_arguments"], "{written:?}");
+        }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

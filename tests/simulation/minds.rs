@@ -141,7 +141,12 @@ impl ModelClient for Mind {
             life.goes_on().await;
             let answer = Self::answer(&world, &request)?;
             world.note(format_args!("  {} {}", who(&request), short(&answer)));
-            Ok(ModelEvent::End(Completion { answer, usage: Usage::default(), model: "mind".into() }))
+            Ok(ModelEvent::End(Completion {
+                answer,
+                usage: Usage::default(),
+                model: "mind".into(),
+                cut: false,
+            }))
         };
         stream::once(event).boxed()
     }

@@ -74,7 +74,7 @@ pub fn claim(session_id: i64, node: usize) -> ClaimQueued {
 
 fn completion(text: &str, calls: Vec<ToolCall>) -> Completion {
     let answer = Answer { text: text.into(), calls, ..Answer::default() };
-    Completion { answer, usage: Usage::default(), model: "none".into() }
+    Completion { answer, usage: Usage::default(), model: "none".into(), cut: false }
 }
 
 /// A model has answered with these calls.

@@ -53,7 +53,12 @@ impl ModelClient for Puppet {
         self.0.lock().expect("nobody panics with it").push(Asked { request, answer });
         let event = async move {
             let answer = answered.await.unwrap_or_default();
-            Ok(ModelEvent::End(Completion { answer, usage: Usage::default(), model: "puppet".into() }))
+            Ok(ModelEvent::End(Completion {
+                answer,
+                usage: Usage::default(),
+                model: "puppet".into(),
+                cut: false,
+            }))
         };
         stream::once(event).boxed()
     }

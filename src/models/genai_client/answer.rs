@@ -34,8 +34,8 @@ pub(super) enum Thought {
     Raw(Value),
 }
 
-/// The answer at the end of a stream. `whole` is false when it was cut at its longest length.
-pub(super) fn answer(provider: Provider, name: &str, end: StreamEnd, whole: bool) -> Answer {
+/// The answer at the end of a stream, perhaps `cut` at its longest length.
+pub(super) fn answer(provider: Provider, name: &str, end: StreamEnd, cut: bool) -> Answer {
     let mut text = String::new();
     let mut blocks = Vec::new();
     let mut raw_calls = Vec::new();
@@ -60,7 +60,7 @@ pub(super) fn answer(provider: Provider, name: &str, end: StreamEnd, whole: bool
         blocks.extend(end.captured_reasoning_content.map(Thought::Text));
     }
     let opaque = thoughts(name, blocks, signatures);
-    Answer { text, calls: calls(provider, raw_calls, whole), opaque }
+    Answer { text, calls: calls(provider, raw_calls, cut), opaque }
 }
 
 fn thoughts(name: &str, blocks: Vec<Thought>, calls: Vec<Vec<String>>) -> Option<Value> {
@@ -82,8 +82,9 @@ fn without_gap_fillers(calls: Vec<GenaiCall>) -> Vec<GenaiCall> {
     calls.into_iter().zip(keep).filter_map(|(call, keep)| keep.then_some(call)).collect()
 }
 
-fn calls(provider: Provider, raw: Vec<GenaiCall>, whole: bool) -> Vec<ToolCall> {
+fn calls(provider: Provider, raw: Vec<GenaiCall>, cut: bool) -> Vec<ToolCall> {
     let mut calls: Vec<ToolCall> = Vec::with_capacity(raw.len());
+    let last = raw.len().saturating_sub(1);
     for (index, GenaiCall { call_id, fn_name, fn_arguments, .. }) in raw.into_iter().enumerate() {
         // Made-up ids: genai draws Ollama's by chance and numbers Gemini's anew in every chunk.
         let made_up = call_id.is_empty() || call_id.starts_with("call#") || provider == Provider::Ollama;
@@ -91,15 +92,25 @@ fn calls(provider: Provider, raw: Vec<GenaiCall>, whole: bool) -> Vec<ToolCall> 
         while calls.iter().any(|earlier| earlier.id == id) {
             id.push('_');
         }
-        let arguments = match fn_arguments {
-            Value::Null => json!({}),
-            // Some servers write nothing for "no arguments"; in a cut answer they are just missing.
-            Value::String(text) if text.is_empty() && whole => json!({}),
-            arguments => arguments,
+        let arguments = match (is_empty(&fn_arguments), cut && index == last) {
+            // Some servers write nothing for "no arguments".
+            (true, false) => json!({}),
+            // They are just missing, whatever genai makes of that: such a call must not be made.
+            (true, true) => json!(""),
+            (false, _) => fn_arguments,
         };
         calls.push(ToolCall { id, name: our_name(provider, fn_name), arguments });
     }
     calls
+}
+
+fn is_empty(arguments: &Value) -> bool {
+    match arguments {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -124,21 +135,24 @@ mod tests {
             raw("x", "d", json!({})),
         ];
         let ids: Vec<_> =
-            calls(Provider::Gemini, raw_calls, true).into_iter().map(|call| (call.id, call.name)).collect();
+            calls(Provider::Gemini, raw_calls, false).into_iter().map(|call| (call.id, call.name)).collect();
         let expected = [("call_0", "a"), ("call_1", "b"), ("x", "c"), ("x_", "d")];
         assert_eq!(ids, expected.map(|(id, name)| (id.to_string(), name.to_string())));
-        let ollama = calls(Provider::Ollama, vec![raw("call_9f3a77b0", "a", json!({}))], true);
+        let ollama = calls(Provider::Ollama, vec![raw("call_9f3a77b0", "a", json!({}))], false);
         assert_eq!(ollama[0].id, "call_0");
     }
 
     #[test]
     fn absent_arguments_are_an_empty_object_and_broken_ones_stay_a_text() {
         let arguments =
-            |value, whole| calls(Provider::OpenAi, vec![raw("1", "a", value)], whole).remove(0).arguments;
-        assert_eq!(arguments(json!(""), true), json!({}));
-        assert_eq!(arguments(Value::Null, true), json!({}));
-        assert_eq!(arguments(json!(""), false), json!(""));
+            |value, cut| calls(Provider::OpenAi, vec![raw("1", "a", value)], cut).remove(0).arguments;
+        for empty in [json!(""), Value::Null, json!({})] {
+            assert_eq!(arguments(empty.clone(), false), json!({}));
+            assert_eq!(arguments(empty, true), json!(""));
+        }
         assert_eq!(arguments(json!("{\"a\": "), true), json!("{\"a\": "));
+        let two = vec![raw("1", "a", json!("")), raw("2", "b", json!("{\"a\": "))];
+        assert_eq!(calls(Provider::OpenAi, two, true)[0].arguments, json!({}), "only the last call is cut");
     }
 
     #[test]

@@ -107,7 +107,12 @@ impl ModelClient for Model {
                 Does::Hangs | Does::After(..) => std::future::pending().await,
             };
             let answer = Answer { text, calls, opaque: None };
-            Ok(ModelEvent::End(Completion { answer, usage: Usage::default(), model: "bench".into() }))
+            Ok(ModelEvent::End(Completion {
+                answer,
+                usage: Usage::default(),
+                model: "bench".into(),
+                cut: false,
+            }))
         };
         stream::once(event).boxed()
     }

@@ -249,5 +249,9 @@ pub(super) fn wrong() -> Value {
 }
 
 fn reason(reply: &Reply) -> &'static str {
-    if reply.calls.is_empty() { "end_turn" } else { "tool_use" }
+    match (reply.at_limit, reply.calls.is_empty()) {
+        (true, _) => "max_tokens",
+        (false, true) => "end_turn",
+        (false, false) => "tool_use",
+    }
 }

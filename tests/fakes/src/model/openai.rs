@@ -221,7 +221,11 @@ pub(super) fn wrong() -> Value {
 }
 
 fn reason(reply: &Reply) -> &'static str {
-    if reply.calls.is_empty() { "stop" } else { "tool_calls" }
+    match (reply.at_limit, reply.calls.is_empty()) {
+        (true, _) => "length",
+        (false, true) => "stop",
+        (false, false) => "tool_calls",
+    }
 }
 
 fn usage(request: &ModelRequest, reply: &Reply) -> Value {

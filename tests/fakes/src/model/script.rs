@@ -16,6 +16,8 @@ pub struct Reply {
     /// The id of every call, instead of one of its own.
     pub(super) call_id: Option<String>,
     pub(super) shape: Shape,
+    /// It ends because it is as long as it may be.
+    pub(super) at_limit: bool,
     /// Before anything is answered.
     pub(super) delay: Duration,
     /// Before each chunk of text but the first.
@@ -45,7 +47,16 @@ pub(super) enum Shape {
 impl Reply {
     fn new(chunks: Vec<String>) -> Self {
         let (delay, pace) = (Duration::ZERO, Duration::ZERO);
-        Self { chunks, calls: Vec::new(), call_id: None, shape: Shape::Whole, delay, pace, pause: None }
+        Self {
+            chunks,
+            calls: Vec::new(),
+            call_id: None,
+            shape: Shape::Whole,
+            at_limit: false,
+            delay,
+            pace,
+            pause: None,
+        }
     }
 
     fn shaped(self, shape: Shape) -> Self {
@@ -95,9 +106,13 @@ impl Reply {
 
     /// A call whose arguments are this text, perhaps no JSON.
     pub fn broken_call(name: &str, arguments: &str) -> Self {
-        let mut reply = Self::empty();
-        reply.calls.push((name.to_owned(), arguments.to_owned()));
-        reply
+        Self::empty().and_broken_call(name, arguments)
+    }
+
+    /// Adds a call whose arguments are this text, perhaps no JSON.
+    pub fn and_broken_call(mut self, name: &str, arguments: &str) -> Self {
+        self.calls.push((name.to_owned(), arguments.to_owned()));
+        self
     }
 
     /// An HTTP error in the provider's form: 401, 429, 500, 529, ….
@@ -121,6 +136,11 @@ impl Reply {
     /// After the text, the stream says that the provider is overloaded. (Not streamed: 529.)
     pub fn then_overloaded(self) -> Self {
         self.shaped(Shape::Overloaded)
+    }
+
+    /// Ends where it does because it is as long as it may be.
+    pub fn at_limit(self) -> Self {
+        Self { at_limit: true, ..self }
     }
 
     /// After the text the body ends, cleanly but without the protocol's end.
