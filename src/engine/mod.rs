@@ -23,6 +23,7 @@ mod planted;
 mod recover;
 mod replies;
 mod roster;
+mod round;
 mod scheduler;
 mod seats;
 mod stop;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{calls_then_tells, on_each};
 use crate::support::bench::{Bench, Does, Setup};
+use crate::support::requests::next_text;
 use crate::support::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,6 +94,32 @@ async fn twenty_turns_go_on_at_the_same_time() {
             assert_eq!(person.next_message().await.unwrap().text, "echo: question");
         }
         assert_eq!(world.model.requests().len(), 40);
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_cannot_be_set_going_holds_up_no_other() {
+    on_each(async |setting| {
+        let mut world = setting.without_node().await;
+        world.env.insert("ROUNDTABLE_NODE__MAX_TURNS".into(), "1".into());
+        world.start_node().await;
+        let hold = world.model.hold("first");
+        let [ann, ben, cat] = ["ann", "ben", "cat"].map(|name| world.telegram.user(name));
+        ann.says("first");
+        hold.arrived().await.unwrap();
+        for (person, text, pending) in [(&ben, "second", 1), (&cat, "third", 2)] {
+            person.says(text);
+            world.until("it waits", |rows| rows.pending == pending).await;
+        }
+        let stored = world.stored().await;
+        stored.changes("UPDATE inbox SET body = 'torn' || body WHERE body LIKE '%second%'").await;
+        hold.release();
+        assert_eq!(next_text(&ann).await, "echo: first");
+        assert_eq!(next_text(&cat).await, "echo: third");
+        stored.changes("UPDATE inbox SET body = SUBSTR(body, 5) WHERE body LIKE 'torn%'").await;
+        assert_eq!(next_text(&ben).await, "echo: second");
         world.end().await;
     })
     .await;

@@ -2,6 +2,7 @@
 
 mod clocks;
 mod deliveries;
+mod forgetting;
 mod races;
 mod refusals;
 mod retention;
