@@ -160,7 +160,7 @@ impl Transaction for Resume {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Turn>, StoreError> {
         let session = sessions::lock(tx, self.session_id).await?;
         if let Some(wait) = self.due
-            && !waits::resolve(tx, wait, waits::DUE).await?
+            && !waits::time_out(tx, wait).await?
         {
             return Ok(None);
         }
@@ -191,6 +191,9 @@ impl Transaction for Expire {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Effects, StoreError> {
         let mut after = Effects::default();
         trees::lock(tx, self.run.tree_id).await?;
+        if !runs::is_due(tx, self.run.id).await? {
+            return Ok(after);
+        }
         let allowed = self.run.due_at - self.run.created_at;
         let reason = phrases::run_timed_out(allowed);
         let outcome =

@@ -1,6 +1,7 @@
 //! The scheduler: looks for work round by round, keeps this node's leases, drains at the end.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -57,7 +58,7 @@ impl Engine {
 
     async fn schedule(self: &Arc<Self>) {
         loop {
-            let sleep = match self.round().await {
+            let sleep = match self.look().await {
                 Ok(next_due) => self.until(next_due),
                 Err(error) => {
                     tracing::error!(%error, "the database can't be asked for work, it is tried again");
@@ -70,6 +71,15 @@ impl Engine {
                 () = tokio::time::sleep(sleep) => {}
             }
         }
+    }
+
+    /// A round, after this node has said that it is there. If it has not for longer than a lease, perhaps nobody has:
+    /// then what is due gets that time first.
+    async fn look(self: &Arc<Self>) -> Result<Option<i64>, StoreError> {
+        if self.store.now() - self.renewed.load(Ordering::SeqCst) > self.by.lease {
+            self.renew().await?;
+        }
+        self.round().await
     }
 
     fn until(&self, due: Option<i64>) -> Duration {
@@ -89,8 +99,11 @@ impl Engine {
 
     async fn renew(&self) -> Result<(), StoreError> {
         self.store.anchor_clock().await?;
+        let now = self.store.now();
         let renew = Renew { by: self.by.clone(), driven: self.driven(), wall: self.store.wall() };
-        self.store.commit(renew).await
+        self.store.commit(renew).await?;
+        self.renewed.store(now, Ordering::SeqCst);
+        Ok(())
     }
 
     pub(super) async fn abandon(&self, turn_id: i64) {

@@ -238,6 +238,20 @@ pub async fn resolve(tx: &mut Tx<'_>, id: i64, outcome: &str) -> Result<bool, St
     Ok(changed == 1)
 }
 
+/// Resolves a wait whose time has come; `false`: somebody else did, or it has got more time.
+pub async fn time_out(tx: &mut Tx<'_>, id: i64) -> Result<bool, StoreError> {
+    let changed = tx
+        .execute(
+            sql!(
+                "UPDATE waits SET resolved_at = $2, outcome = $3
+                 WHERE id = $1 AND resolved_at IS NULL AND due_at <= $2"
+            ),
+            params![id, tx.now(), DUE],
+        )
+        .await?;
+    Ok(changed == 1)
+}
+
 /// Something has changed about a session: whoever waits for that may look. Says whether anybody does.
 pub async fn changed(tx: &mut Tx<'_>, tree_id: i64, session_id: i64) -> Result<bool, StoreError> {
     let changed = tx

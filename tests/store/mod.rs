@@ -2,6 +2,7 @@
 
 mod clocks;
 mod deliveries;
+mod due;
 mod forgetting;
 mod races;
 mod refusals;
