@@ -167,6 +167,11 @@ impl Transaction for Resume {
         if !waits::open_of_session(tx, self.session_id).await?.is_empty() {
             return Ok(None);
         }
+        let cap = self.team.agents.get(&session.agent).map_or(0, |agent| agent.max_turns);
+        if !turns::has_room(tx, &session.agent, cap).await? {
+            // It is over, and goes on when another turn of the agent has ended or waits.
+            return Ok(None);
+        }
         let Some(turn) = turns::take(tx, self.turn_id, TurnStatus::Waiting, &self.by).await? else {
             return Ok(None);
         };

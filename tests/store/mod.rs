@@ -1,5 +1,6 @@
 //! The store on both databases.
 
+mod caps;
 mod clocks;
 mod deliveries;
 mod due;
