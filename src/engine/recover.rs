@@ -50,6 +50,21 @@ pub struct Waiting {
 pub struct FindWork {
     /// At most so much of each kind.
     pub limit: i64,
+    /// The team: what waits for one of its agents that is at its cap is looked for when it has room.
+    pub agents: Arc<Agents>,
+}
+
+impl FindWork {
+    /// The agents that have as many turns at work as they may.
+    async fn full(&self, tx: &mut Tx<'_>) -> Result<Vec<String>, StoreError> {
+        let mut full = Vec::new();
+        for agent in self.agents.iter().filter(|agent| agent.max_turns > 0) {
+            if turns::count_running(tx, &agent.id).await? >= agent.max_turns {
+                full.push(agent.id.clone());
+            }
+        }
+        Ok(full)
+    }
 }
 
 #[async_trait]
@@ -60,14 +75,15 @@ impl Read for FindWork {
         let held = inbox::next_due(tx).await?;
         let waited = waits::next_due(tx).await?;
         let runs = runs::next_due(tx).await?;
+        let full = self.full(tx).await?;
         Ok(Waiting {
             abandoned: turns::abandoned(tx, self.limit).await?,
             due: waits::due(tx, self.limit).await?,
-            over: waits::over(tx, self.limit).await?,
+            over: waits::over(tx, self.limit, &full).await?,
             expired: runs::due(tx, self.limit).await?,
             openings: runs::openings(tx, self.limit).await?,
             erase: retention::next(tx).await?.is_some(),
-            queued: inbox::claimable(tx, self.limit).await?,
+            queued: inbox::claimable(tx, self.limit, &full).await?,
             next_due: [held, waited, runs].into_iter().flatten().min(),
         })
     }

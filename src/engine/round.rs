@@ -26,10 +26,10 @@ struct Round<'a> {
 }
 
 impl Engine {
-    /// Sets everything going that there are slots for; returns when the next thing is due. Without a slot
-    /// nothing is: the turn that ends first wakes the scheduler.
+    /// Sets everything going that there are slots for, and what needs none before; returns when the next thing is due.
+    /// Without a slot nothing is: the turn that ends first wakes the scheduler.
     pub(super) async fn round(self: &Arc<Self>) -> Result<Option<i64>, StoreError> {
-        let found = self.store.read(FindWork { limit: ROUND }).await?;
+        let found = self.store.read(FindWork { limit: ROUND, agents: self.team.agents.clone() }).await?;
         let next_due = found.next_due;
         let most = [found.abandoned.len(), found.due.len(), found.over.len(), found.queued.len()];
         let most = most.into_iter().max().unwrap_or(0);
@@ -47,14 +47,13 @@ impl Engine {
 impl Round<'_> {
     /// `false`: there were too few slots for all.
     async fn work(&mut self, found: Waiting) -> Result<bool, StoreError> {
-        if !self.take_over(found.abandoned).await? {
-            return Ok(false);
-        }
         self.end(found.expired, found.openings).await?;
         if found.erase {
             self.erase().await?;
         }
-        Ok(self.resume(found.due, found.over).await? && self.claim(found.queued).await?)
+        Ok(self.take_over(found.abandoned).await?
+            && self.resume(found.due, found.over).await?
+            && self.claim(found.queued).await?)
     }
 
     /// What fails by itself is passed over, so that it holds up nothing else: the next round tries it again.

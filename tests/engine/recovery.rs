@@ -100,6 +100,37 @@ async fn twenty_turns_go_on_at_the_same_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_ends_in_time_on_a_node_without_a_free_slot() {
+    on_each(async |setting| {
+        let mut world = setting.start().await;
+        let [ann, ben] = ["ann", "ben"].map(|name| world.telegram.user(name));
+        let before = [world.model.hold("stand by"), world.model.hold("question")];
+        let task = json!({"task": "stand by", "agentId": "coder", "label": "helper", "runTimeoutSeconds": 2});
+        world.model.when("[a result, data only]", Reply::text("NO_REPLY"));
+        world.model.once("build it", Reply::calls([("sessions_spawn", task)]));
+        world.model.after("sessions_spawn", Reply::text("started"));
+        ann.says("build it");
+        assert_eq!(next_text(&ann).await, "started");
+        ben.says("question");
+        for hold in &before {
+            hold.arrived().await.unwrap();
+        }
+        world.kill_node().await;
+        drop(before);
+        let after = [world.model.hold("stand by"), world.model.hold("question")];
+        // Of two turns one finds no slot.
+        world.env.insert("ROUNDTABLE_NODE__MAX_TURNS".into(), "1".into());
+        world.start_node().await;
+        let told = next_text(&ann).await;
+        assert!(told.starts_with("helper ran out of time"), "{told}");
+        drop(after);
+        assert_eq!(next_text(&ben).await, "echo: question");
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_cannot_be_set_going_holds_up_no_other() {
     on_each(async |setting| {
         let mut world = setting.without_node().await;

@@ -1,11 +1,11 @@
 //! The cap of an agent's turns at work, over all nodes.
 
-use roundtable::engine::{ClaimQueued, Finish, Resume};
+use roundtable::engine::{ClaimQueued, FindWork, Finish, Resume};
 use roundtable_contract::Edge as _;
 use serde_json::json;
 
-use super::steps::{self, accept, call, family, finish, message, resume, ties};
-use super::world::{capped, claimant, team_of};
+use super::steps::{self, accept, call, family, finish, message, next, resume, ties};
+use super::world::{World, capped, claimant, team_of};
 use crate::support::databases::Database;
 
 const AT_WORK: &str = "SELECT CAST(COUNT(*) AS TEXT) FROM turns WHERE status = 'running'";
@@ -65,8 +65,16 @@ async fn a_wait_whose_time_comes_without_room_is_over_and_its_turn_goes_on_later
         let goes_on = |due| Resume { team: team_of(capped(1)), ..resume(&parent, due) };
         let resumed = world.node(0).commit(goes_on(Some(1))).await;
         assert!(matches!(resumed, Ok(None)), "{database:?}: {resumed:?}");
+        let found = |world: &World, max_turns| {
+            let (store, agents) = (world.node(0).clone(), capped(max_turns));
+            async move { store.read(FindWork { limit: 10, agents }).await.expect("it can be read") }
+        };
+        let full = found(&world, 1).await;
+        assert!(full.due.is_empty() && full.over.is_empty(), "{database:?}: it is looked at in vain");
+        assert_eq!(found(&world, 2).await.over, [(parent.id, parent.session_id)], "{database:?}");
         let end = finish(&child, ties(&world, &child).await);
         assert!(world.node(0).commit(end).await.is_ok(), "{database:?}");
+        assert_eq!(found(&world, 1).await.over, [(parent.id, parent.session_id)], "{database:?}");
         let resumed = world.node(0).commit(goes_on(None)).await;
         assert!(matches!(resumed, Ok(Some(_))), "{database:?}: {resumed:?}");
     }
@@ -76,7 +84,7 @@ async fn a_wait_whose_time_comes_without_room_is_over_and_its_turn_goes_on_later
 async fn what_waits_for_room_comes_before_the_next_turn_of_the_session_that_made_it() {
     for database in Database::all() {
         let world = steps::queued(database).await;
-        let turn = steps::next(&world, 1).await;
+        let turn = next(&world, 1).await;
         for (number, chat) in [(2, "d"), (3, "c")] {
             world.front(0).accept(message(chat, number)).await.expect("it is stored");
         }
@@ -84,6 +92,27 @@ async fn what_waits_for_room_comes_before_the_next_turn_of_the_session_that_made
         let Ok(finished) = world.node(0).commit(end).await else { panic!("the turn ends") };
         assert!(finished.next.is_none(), "{database:?}: the other waits on");
         let claimed = world.node(1).commit(claim(2, 1)).await;
+        assert!(matches!(claimed, Ok(Some(_))), "{database:?}: {claimed:?}");
+    }
+}
+
+#[tokio::test]
+async fn sessions_of_a_full_agent_are_not_looked_at() {
+    for database in Database::all() {
+        let world = steps::queued(database).await;
+        let at_work = next(&world, 1).await;
+        for (number, chat) in (2..).zip(["d", "e", "f"]) {
+            world.front(0).accept(message(chat, number)).await.expect("it is stored");
+        }
+        let found = |max_turns| FindWork { limit: 2, agents: capped(max_turns) };
+        let queued = async |found: FindWork| world.node(0).read(found).await.expect("it can be read").queued;
+        assert_eq!(queued(found(0)).await, [2, 3], "{database:?}");
+        assert_eq!(queued(found(2)).await, [2, 3], "{database:?}");
+        assert!(queued(found(1)).await.is_empty(), "{database:?}");
+        let end = finish(&at_work, ties(&world, &at_work).await);
+        assert!(world.node(0).commit(end).await.is_ok(), "{database:?}");
+        assert_eq!(queued(found(1)).await, [2, 3], "{database:?}");
+        let claimed = world.node(1).commit(ClaimQueued { by: claimant(1), ..claim(2, 1) }).await;
         assert!(matches!(claimed, Ok(Some(_))), "{database:?}: {claimed:?}");
     }
 }

@@ -48,7 +48,8 @@ async fn a_run_that_gets_more_time_as_it_would_be_over_goes_on() {
     for database in Database::all() {
         let (world, _) = waiting(database).await;
         world.clock.advance(HALF_AN_HOUR + 1);
-        let found = world.node(0).read(FindWork { limit: 10 }).await.expect("it can be read");
+        let found =
+            world.node(0).read(FindWork { limit: 10, agents: team().agents }).await.expect("it can be read");
         let run = found.expired.into_iter().next().expect("its time is over");
         let expire = Expire { run, team: team() };
         let (renewed, expired) = world.meet(renew(), expire).await;
