@@ -9,7 +9,7 @@ mod steer;
 mod table;
 
 use crate::engine::{self, Effects, Stop, Team, Whose};
-use crate::store::{StoreError, Tx, deliveries, retention as erasing, sessions, trees};
+use crate::store::{StoreError, Tx, deliveries, exchanges, retention as erasing, sessions, trees};
 
 pub use reach::reach;
 pub use spawn::{Refused, Task, spawn};
@@ -59,10 +59,19 @@ pub async fn forget(
     session_id: i64,
     after: &mut Effects,
 ) -> Result<Stop, StoreError> {
-    let below = trees::descendants(tx, session_id).await?;
+    let tree_id = sessions::get(tx, session_id).await?.tree_id;
+    trees::lock(tx, tree_id).await?;
+    // Nobody of another tree speaks to them meanwhile: what they are told would be told to nobody.
+    trees::lock_between(tx).await?;
+    let mut going = trees::descendants(tx, session_id).await?;
+    going.push(session_id);
+    for id in &going {
+        exchanges::hold_open(tx, *id).await?;
+    }
     let stopped =
         engine::stop(tx, team, session_id, Whose::Everybodys, "its conversation was erased", after).await?;
-    for id in below.into_iter().chain([session_id]) {
+    for id in going {
+        exchanges::end_all(tx, id, "erased").await?;
         deliveries::drop_of_session(tx, id).await?;
         let now = tx.now();
         erasing::forget(tx, id, now).await?;

@@ -112,6 +112,8 @@ impl Transaction for Prune {
         for tree_id in tree_ids {
             trees::lock(tx, tree_id).await?;
         }
+        // Nobody of another tree speaks to them meanwhile.
+        trees::lock_between(tx).await?;
         let mut gone = Vec::with_capacity(found.len());
         for (_, going) in found {
             sessions::hold(tx, going.id).await?;

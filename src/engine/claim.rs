@@ -27,7 +27,7 @@ pub async fn claim_next(
     let Some(trigger) = items.iter().find(|item| item.wake) else { return Ok(None) };
     let (timeout, cap) =
         agents.get(&session.agent).map_or((0, 0), |agent| (agent.turn_timeout, agent.max_turns));
-    if cap > 0 && turns::count_running(tx, &session.agent).await? >= cap {
+    if !turns::has_room(tx, &session.agent, cap).await? {
         return Ok(None);
     }
     let new = NewTurn { session, trigger, timeout, status: TurnStatus::Running };

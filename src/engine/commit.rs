@@ -167,6 +167,10 @@ impl Transaction for Finish {
         )
         .await?;
         let next = match &self.by {
+            // Others may have waited for longer for the room that it leaves: the scheduler knows.
+            Some(_) if self.team.agents.get(&self.turn.agent).is_some_and(|agent| agent.max_turns > 0) => {
+                None
+            }
             Some(by) if inbox::count_pending(tx, self.turn.session_id).await? > 0 => {
                 let session = sessions::lock(tx, self.turn.session_id).await?;
                 claim_next(tx, &session, &self.team.agents, by).await?

@@ -23,6 +23,7 @@ mod planted;
 mod recover;
 mod replies;
 mod roster;
+mod round;
 mod scheduler;
 mod seats;
 mod stop;
@@ -32,7 +33,7 @@ mod transcripts;
 mod turn;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -49,7 +50,7 @@ pub use commit::{CommitAnswer, Finish};
 pub use effects::Effects;
 pub use erase::{Erase, Piece};
 pub use outlet::Outlet;
-pub use recover::{ClaimQueued, Renew, Resume, TakeOver, TakenOver};
+pub use recover::{ClaimQueued, Expire, FindWork, Renew, Resume, TakeOver, TakenOver, Waiting};
 pub use stop::{Stop, Whose, interrupt, stop};
 pub use team::Team;
 pub use turn::MAX_STEPS;
@@ -78,6 +79,8 @@ pub struct Engine {
     slots: Arc<Semaphore>,
     /// Something found no slot.
     starved: AtomicBool,
+    /// When this node last said that it is there.
+    renewed: AtomicI64,
     running: Mutex<HashMap<i64, CancellationToken>>,
     transcripts: transcripts::Transcripts,
     tasks: Mutex<JoinSet<()>>,
@@ -96,6 +99,7 @@ impl Engine {
             by: Claimant { node: settings.node.clone(), lease },
             slots: Arc::new(Semaphore::new(settings.max_turns)),
             starved: AtomicBool::new(false),
+            renewed: AtomicI64::new(0),
             store,
             team,
             settings,

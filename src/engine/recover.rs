@@ -50,6 +50,21 @@ pub struct Waiting {
 pub struct FindWork {
     /// At most so much of each kind.
     pub limit: i64,
+    /// The team: what waits for one of its agents that is at its cap is looked for when it has room.
+    pub agents: Arc<Agents>,
+}
+
+impl FindWork {
+    /// The agents that have as many turns at work as they may.
+    async fn full(&self, tx: &mut Tx<'_>) -> Result<Vec<String>, StoreError> {
+        let mut full = Vec::new();
+        for agent in self.agents.iter().filter(|agent| agent.max_turns > 0) {
+            if turns::count_running(tx, &agent.id).await? >= agent.max_turns {
+                full.push(agent.id.clone());
+            }
+        }
+        Ok(full)
+    }
 }
 
 #[async_trait]
@@ -60,14 +75,15 @@ impl Read for FindWork {
         let held = inbox::next_due(tx).await?;
         let waited = waits::next_due(tx).await?;
         let runs = runs::next_due(tx).await?;
+        let full = self.full(tx).await?;
         Ok(Waiting {
             abandoned: turns::abandoned(tx, self.limit).await?,
             due: waits::due(tx, self.limit).await?,
-            over: waits::over(tx, self.limit).await?,
+            over: waits::over(tx, self.limit, &full).await?,
             expired: runs::due(tx, self.limit).await?,
             openings: runs::openings(tx, self.limit).await?,
             erase: retention::next(tx).await?.is_some(),
-            queued: inbox::claimable(tx, self.limit).await?,
+            queued: inbox::claimable(tx, self.limit, &full).await?,
             next_due: [held, waited, runs].into_iter().flatten().min(),
         })
     }
@@ -160,11 +176,16 @@ impl Transaction for Resume {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Turn>, StoreError> {
         let session = sessions::lock(tx, self.session_id).await?;
         if let Some(wait) = self.due
-            && !waits::resolve(tx, wait, waits::DUE).await?
+            && !waits::time_out(tx, wait).await?
         {
             return Ok(None);
         }
         if !waits::open_of_session(tx, self.session_id).await?.is_empty() {
+            return Ok(None);
+        }
+        let cap = self.team.agents.get(&session.agent).map_or(0, |agent| agent.max_turns);
+        if !turns::has_room(tx, &session.agent, cap).await? {
+            // It is over, and goes on when another turn of the agent has ended or waits.
             return Ok(None);
         }
         let Some(turn) = turns::take(tx, self.turn_id, TurnStatus::Waiting, &self.by).await? else {
@@ -191,6 +212,9 @@ impl Transaction for Expire {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Effects, StoreError> {
         let mut after = Effects::default();
         trees::lock(tx, self.run.tree_id).await?;
+        if !runs::is_due(tx, self.run.id).await? {
+            return Ok(after);
+        }
         let allowed = self.run.due_at - self.run.created_at;
         let reason = phrases::run_timed_out(allowed);
         let outcome =

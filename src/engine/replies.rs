@@ -21,9 +21,9 @@ pub async fn answer(
     said: &Said<'_>,
     after: &mut Effects,
 ) -> Result<bool, StoreError> {
-    let exchange = exchanges::get(tx, exchange_id).await?;
+    let exchange = exchanges::take(tx, exchange_id).await?;
     if exchange.ended || exchange.next_id != session.id {
-        // It has answered with a tool, or nobody waits for its word any more.
+        // It has answered with a tool, or nobody waits for its word any more, perhaps because nobody is there.
         return Ok(false);
     }
     let partner = exchange.partner(session.id);

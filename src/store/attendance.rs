@@ -10,7 +10,8 @@ pub const NODES: i64 = 1;
 pub const WALL: i64 = 2;
 
 /// Notes that a node is at work; `wall` is what the database's own clock shows. If none was for longer than `longest`
-/// milliseconds, live runs and open waits get that time; not the waits for a model, whose provider has counted on.
+/// milliseconds, live runs and open waits get that time, and so do outcomes that are held for those of their siblings;
+/// not the waits for a model, whose provider has counted on.
 pub async fn note(tx: &mut Tx<'_>, longest: i64, wall: i64) -> Result<(), StoreError> {
     let now = tx.now();
     for (id, at) in [(NODES, now), (WALL, wall)] {
@@ -35,6 +36,14 @@ pub async fn note(tx: &mut Tx<'_>, longest: i64, wall: i64) -> Result<(), StoreE
         tx.execute(
             sql!("UPDATE waits SET due_at = due_at + $1 WHERE resolved_at IS NULL AND kind <> 'model'"),
             params![away],
+        )
+        .await?;
+        tx.execute(
+            sql!(
+                "UPDATE inbox SET not_before = not_before + $1
+                 WHERE turn_id IS NULL AND kind = 'announce' AND not_before > $2"
+            ),
+            params![away, seen_at],
         )
         .await?;
     }

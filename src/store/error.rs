@@ -78,8 +78,17 @@ impl StoreError {
     }
 
     /// The database is in trouble, rather than what it was asked.
-    pub(super) fn is_trouble(&self) -> bool {
-        !matches!(self, Self::Stale | Self::Duplicate | Self::Gone | Self::Content(_))
+    pub(crate) fn is_trouble(&self) -> bool {
+        match self {
+            Self::Stale | Self::Duplicate | Self::Gone | Self::Content(_) => false,
+            Self::Database(sqlx::Error::RowNotFound) => false,
+            // Data exceptions, constraints, and what was repeated in vain.
+            Self::Database(error) => !code(error).is_some_and(|code| {
+                ["22", "23", "40"].iter().any(|class| code.starts_with(class)) || code == "55P03"
+            }),
+            Self::Lite(error) => error.sqlite_error_code() != Some(rusqlite::ErrorCode::ConstraintViolation),
+            _ => true,
+        }
     }
 }
 

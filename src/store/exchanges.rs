@@ -105,6 +105,47 @@ pub async fn get(tx: &mut Tx<'_>, id: i64) -> Result<Exchange, StoreError> {
     read(&tx.one(sql!("SELECT * FROM exchanges WHERE id = $1"), params![id]).await?)
 }
 
+/// The same, locked: nobody else ends it until the end of the transaction, and it is as it is under the lock.
+pub async fn take(tx: &mut Tx<'_>, id: i64) -> Result<Exchange, StoreError> {
+    let row = tx
+        .one(
+            sql!(
+                lite: "SELECT * FROM exchanges WHERE id = $1",
+                pg: "SELECT * FROM exchanges WHERE id = $1 FOR UPDATE"
+            ),
+            params![id],
+        )
+        .await?;
+    read(&row)
+}
+
+/// Locks the open exchanges of a session: what was said in them is there when the lock is, and no more is said before
+/// the end of the transaction.
+pub async fn hold_open(tx: &mut Tx<'_>, session_id: i64) -> Result<(), StoreError> {
+    tx.lock(
+        sql!(
+            lite: "SELECT id FROM exchanges WHERE ended_at IS NULL AND (sender_id = $1 OR target_id = $1)",
+            pg: "SELECT id FROM exchanges WHERE ended_at IS NULL AND (sender_id = $1 OR target_id = $1)
+                 ORDER BY id FOR UPDATE"
+        ),
+        params![session_id],
+    )
+    .await
+}
+
+/// Ends all exchanges of a session, whoever's word it is: it is taken out of use.
+pub async fn end_all(tx: &mut Tx<'_>, session_id: i64, reason: &str) -> Result<(), StoreError> {
+    tx.execute(
+        sql!(
+            "UPDATE exchanges SET ended_at = $2, reason = $3 WHERE ended_at IS NULL
+               AND (sender_id = $1 OR target_id = $1)"
+        ),
+        params![session_id, tx.now(), reason],
+    )
+    .await?;
+    Ok(())
+}
+
 /// The open exchange between two sessions in which it is the first one's word; the newest, when there are several.
 pub async fn owed(tx: &mut Tx<'_>, by: i64, to: i64) -> Result<Option<Exchange>, StoreError> {
     let row = tx

@@ -188,7 +188,10 @@ pub async fn erase(tx: &mut Tx<'_>, id: i64, tree_id: i64) -> Result<Erased, Sto
             params![id, PIECE],
         )
         .await?;
-    if said + read > 0 {
+    // Nobody will read it.
+    let unread =
+        tx.execute(sql!("DELETE FROM inbox WHERE session_id = $1 AND turn_id IS NULL"), params![id]).await?;
+    if said + read + unread > 0 {
         return Ok(Erased::More);
     }
     if !is_at_rest(tx, id, None).await? {
@@ -244,10 +247,9 @@ async fn erase_turns(tx: &mut Tx<'_>, id: i64) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-/// Erases what is left when no turn is: unread items, its run with what was said of it, its exchanges with sessions
+/// Erases what is left when no turn is: its run with what was said of it, its exchanges with sessions
 /// that are gone too, the session, and its tree when it was the last.
 async fn erase_rest(tx: &mut Tx<'_>, id: i64, tree_id: i64) -> Result<(), StoreError> {
-    tx.execute(sql!("DELETE FROM inbox WHERE session_id = $1 AND turn_id IS NULL"), params![id]).await?;
     tx.execute(
         sql!(
             "UPDATE messages SET delivery_id = NULL, session_id = NULL WHERE (space_id, message_id) IN (

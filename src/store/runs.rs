@@ -332,6 +332,20 @@ pub async fn due(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Run>, StoreError> {
     .collect()
 }
 
+/// Whether the time of a live run is over, and stays so until the end of the transaction.
+pub async fn is_due(tx: &mut Tx<'_>, id: i64) -> Result<bool, StoreError> {
+    let row = tx
+        .optional(
+            sql!(
+                lite: "SELECT id FROM runs WHERE id = $1 AND ended_at IS NULL AND due_at <= $2",
+                pg: "SELECT id FROM runs WHERE id = $1 AND ended_at IS NULL AND due_at <= $2 FOR UPDATE"
+            ),
+            params![id, tx.now()],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
 /// When the next run's time is over, if one is live.
 pub async fn next_due(tx: &mut Tx<'_>) -> Result<Option<i64>, StoreError> {
     tx.one(sql!("SELECT MIN(due_at) AS due FROM runs WHERE ended_at IS NULL"), params![]).await?.get("due")

@@ -109,8 +109,16 @@ pub async fn hold(tx: &mut Tx<'_>, id: i64) -> Result<(), StoreError> {
 }
 
 async fn get_in_use(tx: &mut Tx<'_>, id: i64) -> Result<Session, StoreError> {
-    let session = get(tx, id).await?;
-    if session.erased { Err(StoreError::Gone) } else { Ok(session) }
+    in_use(tx, id).await?.ok_or(StoreError::Gone)
+}
+
+/// Reads a session without locking it, unless it is out of use.
+pub async fn in_use(tx: &mut Tx<'_>, id: i64) -> Result<Option<Session>, StoreError> {
+    match get(tx, id).await {
+        Ok(session) => Ok((!session.erased).then_some(session)),
+        Err(StoreError::Gone) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Locks several sessions, in the order of their numbers whatever the order given, and reads them in the order given.

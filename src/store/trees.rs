@@ -14,7 +14,8 @@ pub async fn lock(tx: &mut Tx<'_>, tree_id: i64) -> Result<(), StoreError> {
     .await
 }
 
-/// Locks what lies between trees: waits that leave one are added one after the other.
+/// Locks what lies between trees: waits that leave one are added one after the other, and no session is spoken to
+/// from another tree as it is taken out of use.
 pub async fn lock_between(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     // The number is any that nothing else in this program locks.
     tx.lock(sql!(lite: "SELECT 1", pg: "SELECT pg_advisory_xact_lock(7331)"), params![]).await

@@ -384,6 +384,22 @@ pub async fn count_running(tx: &mut Tx<'_>, agent: &str) -> Result<i64, StoreErr
     .get("count")
 }
 
+/// Whether an agent may begin one more turn, of which `cap` may be at work on all nodes; 0: as many as there are. If
+/// so, nobody else of that agent begins one before the end of the transaction.
+pub async fn has_room(tx: &mut Tx<'_>, agent: &str, cap: i64) -> Result<bool, StoreError> {
+    if cap == 0 {
+        return Ok(true);
+    }
+    // Nobody waits for the lock only to be told that there is no room.
+    if count_running(tx, agent).await? >= cap {
+        return Ok(false);
+    }
+    // The first number is any that nothing else in this program locks.
+    tx.lock(sql!(lite: "SELECT $1", pg: "SELECT pg_advisory_xact_lock(7332, hashtext($1))"), params![agent])
+        .await?;
+    Ok(count_running(tx, agent).await? < cap)
+}
+
 /// Gives one running turn back without progress.
 pub async fn abandon(tx: &mut Tx<'_>, turn_id: i64, node: &str) -> Result<(), StoreError> {
     tx.execute(

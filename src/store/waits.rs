@@ -238,6 +238,20 @@ pub async fn resolve(tx: &mut Tx<'_>, id: i64, outcome: &str) -> Result<bool, St
     Ok(changed == 1)
 }
 
+/// Resolves a wait whose time has come; `false`: somebody else did, or it has got more time.
+pub async fn time_out(tx: &mut Tx<'_>, id: i64) -> Result<bool, StoreError> {
+    let changed = tx
+        .execute(
+            sql!(
+                "UPDATE waits SET resolved_at = $2, outcome = $3
+                 WHERE id = $1 AND resolved_at IS NULL AND due_at <= $2"
+            ),
+            params![id, tx.now(), DUE],
+        )
+        .await?;
+    Ok(changed == 1)
+}
+
 /// Something has changed about a session: whoever waits for that may look. Says whether anybody does.
 pub async fn changed(tx: &mut Tx<'_>, tree_id: i64, session_id: i64) -> Result<bool, StoreError> {
     let changed = tx
@@ -253,18 +267,26 @@ pub async fn changed(tx: &mut Tx<'_>, tree_id: i64, session_id: i64) -> Result<b
 }
 
 /// Turns that wait for nothing any more, with their sessions; but for those that a person is writing to, a piece of
-/// whose message is still to come.
-pub async fn over(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<(i64, i64)>, StoreError> {
+/// whose message is still to come, and those of agents that are `full`.
+pub async fn over(tx: &mut Tx<'_>, limit: i64, full: &[String]) -> Result<Vec<(i64, i64)>, StoreError> {
     tx.all(
         sql!(
-            "SELECT t.id, t.session_id FROM turns t WHERE t.status = 'waiting' AND NOT EXISTS (
-                 SELECT 1 FROM waits w WHERE w.turn_id = t.id AND w.resolved_at IS NULL)
-               AND NOT EXISTS (
-                 SELECT 1 FROM inbox i WHERE i.session_id = t.session_id AND i.conversation_id = t.conversation_id
-                   AND i.turn_id IS NULL AND i.kind = 'user' AND i.not_before > $2)
-             ORDER BY t.id LIMIT $1"
+            lite: "SELECT t.id, t.session_id FROM turns t WHERE t.status = 'waiting' AND NOT EXISTS (
+                       SELECT 1 FROM waits w WHERE w.turn_id = t.id AND w.resolved_at IS NULL)
+                     AND NOT EXISTS (
+                       SELECT 1 FROM inbox i WHERE i.session_id = t.session_id AND i.conversation_id = t.conversation_id
+                         AND i.turn_id IS NULL AND i.kind = 'user' AND i.not_before > $2)
+                     AND t.agent NOT IN (SELECT value FROM json_each($3))
+                   ORDER BY t.id LIMIT $1",
+            pg: "SELECT t.id, t.session_id FROM turns t WHERE t.status = 'waiting' AND NOT EXISTS (
+                     SELECT 1 FROM waits w WHERE w.turn_id = t.id AND w.resolved_at IS NULL)
+                   AND NOT EXISTS (
+                     SELECT 1 FROM inbox i WHERE i.session_id = t.session_id AND i.conversation_id = t.conversation_id
+                       AND i.turn_id IS NULL AND i.kind = 'user' AND i.not_before > $2)
+                   AND t.agent NOT IN (SELECT value FROM json_array_elements_text(CAST($3 AS JSON)))
+                 ORDER BY t.id LIMIT $1"
         ),
-        params![limit, tx.now()],
+        params![limit, tx.now(), serde_json::to_string(full).expect("words are always JSON")],
     )
     .await?
     .iter()

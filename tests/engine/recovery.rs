@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{calls_then_tells, on_each};
 use crate::support::bench::{Bench, Does, Setup};
+use crate::support::requests::next_text;
 use crate::support::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,6 +94,63 @@ async fn twenty_turns_go_on_at_the_same_time() {
             assert_eq!(person.next_message().await.unwrap().text, "echo: question");
         }
         assert_eq!(world.model.requests().len(), 40);
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_ends_in_time_on_a_node_without_a_free_slot() {
+    on_each(async |setting| {
+        let mut world = setting.start().await;
+        let [ann, ben] = ["ann", "ben"].map(|name| world.telegram.user(name));
+        let before = [world.model.hold("stand by"), world.model.hold("question")];
+        let task = json!({"task": "stand by", "agentId": "coder", "label": "helper", "runTimeoutSeconds": 2});
+        world.model.when("[a result, data only]", Reply::text("NO_REPLY"));
+        world.model.once("build it", Reply::calls([("sessions_spawn", task)]));
+        world.model.after("sessions_spawn", Reply::text("started"));
+        ann.says("build it");
+        assert_eq!(next_text(&ann).await, "started");
+        ben.says("question");
+        for hold in &before {
+            hold.arrived().await.unwrap();
+        }
+        world.kill_node().await;
+        drop(before);
+        let after = [world.model.hold("stand by"), world.model.hold("question")];
+        // Of two turns one finds no slot.
+        world.env.insert("ROUNDTABLE_NODE__MAX_TURNS".into(), "1".into());
+        world.start_node().await;
+        let told = next_text(&ann).await;
+        assert!(told.starts_with("helper ran out of time"), "{told}");
+        drop(after);
+        assert_eq!(next_text(&ben).await, "echo: question");
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_cannot_be_set_going_holds_up_no_other() {
+    on_each(async |setting| {
+        let mut world = setting.without_node().await;
+        world.env.insert("ROUNDTABLE_NODE__MAX_TURNS".into(), "1".into());
+        world.start_node().await;
+        let hold = world.model.hold("first");
+        let [ann, ben, cat] = ["ann", "ben", "cat"].map(|name| world.telegram.user(name));
+        ann.says("first");
+        hold.arrived().await.unwrap();
+        for (person, text, pending) in [(&ben, "second", 1), (&cat, "third", 2)] {
+            person.says(text);
+            world.until("it waits", |rows| rows.pending == pending).await;
+        }
+        let stored = world.stored().await;
+        stored.changes("UPDATE inbox SET body = 'torn' || body WHERE body LIKE '%second%'").await;
+        hold.release();
+        assert_eq!(next_text(&ann).await, "echo: first");
+        assert_eq!(next_text(&cat).await, "echo: third");
+        stored.changes("UPDATE inbox SET body = SUBSTR(body, 5) WHERE body LIKE 'torn%'").await;
+        assert_eq!(next_text(&ben).await, "echo: second");
         world.end().await;
     })
     .await;

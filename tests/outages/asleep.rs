@@ -2,11 +2,17 @@
 
 use std::time::{Duration, Instant};
 
+use roundtable_fakes::Reply;
+use serde_json::json;
+
 use super::{answered, is_well, on_each};
 use crate::kills::random::Random;
 use crate::kills::report::Outcome;
 use crate::kills::scene::{Mode, Scene};
-use crate::support::databases::Database;
+use crate::support::databases::{Database, on_each_database};
+use crate::support::process::Process;
+use crate::support::requests::next_text;
+use crate::support::world::World;
 
 /// A lease of the tests and a half, unless `ROUNDTABLE_PROVE_ASLEEP` gives seconds, which are of nodes with the default times.
 const SLEEP: Duration = Duration::from_secs(3);
@@ -36,4 +42,35 @@ async fn sleep(database: Database, prove: Option<Duration>, mut random: Random) 
     outcome.took(first, last);
     is_well(&process).await;
     scene.judge([process], outcome).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_is_not_over_because_its_process_has_slept() {
+    on_each_database(async |url| {
+        let world = World::setting().on(url).without_node().await;
+        let process = Process::start(&world, None).unwrap();
+        let task = json!({"task": "stand by", "agentId": "coder", "label": "helper"});
+        let question = json!({"label": "helper", "message": "how is it?", "timeoutSeconds": 3});
+        world.model.once("build it", Reply::calls([("sessions_spawn", task)]));
+        world.model.after("sessions_spawn", Reply::calls([("sessions_send", question)]));
+        world.model.on(|request| request.result_of("sessions_send").map(Reply::text));
+        let hold = world.model.hold("how is it?");
+        let ann = world.telegram.user("ann");
+        ann.says("build it");
+        hold.arrived().await.unwrap();
+        world.until("the wait", |rows| rows.turns.iter().any(|turn| turn == "waiting reply")).await;
+        process.pause().await.unwrap();
+        // The fault itself.
+        tokio::time::sleep(SLEEP + Duration::from_secs(1)).await;
+        process.wake().await.unwrap();
+        hold.release();
+        let mut told = next_text(&ann).await;
+        while !told.contains("status") {
+            told = next_text(&ann).await;
+        }
+        assert!(told.contains("echo: ") && !told.contains("timeout"), "{told}");
+        process.terminate().await.unwrap();
+        world.end().await;
+    })
+    .await;
 }

@@ -1,7 +1,10 @@
 //! The store on both databases.
 
+mod caps;
 mod clocks;
 mod deliveries;
+mod due;
+mod forgetting;
 mod races;
 mod refusals;
 mod retention;

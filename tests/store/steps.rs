@@ -1,6 +1,7 @@
 //! The engine's own transactions, as a few people and turns make them.
 
 use async_trait::async_trait;
+use roundtable::control;
 use roundtable::engine::{self, ClaimQueued, CommitAnswer, CommitCalls, Effects, Finish, Resume, Whose};
 use roundtable::inbound::Accept;
 use roundtable::local;
@@ -138,6 +139,19 @@ impl Transaction for Stop {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<engine::Stop, StoreError> {
         engine::stop(tx, &team(), self.0, Whose::Everybodys, "stopped", &mut Effects::default()).await
+    }
+}
+
+/// A session is forgotten, with all below it.
+pub struct Forget(pub i64);
+
+#[async_trait]
+impl Transaction for Forget {
+    type Output = engine::Stop;
+    const NAME: &'static str = "accept";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<engine::Stop, StoreError> {
+        control::forget(tx, &team(), self.0, &mut Effects::default()).await
     }
 }
 

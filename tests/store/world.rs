@@ -79,14 +79,25 @@ pub fn claimant(node: usize) -> Claimant {
 
 /// The team, with nowhere to speak.
 pub fn team() -> Team {
-    Team { agents: agents(), tools: Tools::built_in(), outlet: Arc::new(Notes) }
+    team_of(agents())
+}
+
+/// The same, of other agents.
+pub fn team_of(agents: Arc<Agents>) -> Team {
+    Team { agents, tools: Tools::built_in(), outlet: Arc::new(Notes) }
 }
 
 /// The team: one agent, whose sessions see each other.
 pub fn agents() -> Arc<Agents> {
+    capped(0)
+}
+
+/// The same with so many turns at work at once; 0: as many as there are.
+pub fn capped(max_turns: i64) -> Arc<Agents> {
     let manager = Agent::new("manager", "Manager", "", Arc::new(NoModel));
     Arc::new(Agents::new([Agent {
         queue: QueueMode::Followup,
+        max_turns,
         turn_timeout: 60_000,
         visibility: Visibility::Agent,
         ..manager

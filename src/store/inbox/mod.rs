@@ -336,17 +336,25 @@ pub async fn has_work(tx: &mut Tx<'_>, session_id: i64) -> Result<bool, StoreErr
     .map(|count| count > 0)
 }
 
-/// Sessions that have something to do, no open turn, and nobody at work on it.
-pub async fn claimable(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<i64>, StoreError> {
+/// Sessions in use that have something to do, no open turn, and nobody at work on it; not those of agents that are
+/// `full`.
+pub async fn claimable(tx: &mut Tx<'_>, limit: i64, full: &[String]) -> Result<Vec<i64>, StoreError> {
     tx.all(
         sql!(
-            "SELECT i.session_id, MIN(i.id) AS oldest FROM inbox i
-             WHERE i.turn_id IS NULL AND i.wake = 1 AND i.not_before <= $1
-               AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.session_id = i.session_id
-                               AND t.status IN ('running', 'waiting'))
-             GROUP BY i.session_id ORDER BY oldest LIMIT $2"
+            lite: "SELECT i.session_id, MIN(i.id) AS oldest FROM inbox i JOIN sessions s ON s.id = i.session_id
+                   WHERE i.turn_id IS NULL AND i.wake = 1 AND i.not_before <= $1 AND s.erase_at IS NULL
+                     AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.session_id = i.session_id
+                                     AND t.status IN ('running', 'waiting'))
+                     AND s.agent NOT IN (SELECT value FROM json_each($3))
+                   GROUP BY i.session_id ORDER BY oldest LIMIT $2",
+            pg: "SELECT i.session_id, MIN(i.id) AS oldest FROM inbox i JOIN sessions s ON s.id = i.session_id
+                 WHERE i.turn_id IS NULL AND i.wake = 1 AND i.not_before <= $1 AND s.erase_at IS NULL
+                   AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.session_id = i.session_id
+                                   AND t.status IN ('running', 'waiting'))
+                   AND s.agent NOT IN (SELECT value FROM json_array_elements_text(CAST($3 AS JSON)))
+                 GROUP BY i.session_id ORDER BY oldest LIMIT $2"
         ),
-        params![tx.now(), limit],
+        params![tx.now(), limit, serde_json::to_string(full).expect("words are always JSON")],
     )
     .await?
     .iter()

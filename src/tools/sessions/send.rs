@@ -289,11 +289,15 @@ async fn circle(tx: &mut Tx<'_>, caller: &Caller<'_>, way: &[i64]) -> Result<Ref
 /// What the caller gets when its waiting is over.
 pub async fn waited(tx: &mut Tx<'_>, wait: &Wait) -> Result<Value, StoreError> {
     let target = match wait.target_id {
-        Some(id) => Some(sessions::get(tx, id).await?),
+        Some(id) => sessions::in_use(tx, id).await?,
         None => None,
     };
     let (key, name) = target.as_ref().map_or(("", ""), |target| (target.key.as_str(), target.name()));
     Ok(match wait.outcome.as_deref() {
+        // It was forgotten or pruned.
+        Some(waits::DUE | waits::INTERRUPTED) if target.is_none() => {
+            json!({"status": "error", "code": "gone", "message": "It is no longer there and will not answer."})
+        }
         Some(waits::DUE) => json!({
             "status": "timeout", "sessionKey": key, "label": name,
             "note": "It goes on; its late reply will reach you as a message.",
