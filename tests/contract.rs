@@ -69,7 +69,7 @@ macro_rules! suite {
 }
 
 mod discord;
-mod edge;
+pub mod edge;
 mod editing;
 mod finding;
 mod listening;

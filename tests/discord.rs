@@ -4,6 +4,7 @@ mod closes;
 mod gateway;
 mod output;
 mod places;
+mod rival;
 mod silence;
 mod sweep;
 mod unknown;

@@ -187,6 +187,19 @@ fn every_transaction_is_in_the_table_of_transactions() {
 }
 
 #[test]
+fn every_test_in_the_table_of_faults_is_there() {
+    let (table, mut names) = (text("tests/README.md"), 0);
+    for name in table.split('`').skip(1).step_by(2).filter(|word| word.contains("::") && !word.contains('…'))
+    {
+        names += 1;
+        let (module, test) = name.rsplit_once("::").expect("it has a module");
+        let file = text(&format!("tests/{}.rs", module.replace("::", "/")));
+        assert!(file.contains(&format!("fn {test}(")), "{name} is in the table and not in the tests");
+    }
+    assert!(names > 50);
+}
+
+#[test]
 fn the_policy_on_dependencies_is_readable_and_says_what_it_must() {
     let policy: toml::Table = text("deny.toml").parse().expect("deny.toml is TOML");
     let banned = policy["bans"]["deny"].as_array().expect("a list");

@@ -1,6 +1,7 @@
 //! Three processes share one PostgreSQL: one is killed, cut off, paused or told to stop under load, the others go on
 //! with what it had, and nothing is lost, said twice or put in the wrong place.
 
+mod both;
 mod cut_off;
 pub mod fleet;
 mod killed;

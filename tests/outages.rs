@@ -5,6 +5,7 @@
 mod asleep;
 mod clock;
 mod full;
+mod read_only;
 mod told_to_stop;
 mod unheard;
 mod without_server;

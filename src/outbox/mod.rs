@@ -93,16 +93,20 @@ impl Outbox {
 
     /// Looks for deliveries of an account every `poll`, until `stop` fires.
     pub async fn poll(self: &Arc<Self>, account: &AccountId, poll: Duration, stop: &CancellationToken) {
-        while !stop.is_cancelled() {
-            match self.store.read(commit::Due { account }).await {
-                Ok(conversations) => conversations.into_iter().for_each(|id| self.work(id, None)),
-                Err(error) => tracing::error!(%error, "the database can't be asked for deliveries"),
+        let look = async {
+            loop {
+                match self.store.read(commit::Due { account }).await {
+                    Ok(conversations) => conversations.into_iter().for_each(|id| self.work(id, None)),
+                    Err(error) => tracing::error!(%error, "the database can't be asked for deliveries"),
+                }
+                tokio::time::sleep(poll).await;
             }
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => {}
-                () = tokio::time::sleep(poll) => {}
-            }
+        };
+        // A database that does not answer holds up no end.
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = look => {}
         }
     }
 

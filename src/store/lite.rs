@@ -68,6 +68,13 @@ impl Lite {
         Self::open_with(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
     }
 
+    /// Whether a file can only be opened for reading, which SQLite says before the first write only when it is asked. It
+    /// does nothing about the file: a journal that a reader makes would be read-only too, and stay.
+    pub(super) fn only_reads(path: &Path) -> Result<bool, StoreError> {
+        let mode = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Ok(Connection::open_with_flags(path, mode)?.is_readonly(rusqlite::MAIN_DB)?)
+    }
+
     /// What SQLite finds wrong with the file's pages and indexes, a line for each; the first hundred.
     pub(super) fn integrity(&mut self) -> Result<Vec<String>, StoreError> {
         let rows = self.rows("PRAGMA integrity_check", &[], usize::MAX)?;

@@ -163,7 +163,7 @@ impl Store {
             }
             Backend::Pg { pool, .. } => self.commit_pg(pool, &body).await,
         };
-        self.pulse.feel(&outcome);
+        self.pulse.feel(T::NAME, &outcome);
         outcome
     }
 

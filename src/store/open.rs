@@ -94,10 +94,17 @@ async fn open_sqlite(
         }
     };
     let explain = |error| explain_sqlite(path, error);
+    if access == Access::Node && path.exists() && Lite::only_reads(path)? {
+        return Err(read_only(path.display()));
+    }
     let options = options.create_if_missing(access == Access::Node);
     let mut conn = options.connect().await.map_err(|error| explain(error.into()))?;
     check_version(current_version(&mut conn).await.map_err(explain)?, access)?;
     if access == Access::Node {
+        // What lies beside it may be another user's, who has looked into it.
+        for statement in ["BEGIN IMMEDIATE", "ROLLBACK"] {
+            sqlx::query(statement).execute(&mut conn).await.map_err(|error| explain(error.into()))?;
+        }
         SQLITE.run(&mut conn).await.map_err(|error| explain(migrate_error(error)))?;
     }
     let (sender, serve) = writer::writer(Lite::open(path)?, clock);
@@ -149,7 +156,7 @@ fn explain_sqlite(path: &Path, error: StoreError) -> StoreError {
             "The database {path} is locked by another program for more than {} s. Close that program and start again.",
             BUSY.as_secs()
         ),
-        8 => format!("The database {path} is read-only. Make it and its folder writable for this user."),
+        8 => return read_only(path),
         11 | 26 => format!(
             "The file {path} is damaged or no SQLite database. Nothing was changed. Restore a backup, or move the file \
              away to start with an empty one."
@@ -160,6 +167,13 @@ fn explain_sqlite(path: &Path, error: StoreError) -> StoreError {
         ),
         _ => return error,
     })
+}
+
+fn read_only(path: std::path::Display<'_>) -> StoreError {
+    StoreError::Refused(format!(
+        "The database {path} is read-only. Make it and its folder writable for this user, and {path}-wal and {path}-shm \
+         if they are there."
+    ))
 }
 
 async fn open_postgres(

@@ -3,8 +3,9 @@
 use roundtable_fakes::discord::Seat;
 
 use super::next;
+use crate::support::databases::on_each_database;
 use crate::support::requests::heard;
-use crate::support::world::World;
+use crate::support::world::{QUICK_DISCORD, World};
 
 /// Somebody has spoken before, so that what follows is known to be missed.
 pub(super) async fn met(world: &World) -> [Seat; 2] {
@@ -122,6 +123,33 @@ async fn edits_are_heard_and_previews_are_not() {
     assert_eq!(heard.matches("b.example").count(), 1, "{heard}");
     assert!(heard.matches("a.example").count() <= 1, "{heard}");
     world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_is_edited_meanwhile_is_answered_once_and_the_edit_is_known_next_time() {
+    on_each_database(async |url| {
+        let world =
+            World::setting().on(url).discord(&format!("dm = \"open\"\n{QUICK_DISCORD}")).start().await;
+        let stored = world.stored().await;
+        let seats = met(&world).await;
+        for seat in &seats {
+            let call = world.model.hold("at five");
+            let asked = seat.mentions_bot("at five");
+            call.arrived().await.unwrap();
+            let edited = seat.edits(&asked, &asked.text.replace("five", "six"));
+            let at = edited.edited.unwrap();
+            stored.takes(&format!("edit:{}:{}:{at}", edited.channel, edited.id)).await;
+            call.release();
+            assert!(next(seat).await.ends_with("at five"));
+            seat.mentions_bot("when?");
+            assert!(next(seat).await.ends_with("when?"));
+            let heard = heard(world.model.requests().last().unwrap());
+            assert_eq!(heard.matches("at six").count(), 1, "{heard}");
+        }
+        assert_eq!(world.model.requests().len(), seats.len() * 3, "an edit asks for no answer");
+        world.end().await;
+    })
+    .await;
 }
 
 /// A private chat is on no server's list: the next process knows of it only by what this one kept.

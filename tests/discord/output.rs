@@ -50,6 +50,24 @@ async fn a_long_answer_comes_whole_and_calls_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn three_hundred_kilobytes_are_shown_whole_and_in_order() {
+    let world = World::with_discord().await;
+    world.discord().connected().await.unwrap();
+    let ann = world.discord().user("ann");
+    world.model.when("everything", Reply::huge());
+    ann.says("everything");
+    let mut lines = Vec::new();
+    while lines.len() < 6_500 {
+        lines.extend(next(&ann).await.lines().map(str::to_owned));
+    }
+    let expected: Vec<_> =
+        (0..6_500).map(|line| format!("line {line:05} of a very long answer, which goes on.")).collect();
+    let wrong = lines.iter().zip(&expected).find(|(line, expected)| line != expected);
+    assert_eq!((wrong, lines.len()), (None, expected.len()), "{:?}", lines.get(6_499..));
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_is_not_sent_twice() {
     for fault in [Fault::DropAfter, Fault::Html502After, Fault::TruncatedJson, Fault::DropBefore, Fault::Hang]
     {

@@ -5,6 +5,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use roundtable::store::{Access, Sql, Store, StoreError, Transaction, Tx};
 use roundtable::time::SystemClock;
+use roundtable_fakes::Hold;
 
 use super::{answered, on_each};
 use crate::kills::random::{Random, seed};
@@ -16,17 +17,29 @@ use crate::support::databases::{Database, change};
 /// An hour, in milliseconds.
 const HOUR: i64 = 3_600_000;
 
-/// All that is stored in milliseconds and compared with the present.
+/// All that is stored in milliseconds and compared with the present; but for what is due at once or never.
 const STORED: [&str; 8] = [
     "UPDATE attendance SET seen_at = seen_at + $1",
     "UPDATE leases SET until = until + $1",
-    "UPDATE inbox SET created_at = created_at + $1, not_before = CASE WHEN not_before = 0 THEN 0 ELSE not_before + $1 END",
+    "UPDATE inbox SET created_at = created_at + $1, not_before = CASE WHEN not_before IN (0, 9223372036854775807) \
+     THEN not_before ELSE not_before + $1 END",
     "UPDATE turns SET lease_until = lease_until + $1, held_at = held_at + $1, deadline = deadline + $1",
     "UPDATE waits SET due_at = due_at + $1",
     "UPDATE exchanges SET due_at = due_at + $1",
     "UPDATE runs SET due_at = due_at + $1, created_at = created_at + $1",
-    "UPDATE deliveries SET due_at = due_at + $1, call_until = call_until + $1",
+    "UPDATE deliveries SET due_at = due_at + $1, call_until = call_until + $1 WHERE due_at < 9223372036854775807",
 ];
+
+/// Sends that people see, and whose answers nobody gets while this lives: one on Telegram and one on Discord.
+async fn on_their_way(scene: &mut Scene) -> anyhow::Result<[Hold; 2]> {
+    let world = &scene.world;
+    let sends = [world.telegram.hold("sendMessage"), world.discord().hold("create_message")];
+    scene.ask_all();
+    for send in &sends {
+        send.process().await?;
+    }
+    Ok(sends)
+}
 
 /// What is stored is an hour away from the present: so it looks to a program whose machine's clock was set meanwhile.
 #[tokio::test(flavor = "multi_thread")]
@@ -43,17 +56,49 @@ async fn set_between(database: Database, mut random: Random) -> anyhow::Result<O
         scene.moment(&mut random).await;
         process.kill_nine().await?;
         outcome.kills += 1;
-        let clock = std::sync::Arc::new(SystemClock::new());
-        let (store, writer) = Store::open(&scene.world.url, 1, Access::Look, clock).await?;
-        let (moved, ()) = tokio::join!(async move { store.commit(Move(back)).await }, writer);
-        moved?;
+        set_back(&scene, back).await?;
         let process = scene.start(None)?;
         let (first, last) = answered(&scene, process.started()).await?;
         outcome.took(first, last);
         scene.look(&mut outcome).await?;
+        scene.at_rest().await?;
         process.stop().await?;
     }
     scene.judge([], outcome).await
+}
+
+/// The process dies while messages of it are on their way, and the next one has another time.
+#[tokio::test(flavor = "multi_thread")]
+async fn sends_that_are_on_their_way_as_the_wall_clock_is_set_are_seen_once() {
+    on_each(async |database, _| set_meanwhile(database).await).await;
+}
+
+async fn set_meanwhile(database: Database) -> anyhow::Result<Outcome> {
+    let mut outcome = Outcome::new("the clock is set, sends unknown", database, Mode::Probe);
+    let mut scene = Scene::set(database, Mode::Probe, false).await?;
+    for back in [HOUR, -HOUR] {
+        let process = scene.start(None)?;
+        let sends = on_their_way(&mut scene).await?;
+        process.kill_nine().await?;
+        outcome.kills += 1;
+        sends.into_iter().for_each(Hold::cut);
+        set_back(&scene, back).await?;
+        let process = scene.start(None)?;
+        let (first, last) = answered(&scene, process.started()).await?;
+        outcome.took(first, last);
+        scene.look(&mut outcome).await?;
+        scene.at_rest().await?;
+        process.stop().await?;
+    }
+    scene.judge([], outcome).await
+}
+
+/// Moves all that is stored by so many milliseconds.
+async fn set_back(scene: &Scene, by: i64) -> anyhow::Result<()> {
+    let clock = std::sync::Arc::new(SystemClock::new());
+    let (store, writer) = Store::open(&scene.world.url, 1, Access::Look, clock).await?;
+    let (moved, ()) = tokio::join!(async move { store.commit(Move(by)).await }, writer);
+    Ok(moved?)
 }
 
 struct Move(i64);
@@ -105,6 +150,12 @@ async fn set_under(mut fleet: Fleet) -> anyhow::Result<Outcome> {
             fleet.scene.ask_all();
             fleet.answered().await?;
         }
+        fleet.scene.look(&mut outcome).await?;
+        // The outcome of what is on its way is unknown then.
+        let sends = on_their_way(&mut fleet.scene).await?;
+        clock("0").await?;
+        sends.into_iter().for_each(Hold::cut);
+        fleet.answered().await?;
         fleet.scene.look(&mut outcome).await?;
         let now = owner(&fleet.scene.world, TELEGRAM).await?;
         anyhow::ensure!(now == Some(account), "{account} had it, now {now:?}\n{}", fleet.scene.evidence());

@@ -1,6 +1,7 @@
 //! The built program as a process of its own, for what only a process can do: die.
 
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -58,9 +59,14 @@ impl Process {
     ) -> anyhow::Result<Self> {
         let log = next_log(world.folder());
         let file = File::create(&log).with_context(|| format!("{} can't be made", log.display()))?;
-        // A limit on the size of files is to fail a write, as a full disk does, and not to end the process.
+        // A limit on the size of files is to fail a write, as a full disk does, and not to end the process. And what a
+        // file allows is to count for the superuser too.
         let mut command = Command::new("sh");
-        command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_roundtable")]);
+        command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]);
+        if world.folder().metadata()?.uid() == 0 {
+            command.args(["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]);
+        }
+        command.arg(env!("CARGO_BIN_EXE_roundtable"));
         command.arg("serve").arg("--config").arg(&world.file).current_dir(world.folder());
         let path = std::env::var_os("PATH").map(|path| ("PATH", path));
         command.env_clear().envs(path).envs(&world.env).envs(env);
@@ -143,14 +149,21 @@ impl Process {
     /// Stops it as a service manager does; an error if it does not end well.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.terminate().await?;
-        self.stopped().await
+        self.stopped().await.map(drop)
     }
 
-    /// Waits for the end of one that was told to stop.
-    pub async fn stopped(mut self) -> anyhow::Result<()> {
+    /// Waits for the end of one that was told to stop; gives the end of what it wrote.
+    pub async fn stopped(mut self) -> anyhow::Result<String> {
         let status = self.ends().await.context("it was to drain")?;
         ensure!(status.success(), "it ended with {status}\n{}", self.said());
-        Ok(())
+        Ok(self.said())
+    }
+
+    /// Waits for the end of one that can't start; gives the end of what it wrote.
+    pub async fn refused(mut self) -> anyhow::Result<String> {
+        let status = self.ends().await.context("it was not to start")?;
+        ensure!(status.code().is_some_and(|code| code > 0), "it ended with {status}\n{}", self.said());
+        Ok(self.said())
     }
 
     /// Where it keeps its files.

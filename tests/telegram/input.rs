@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use roundtable_fakes::Reply;
+use roundtable_fakes::{Message, Reply};
 
 use crate::support::databases::on_each_database;
 use crate::support::requests::{heard, next_text};
-use crate::support::world::World;
+use crate::support::world::{QUICK, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_of_a_message_that_waits_replaces_it() {
@@ -63,6 +63,55 @@ async fn of_several_edits_the_last_one_counts() {
         ann.next_message().await.unwrap();
         let last = world.model.requests()[1].last_user_text().to_owned();
         assert_eq!(last, "[a new version of an earlier message]\nwe meet at seven\n\nwhen?");
+        world.end().await;
+    })
+    .await;
+}
+
+/// Nobody tells a bot of it: what it says about the message is said in its chat all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_is_deleted_meanwhile_is_answered_all_the_same() {
+    for mode in ["probe", "edit", "send"] {
+        let lines = format!("dm = \"open\"\ngroups = [\"*\"]\n{QUICK}\nexactly_once = {mode:?}");
+        on_each_database(async |url| {
+            let world = World::setting().on(url).telegram(&lines).start().await;
+            world.telegram.set_privacy(false);
+            let ann = world.telegram.user("ann");
+            for seat in [ann.clone(), ann.in_group("team"), ann.in_topic("club", "plans")] {
+                let call = world.model.hold("gone");
+                let asked = seat.mentions_bot("gone");
+                call.arrived().await.unwrap();
+                seat.deletes(&asked);
+                call.release();
+                let answer = |said: &Message| said.text.starts_with("echo: ") && said.text.ends_with("gone");
+                seat.place().expect_message("the answer", answer).await.unwrap();
+            }
+            world.end().await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_is_edited_meanwhile_is_answered_once_and_the_edit_is_known_next_time() {
+    on_each_database(async |url| {
+        let world = World::setting().on(url).start().await;
+        world.telegram.set_privacy(false);
+        let ann = world.telegram.user("ann");
+        for seat in [ann.clone(), ann.in_group("team"), ann.in_topic("club", "plans")] {
+            let call = world.model.hold("at five");
+            let asked = seat.mentions_bot("at five");
+            call.arrived().await.unwrap();
+            seat.edits(&asked, "@roundtable_bot at six");
+            world.settled().await;
+            call.release();
+            assert!(next_text(&seat).await.ends_with("at five"));
+            seat.mentions_bot("when?");
+            assert!(next_text(&seat).await.ends_with("when?"));
+            let heard = heard(world.model.requests().last().unwrap());
+            assert_eq!(heard.matches("at six").count(), 1, "{heard}");
+        }
+        assert_eq!(world.model.requests().len(), 6, "an edit asks for no answer");
         world.end().await;
     })
     .await;

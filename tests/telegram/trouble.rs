@@ -89,6 +89,28 @@ async fn a_person_who_blocks_the_bot_stops_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_puts_the_bot_out_is_not_written_to_again_and_again() {
+    on_each_database(async |url| {
+        let mut world = World::setting().on(url).start().await;
+        world.telegram.set_privacy(false);
+        let (ann, bob) = (world.telegram.user("ann").in_group("team"), world.telegram.user("bob"));
+        let call = world.model.hold("slow");
+        ann.mentions_bot("slow");
+        call.arrived().await.unwrap();
+        ann.place().kick_bot();
+        call.release();
+        let (conversation, _) = failure(&mut world).await;
+        assert_eq!(conversation, format!("telegram:main:{}", ann.place().chat_id()));
+        world.start_node().await;
+        bob.says("hello");
+        assert_eq!(next_text(&bob).await, "echo: hello");
+        assert_eq!(world.telegram.calls_of("sendMessage").len(), 2, "one was refused, and one is Bob's");
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_to_a_closed_topic_fails_and_says_why() {
     let mut world = World::start().await;
     world.telegram.set_privacy(false);
