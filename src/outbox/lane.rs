@@ -9,7 +9,7 @@ use std::time::Duration;
 use roundtable_contract::{ChatId, Conversation, Found, Lost, Receipt, Reconcile, SendError};
 use tokio::sync::Notify;
 
-use super::commit::{Around, Move, NUMBERS, Open, Settle, Settled, StartCall};
+use super::commit::{Around, Close, Move, NUMBERS, Open, Settle, Settled, StartCall};
 use super::desk::Desk;
 use super::order::{self, Next};
 use super::{Outbox, verdict};
@@ -105,7 +105,7 @@ async fn call(
     crash::point("call", kind(&delivery), Side::After);
     if let Err(error) = &outcome {
         tracing::warn!(delivery.id, account = %place.address.account, %error, "a message was not delivered");
-        heed(outbox, desk, place, error);
+        heed(outbox, desk, place, error).await?;
     }
     if let Err(SendError::Moved { to }) = &outcome {
         moved(outbox, desk, place, to).await?;
@@ -159,12 +159,18 @@ enum Sent {
     Thread(Conversation),
 }
 
-/// Keeps the pause that the platform asks for.
-fn heed(outbox: &Arc<Outbox>, desk: &Desk, place: &Place, error: &SendError) {
-    if let SendError::RateLimited { after, whole_account } = error {
-        let pause = i64::try_from(after.as_millis()).unwrap_or(i64::MAX / 4);
-        desk.close(place, *whole_account, outbox.store.now() + pause);
-    }
+/// Keeps the pause that the platform asks for, and stores it for whoever has the account next.
+pub(super) async fn heed(
+    outbox: &Outbox,
+    desk: &Desk,
+    place: &Place,
+    error: &SendError,
+) -> Result<(), StoreError> {
+    let SendError::RateLimited { after, whole_account } = error else { return Ok(()) };
+    let until = outbox.store.now() + i64::try_from(after.as_millis()).unwrap_or(i64::MAX / 4);
+    let chat = (!whole_account).then(|| place.address.chat.clone());
+    desk.close(chat.as_ref(), until);
+    outbox.store.commit(Close { account: place.address.account.clone(), chat, until }).await
 }
 
 fn kind(delivery: &Delivery) -> &'static str {
@@ -261,7 +267,7 @@ async fn find(
         crash::point("call", "find", Side::After);
         match found {
             Ok(Found::Further(id)) => (after, ruled_out) = (id, ruled_out + 1),
-            Err(error @ SendError::RateLimited { .. }) => heed(outbox, desk, place, &error),
+            Err(error @ SendError::RateLimited { .. }) => heed(outbox, desk, place, &error).await?,
             Err(SendError::Moved { to }) => {
                 moved(outbox, desk, place, &to).await?;
                 return Ok(Some(Ok(Found::Unclear)));

@@ -103,15 +103,12 @@ impl Edits for Telegram {
 
 #[async_trait]
 impl Typing for Telegram {
-    async fn typing(&self, at: &Conversation) {
-        let Ok(address) = Address::of(at) else { return };
+    async fn typing(&self, at: &Conversation) -> Result<(), SendError> {
+        let address = Address::of(at)?;
         let mut request = SendChatAction::new(address.chat, ChatAction::Typing);
         request.message_thread_id = address.topic.map(|id| ThreadId(teloxide::types::MessageId(id)));
-        if let Err(error) = self.api.call::<_, serde::de::IgnoredAny>(&request).await {
-            tracing::debug!(
-                telegram.account = %self.config.account, conversation = %at, %error, "no typing shown"
-            );
-        }
+        let shown = self.api.call::<_, serde::de::IgnoredAny>(&request).await;
+        shown.map(drop).map_err(|error| send_error(error, at))
     }
 }
 
@@ -239,7 +236,8 @@ mod tests {
     #[tokio::test]
     async fn typing_is_shown_in_the_topic() {
         let server = StandIn::start([Reply::Result(json!(true))]).await;
-        Typing::typing(&server.bot(ExactlyOnce::Probe), &TOPIC.parse().unwrap()).await;
+        let shown = Typing::typing(&server.bot(ExactlyOnce::Probe), &TOPIC.parse().unwrap()).await;
+        assert_eq!(shown, Ok(()));
         let expected =
             json!({"chat_id": -1_001_234_567_890_i64, "message_thread_id": 42, "action": "typing"});
         assert_eq!(server.calls(), [("sendchataction".to_owned(), expected)]);
