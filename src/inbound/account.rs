@@ -139,6 +139,9 @@ impl Account {
             Lease::Ours(until) => until,
             Lease::Others(_) => 0,
         };
+        if ours > 0 && !self.outbox.holds(account) {
+            self.outbox.keep_pauses(account).await?;
+        }
         self.outbox.hold(account, ours);
         Ok(taken)
     }

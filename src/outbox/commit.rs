@@ -6,7 +6,7 @@ use roundtable_contract::{AccountId, ChatId, MessageId};
 use crate::store::chats;
 use crate::store::conversations::{self, Place};
 use crate::store::deliveries::{self, Delivery, Shown};
-use crate::store::{Read, StoreError, Transaction, Tx, messages};
+use crate::store::{Read, StoreError, Transaction, Tx, messages, pauses};
 
 /// Open deliveries of a conversation that are looked at together.
 const LOOK_AHEAD: i64 = 20;
@@ -102,6 +102,41 @@ impl Transaction for Move {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         conversations::moved(tx, &self.account, &self.from, &self.to, &self.space).await
+    }
+}
+
+/// The platform wants a pause.
+pub struct Close {
+    /// The account.
+    pub account: AccountId,
+    /// The chat; `None`: all of them.
+    pub chat: Option<ChatId>,
+    /// Nothing is sent before.
+    pub until: i64,
+}
+
+#[async_trait]
+impl Transaction for Close {
+    type Output = ();
+    const NAME: &'static str = "close";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        pauses::extend(tx, &self.account, self.chat.as_ref(), self.until).await
+    }
+}
+
+/// The pauses that an account has to keep.
+pub struct Closed<'a> {
+    /// The account.
+    pub account: &'a AccountId,
+}
+
+#[async_trait]
+impl Read for Closed<'_> {
+    type Output = Vec<(Option<ChatId>, i64)>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
+        pauses::of_account(tx, self.account).await
     }
 }
 

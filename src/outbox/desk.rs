@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use roundtable_contract::Channel;
+use roundtable_contract::{Channel, ChatId};
 
 use super::pacing::Pacer;
 use crate::store::conversations::Place;
@@ -49,9 +49,9 @@ impl Desk {
         self.pacer().take(&place.address.chat, place.kind, now)
     }
 
-    /// The platform wants a pause.
-    pub(super) fn close(&self, place: &Place, whole_account: bool, until: i64) {
-        self.pacer().close(&place.address.chat, whole_account, until);
+    /// The platform wants a pause of a chat, or of the whole account.
+    pub(super) fn close(&self, chat: Option<&ChatId>, until: i64) {
+        self.pacer().close(chat, until);
     }
 
     /// Takes a slot that no answer needs, if there is one.

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use roundtable_contract::{Conversation, Found, Lost, MessageId, Receipt, Reconcile, SendError};
+use roundtable_contract::{ChatId, Conversation, Found, Lost, Receipt, Reconcile, SendError};
 use tokio::sync::Notify;
 
-use super::commit::{Around, Move, NUMBERS, Open, Settle, Settled, StartCall};
+use super::commit::{Around, Close, Move, NUMBERS, Open, Settle, Settled, StartCall};
 use super::desk::Desk;
 use super::order::{self, Next};
 use super::{Outbox, verdict};
@@ -46,7 +46,7 @@ pub(super) async fn run(outbox: &Arc<Outbox>, conversation_id: i64, news: &Notif
                 }
                 (None, Next::Look(delivery)) => {
                     let delivery = delivery.clone();
-                    look(outbox, desk, &place, delivery).await?
+                    look(outbox, desk, &mut place, delivery).await?
                 }
                 (None, Next::Wait(until)) if until - now <= PATIENCE => {
                     let pause = Duration::from_millis((until - now).unsigned_abs());
@@ -105,13 +105,10 @@ async fn call(
     crash::point("call", kind(&delivery), Side::After);
     if let Err(error) = &outcome {
         tracing::warn!(delivery.id, account = %place.address.account, %error, "a message was not delivered");
-        heed(outbox, desk, place, error);
+        heed(outbox, desk, place, error).await?;
     }
     if let Err(SendError::Moved { to }) = &outcome {
-        let from = std::mem::replace(&mut place.address.chat, to.clone());
-        let space = desk.channel.id_space(&place.address);
-        let account = place.address.account.clone();
-        outbox.store.commit(Move { account, from, to: to.clone(), space }).await?;
+        moved(outbox, desk, place, to).await?;
     }
     let shown = match outcome {
         Ok(Sent::Thread(address)) => {
@@ -129,6 +126,14 @@ async fn call(
         outbox.threads.notify_one();
     }
     Ok(open)
+}
+
+/// The chat continues as `to`.
+async fn moved(outbox: &Arc<Outbox>, desk: &Desk, place: &mut Place, to: &ChatId) -> Result<(), StoreError> {
+    let from = std::mem::replace(&mut place.address.chat, to.clone());
+    let space = desk.channel.id_space(&place.address);
+    let account = place.address.account.clone();
+    outbox.store.commit(Move { account, from, to: to.clone(), space }).await
 }
 
 /// Makes a call that is over at the time `until`. A process that was stopped meanwhile must not begin with it when it
@@ -154,12 +159,18 @@ enum Sent {
     Thread(Conversation),
 }
 
-/// Keeps the pause that the platform asks for.
-fn heed(outbox: &Arc<Outbox>, desk: &Desk, place: &Place, error: &SendError) {
-    if let SendError::RateLimited { after, whole_account } = error {
-        let pause = i64::try_from(after.as_millis()).unwrap_or(i64::MAX / 4);
-        desk.close(place, *whole_account, outbox.store.now() + pause);
-    }
+/// Keeps the pause that the platform asks for, and stores it for whoever has the account next.
+pub(super) async fn heed(
+    outbox: &Outbox,
+    desk: &Desk,
+    place: &Place,
+    error: &SendError,
+) -> Result<(), StoreError> {
+    let SendError::RateLimited { after, whole_account } = error else { return Ok(()) };
+    let until = outbox.store.now() + i64::try_from(after.as_millis()).unwrap_or(i64::MAX / 4);
+    let chat = (!whole_account).then(|| place.address.chat.clone());
+    desk.close(chat.as_ref(), until);
+    outbox.store.commit(Close { account: place.address.account.clone(), chat, until }).await
 }
 
 fn kind(delivery: &Delivery) -> &'static str {
@@ -185,7 +196,7 @@ async fn send(desk: &Desk, place: &Place, delivery: &Delivery) -> Result<Sent, S
 async fn look(
     outbox: &Arc<Outbox>,
     desk: &Desk,
-    place: &Place,
+    place: &mut Place,
     delivery: Delivery,
 ) -> Result<Vec<Delivery>, StoreError> {
     if desk.call_within(outbox.store.now()).is_none() {
@@ -224,10 +235,12 @@ async fn find(
     outbox: &Arc<Outbox>,
     desk: &Desk,
     reconcile: &dyn Reconcile,
-    place: &Place,
+    place: &mut Place,
     delivery: &Delivery,
 ) -> Result<Option<Result<Found, SendError>>, StoreError> {
-    let (mut after, mut ruled_out) = (delivery.after.unwrap_or(MessageId(0)), 0);
+    // Its chat has moved since: what was seen in the old one has no number in the new one.
+    let Some(mut after) = delivery.after else { return Ok(Some(Ok(Found::Unclear))) };
+    let mut ruled_out = 0;
     loop {
         while let Err(wait) = desk.pace(place, outbox.store.now()) {
             tokio::time::sleep(Duration::from_millis(wait)).await;
@@ -254,7 +267,11 @@ async fn find(
         crash::point("call", "find", Side::After);
         match found {
             Ok(Found::Further(id)) => (after, ruled_out) = (id, ruled_out + 1),
-            Err(error @ SendError::RateLimited { .. }) => heed(outbox, desk, place, &error),
+            Err(error @ SendError::RateLimited { .. }) => heed(outbox, desk, place, &error).await?,
+            Err(SendError::Moved { to }) => {
+                moved(outbox, desk, place, &to).await?;
+                return Ok(Some(Ok(Found::Unclear)));
+            }
             found => return Ok(Some(found)),
         }
     }

@@ -24,9 +24,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::Outlet;
 use crate::routing::Rules;
-use crate::store::Store;
 use crate::store::conversations::Place;
 use crate::store::deliveries::Delivery;
+use crate::store::{Store, StoreError};
 pub use commit::Move;
 use desk::Desk;
 
@@ -77,6 +77,16 @@ impl Outbox {
         if let Some(desk) = self.desk(account) {
             desk.hold(until);
         }
+    }
+
+    /// Keeps the pauses that were asked for while another process had the account, or this one an earlier life. Called
+    /// before the account is held.
+    pub async fn keep_pauses(&self, account: &AccountId) -> Result<(), StoreError> {
+        let closed = self.store.read(commit::Closed { account }).await?;
+        if let Some(desk) = self.desk(account) {
+            closed.into_iter().for_each(|(chat, until)| desk.close(chat.as_ref(), until));
+        }
+        Ok(())
     }
 
     /// Whether this process may call for the account now.
@@ -252,8 +262,14 @@ impl Outlet for Way {
             tokio::time::sleep(TYPING_DELAY).await;
             loop {
                 let now = self.0.store.now();
-                if desk.call_within(now).is_some() && desk.pace_spare(place, now) {
-                    typing.typing(&place.address).await;
+                if desk.call_within(now).is_some()
+                    && desk.pace_spare(place, now)
+                    && let Err(error) = typing.typing(&place.address).await
+                {
+                    tracing::debug!(conversation = %place.address, %error, "no typing shown");
+                    if let Err(error) = lane::heed(&self.0, desk, place, &error).await {
+                        tracing::error!(%error, "a pause can't be stored");
+                    }
                 }
                 tokio::time::sleep(repeat).await;
             }

@@ -107,13 +107,13 @@ impl Pacer {
         Ok(())
     }
 
-    /// The platform wants a pause: nothing goes to the chat (or anywhere) until then.
-    pub fn close(&mut self, chat: &ChatId, whole_account: bool, until: i64) {
-        if whole_account {
-            self.closed_until = self.closed_until.max(float(until));
-        }
-        let chat = self.chats.entry(chat.clone()).or_default();
-        chat.closed_until = chat.closed_until.max(float(until));
+    /// The platform wants a pause: nothing goes to the chat, or anywhere, until then.
+    pub fn close(&mut self, chat: Option<&ChatId>, until: i64) {
+        let closed_until = match chat {
+            Some(chat) => &mut self.chats.entry(chat.clone()).or_default().closed_until,
+            None => &mut self.closed_until,
+        };
+        *closed_until = closed_until.max(float(until));
     }
 
     fn forget_quiet(&mut self, now: f64) {
@@ -198,10 +198,10 @@ mod tests {
     #[test]
     fn a_pause_is_kept_to_its_end() {
         let mut pacer = Pacer::new(limits(0.0, 0, 0, 0.0));
-        pacer.close(&chat("a"), false, 1_005_000);
+        pacer.close(Some(&chat("a")), 1_005_000);
         assert_eq!(pacer.take(&chat("a"), ChatKind::Direct, 1_000_000), Err(5000));
         assert_eq!(pacer.take(&chat("b"), ChatKind::Direct, 1_000_000), Ok(()));
-        pacer.close(&chat("a"), true, 1_002_000);
+        pacer.close(None, 1_002_000);
         assert_eq!(pacer.take(&chat("b"), ChatKind::Direct, 1_000_000), Err(2000));
         let spare = [1_001_999, 1_002_000].map(|now| pacer.take_spare(&chat("b"), ChatKind::Direct, now));
         assert_eq!(spare, [false, true]);

@@ -70,11 +70,24 @@ pub fn of_look(delivery: &Delivery, found: &Result<Found, SendError>, limits: &L
         Err(error @ SendError::RateLimited { after, .. }) => {
             Shown::Unknown { due_at: now + millis(*after), error: error.to_string() }
         }
-        Err(error @ (SendError::Rejected { .. } | SendError::Moved { .. })) => {
-            Shown::Failed(error.to_string())
-        }
-        Err(error) => Shown::Unknown {
-            due_at: now + LONGEST_PAUSE.min(pause(delivery.attempts)),
+        Err(error @ SendError::Rejected { .. }) => Shown::Failed(error.to_string()),
+        Err(error) => looked_in_vain(delivery, error, now),
+    }
+}
+
+/// Looks are not counted: the pause after one that failed is as long as the looking has lasted, and so it doubles.
+fn looked_in_vain(delivery: &Delivery, error: &SendError, now: i64) -> Shown {
+    let lasted = now - delivery.call_until.unwrap_or(delivery.created_at);
+    match lasted > GIVE_UP {
+        true => Shown::Unknown {
+            due_at: NEVER,
+            error: format!(
+                "{error}; it was looked for for 24 hours; its outcome is unknown; `roundtable deliveries retry` \
+                 sends it again"
+            ),
+        },
+        false => Shown::Unknown {
+            due_at: now + lasted.clamp(FIRST_PAUSE, LONGEST_PAUSE),
             error: error.to_string(),
         },
     }
@@ -151,6 +164,21 @@ mod tests {
         assert!(matches!(shown, Shown::Unknown { due_at, .. } if due_at == NOW + 10_000));
         let second_step = Delivery { message: Some(MessageId(7)), ..delivery() };
         assert!(matches!(of_call(&second_step, &error, &limits(true), NOW), Shown::Later { .. }));
+    }
+
+    #[test]
+    fn looking_pauses_longer_and_longer_and_ends_after_a_day() {
+        let error = Err(SendError::Unreachable { reason: "refused".into() });
+        let again = |lasted| {
+            let lost = Delivery { call_until: Some(NOW - lasted), ..delivery() };
+            match of_look(&lost, &error, &limits(true), NOW) {
+                Shown::Unknown { due_at: NEVER, .. } => None,
+                Shown::Unknown { due_at, .. } => Some(due_at - NOW),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!([0, 1000, 2000, 64_000].map(again), [1000, 1000, 2000, 64_000].map(Some));
+        assert_eq!([GIVE_UP, GIVE_UP + 1].map(again), [Some(300_000), None]);
     }
 
     #[test]

@@ -77,6 +77,7 @@ async fn move_back(tx: &mut Tx<'_>, by: i64, latest: i64) -> Result<(), StoreErr
             "UPDATE deliveries SET due_at = due_at + $1, call_until = call_until + $1
              WHERE state IN ('pending', 'sending', 'unknown') AND due_at < 9223372036854775807"
         ),
+        sql!("UPDATE pauses SET until = until + $1"),
     ];
     for statement in moves {
         tx.execute(statement, params![by]).await?;

@@ -2,7 +2,7 @@
 
 use roundtable_contract::{AccountId, ChatId, ChatKind, Conversation};
 
-use super::{Row, StoreError, Tx, params, sql};
+use super::{Row, StoreError, Tx, deliveries, params, sql};
 
 /// A stored conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,17 +165,22 @@ pub async fn moved(
     space: &str,
 ) -> Result<(), StoreError> {
     let space_id = space_id(tx, account, space).await?;
-    tx.execute(
-        sql!(
-            "UPDATE conversations SET chat = $4, space_id = $5
+    let moved = tx
+        .all(
+            sql!(
+                "UPDATE conversations SET chat = $4, space_id = $5
              WHERE channel = $1 AND account = $2 AND chat = $3 AND NOT EXISTS (
                  SELECT 1 FROM conversations AS taken
                  WHERE taken.channel = $1 AND taken.account = $2 AND taken.chat = $4
-                   AND taken.thread = conversations.thread)"
-        ),
-        params![&account.channel, &account.name, from.as_str(), to.as_str(), space_id],
-    )
-    .await?;
+                   AND taken.thread = conversations.thread)
+             RETURNING id"
+            ),
+            params![&account.channel, &account.name, from.as_str(), to.as_str(), space_id],
+        )
+        .await?;
+    for conversation in moved {
+        deliveries::renumber(tx, conversation.get("id")?).await?;
+    }
     tx.execute(
         sql!(
             "INSERT INTO allowed_chats (channel, account, chat, allowed_by, created_at)

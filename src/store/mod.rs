@@ -34,6 +34,7 @@ pub mod local;
 pub mod messages;
 pub mod nodes;
 pub mod notes;
+pub mod pauses;
 pub mod people;
 pub mod retention;
 pub mod runs;

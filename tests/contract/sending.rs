@@ -89,7 +89,7 @@ pub async fn a_place_that_does_not_exist_is_rejected_with_a_sentence(subject: &m
         let reason = rejection(channel.send(&nowhere, &hello, &nonce()).await);
         assert_sentence(&reason);
         if let Some(typing) = channel.typing() {
-            typing.typing(&nowhere).await;
+            assert_sentence(&rejection(typing.typing(&nowhere).await));
         }
         if let Some(edits) = channel.edits() {
             assert_sentence(&rejection(edits.edit(&nowhere, MessageId(1), &hello).await));
@@ -113,7 +113,8 @@ pub async fn an_unreachable_platform_has_not_been_sent_to(subject: &mut dyn Subj
         assert!(matches!(outcome, Err(SendError::Unreachable { .. })), "{outcome:?}");
     }
     if let Some(typing) = channel.typing() {
-        typing.typing(at).await;
+        let outcome = typing.typing(at).await;
+        assert!(matches!(outcome, Err(SendError::Unreachable { .. })), "{outcome:?}");
     }
     drop(channel);
     subject.restore().await;
@@ -128,8 +129,9 @@ pub async fn typing_leaves_nothing_behind(subject: &mut dyn Subject) {
     let (channel, places) = (subject.channel(), subject.places());
     for at in &places {
         if let Some(typing) = channel.typing() {
-            typing.typing(at).await;
-            typing.typing(at).await;
+            for _ in 0..2 {
+                typing.typing(at).await.expect("typing is shown");
+            }
         }
         assert_eq!(subject.visible(at).await, [] as [Seen; 0], "{at}");
     }

@@ -52,13 +52,10 @@ impl Telegram {
             ann.in_group("forum"),
             topic,
         ];
-        let gone = ann.in_topic("forum", "gone").place();
-        gone.delete_topic().unwrap();
         let left = fake.new_group("left", GroupKind::Supergroup);
         left.kick_bot();
         let account = AccountId::new("telegram", "main");
         let nowhere = vec![
-            address(&gone),
             address(&left),
             Conversation::chat(account.clone(), "12345"),
             Conversation::chat(account, "@somebody"),

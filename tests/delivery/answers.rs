@@ -5,22 +5,35 @@ use std::time::Duration;
 use roundtable::store::deliveries::{Listed, State};
 use roundtable_fakes::{Message, ModelRequest, Reply, Seat};
 
-use crate::support::world::World;
+use crate::support::world::{Setting, World};
 
 /// When a send is given up in these tests.
 pub const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A world in which `exactly_once` is `mode` and the model answers "question N" with "answer N, as asked".
 pub async fn world(mode: &str) -> World {
-    let limits = "limits = { chat_per_second = 0, group_per_minute = 0, total_per_second = 0 }";
-    answering(&format!("exactly_once = {mode:?}\n{limits}")).await
+    answering(&unlimited(mode)).await
+}
+
+/// The same on a given database.
+pub async fn world_on(url: &str, mode: &str) -> World {
+    set(World::setting().on(url), &unlimited(mode)).await
 }
 
 /// The same with other lines about the account.
 pub async fn answering(lines: &str) -> World {
+    set(World::setting(), lines).await
+}
+
+fn unlimited(mode: &str) -> String {
+    let limits = "limits = { chat_per_second = 0, group_per_minute = 0, total_per_second = 0 }";
+    format!("exactly_once = {mode:?}\n{limits}")
+}
+
+async fn set(setting: Setting, lines: &str) -> World {
     let lines =
         format!("dm = \"open\"\ngroups = [\"*\"]\npoll_timeout = \"2s\"\n{lines}\nsend_timeout = \"1s\"");
-    let mut world = World::setting().telegram(&lines).without_node().await;
+    let mut world = setting.telegram(&lines).without_node().await;
     // No call outlives the account's lease, and a short one would give calls up early on a busy machine.
     world.env.insert("ROUNDTABLE_NODE__LEASE".to_owned(), "5s".to_owned());
     world.start_node().await;

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use roundtable::store::deliveries::State;
+use roundtable::store::deliveries::{Listed, State};
 use roundtable_fakes::{Fault, GroupKind, Message, Seat};
 
-use super::answers::{TIMEOUT, answer, answered, ask, read_all, say, settled, shown, world};
+use super::answers::{TIMEOUT, answer, answered, ask, read_all, say, settled, shown, world, world_on};
+use crate::support::databases::on_each_database;
 use crate::support::world::World;
 
 /// What may happen to a call, and several of them in a row.
@@ -204,4 +205,78 @@ async fn topics_of_one_chat_that_lose_their_answers_at_once_do_not_mix_them_up()
         read_all(seat).await;
     }
     world.end().await;
+}
+
+/// And is lost there too: it is looked for under the numbers of the new chat.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_lost_while_its_chat_moves_is_shown_in_the_new_one_once() {
+    on_each_database(async |url| {
+        let world = world_on(url, "probe").await;
+        let old = world.telegram.new_group("cooks", GroupKind::Basic);
+        old.promote_bot();
+        let ann = world.telegram.user("ann").in_group("cooks");
+        ask(&world, &ann, "before").await;
+        answered(&ann, "before").await;
+        let probe = world.telegram.hold_in(&old, "editMessageText");
+        world.telegram.fail_next_in(&old, "sendMessage", Fault::DropBefore);
+        ask(&world, &ann, "lost").await;
+        probe.arrived().await.unwrap();
+        let new = old.migrate();
+        world.telegram.fail_next_in(&new, "sendMessage", Fault::DropAfter);
+        probe.release();
+        let stored = world.stored().await;
+        stored.until("all is sent", |all| all.iter().all(|one| one.state == State::Sent)).await;
+        let text = answer(&ann, "lost");
+        new.expect_message("the answer", |message| message.text == text).await.unwrap();
+        assert_eq!(
+            new.messages().iter().filter(|message| message.text == text).count(),
+            1,
+            "{}",
+            new.history()
+        );
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn looks_that_fail_come_less_and_less_often() {
+    let world = world("probe").await;
+    let ann = world.telegram.user("ann");
+    world.telegram.fail_next_in(&ann.place(), "sendMessage", Fault::DropBefore);
+    for _ in 0..3 {
+        world.telegram.fail_next_in(&ann.place(), "editMessageText", Fault::DropBefore);
+    }
+    ask(&world, &ann, "lost").await;
+    answered(&ann, "lost").await;
+    let looks = world.telegram.calls_of("editMessageText");
+    let pause = looks[3].at - looks[2].at;
+    assert!(pause > Duration::from_millis(1_700), "after two seconds of looking it pauses for {pause:?}");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_was_looked_for_for_a_day_is_left_to_people() {
+    on_each_database(async |url| {
+        let world = world_on(url, "probe").await;
+        let ann = world.telegram.user("ann");
+        let look = world.telegram.hold_in(&ann.place(), "editMessageText");
+        for (method, fault) in [("sendMessage", Fault::DropBefore), ("editMessageText", Fault::DropBefore)] {
+            world.telegram.fail_next_in(&ann.place(), method, fault);
+        }
+        ask(&world, &ann, "lost").await;
+        look.arrived().await.unwrap();
+        let stored = world.stored().await;
+        stored.changes("UPDATE deliveries SET call_until = call_until - 86400000").await;
+        look.cut();
+        let given_up = |one: &Listed| one.error.as_ref().is_some_and(|error| error.contains("for 24 hours"));
+        let all = stored.until("it is given up", |all| all.iter().all(given_up)).await;
+        assert_eq!((all.len(), all[0].state), (1, State::Unknown));
+        ask(&world, &ann, "next").await;
+        answered(&ann, "next").await;
+        assert!(stored.retry(all[0].id).await);
+        answered(&ann, "lost").await;
+        world.end().await;
+    })
+    .await;
 }

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use roundtable::store::deliveries::{Listed, State};
+use roundtable::store::{Read, Sql, StoreError, Tx};
 use roundtable_fakes::{Fault, Flood, Hold, Reply, Seat, World as Platform};
 
-use super::answers::{answer, answered, answering, ask, read_all, settled, world};
+use super::answers::{answer, answered, answering, ask, read_all, settled, world, world_on};
+use crate::support::databases::on_each_database;
 use crate::support::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,6 +53,61 @@ async fn a_pause_during_a_probe_is_kept_too() {
     answered(&ann, "lost").await;
     answered(&ann, "next").await;
     world.end().await;
+}
+
+/// The fake reports a call inside the pause.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_that_typing_was_told_of_is_kept_by_the_answer() {
+    on_each_database(async |url| {
+        let world = world_on(url, "probe").await;
+        let ann = world.telegram.user("ann");
+        world.telegram.fail_next_in(&ann.place(), "sendChatAction", Fault::RateLimit { retry_after: 2 });
+        let held = world.model.hold("question slow");
+        ask(&world, &ann, "slow").await;
+        let stored = world.stored().await;
+        let told = async || stored.read(Pauses).await.into_iter().next();
+        let chat = stored.find("the pause", told).await;
+        assert_eq!(chat, ann.place().chat_id().to_string());
+        held.release();
+        answered(&ann, "slow").await;
+        assert!(settled(&world).await.iter().all(|one| one.attempts == 1));
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_outlives_the_node_that_was_told_of_it() {
+    on_each_database(async |url| {
+        let mut world = world_on(url, "probe").await;
+        let ann = world.telegram.user("ann");
+        let (roses, herbs) = (ann.in_topic("gardeners", "roses"), ann.in_topic("gardeners", "herbs"));
+        roses.place().promote_bot();
+        world.telegram.fail_next_in(&roses.place(), "sendMessage", Fault::RateLimit { retry_after: 6 });
+        ask(&world, &roses, "refused").await;
+        let refused = |all: &[Listed]| all.iter().any(|one| one.error.is_some());
+        world.stored().await.until("it was refused", refused).await;
+        world.stop_node().await;
+        world.start_node().await;
+        ask(&world, &herbs, "waits too").await;
+        answered(&roses, "refused").await;
+        answered(&herbs, "waits too").await;
+        world.end().await;
+    })
+    .await;
+}
+
+/// The chats that are paused.
+struct Pauses;
+
+#[async_trait]
+impl Read for Pauses {
+    type Output = Vec<String>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<String>, StoreError> {
+        let text = "SELECT chat FROM pauses";
+        tx.all(Sql { lite: text, pg: text }, &[]).await?.iter().map(|row| row.get("chat")).collect()
+    }
 }
 
 /// Ten conversations are answered at once, three times, while one of them gets a long answer and typing is shown.

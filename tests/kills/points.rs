@@ -24,7 +24,7 @@ use When::{Never, Recovering, Stopping, Working};
 const MIDDLE: &str = "commit.finish.after:4";
 
 /// Every boundary, and how a test gets there.
-pub const BOUNDARIES: [(&str, When); 35] = [
+pub const BOUNDARIES: [(&str, When); 36] = [
     ("commit.accept", Working(7)),
     ("commit.claim", Working(2)),
     ("commit.answer", Working(2)),
@@ -48,6 +48,7 @@ pub const BOUNDARIES: [(&str, When); 35] = [
     ("commit.abandon", Never("needs a panic in a tool or a client, and no code of the load panics")),
     ("commit.moved", Never("no chat of the load becomes a supergroup")),
     ("commit.move", Never("no chat of the load becomes a supergroup")),
+    ("commit.close", Never("no platform of the load asks for a pause")),
     ("commit.local_line", Never("nobody of the load sits at the terminal")),
     ("commit.revoke_chat", Never("no owner of the load takes a group back")),
     ("commit.retry_delivery", Never("an operator's command; no operator is at work")),

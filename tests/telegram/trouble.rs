@@ -1,7 +1,7 @@
 //! Chats that move, close or go away, and a platform or a node that is away for a while.
 
 use roundtable::store::deliveries::State;
-use roundtable_fakes::GroupKind;
+use roundtable_fakes::{Fault, GroupKind};
 
 use crate::support::databases::on_each_database;
 use crate::support::requests::{heard, next_text};
@@ -131,9 +131,10 @@ async fn an_answer_to_a_closed_topic_fails_and_says_why() {
     world.end().await;
 }
 
+/// Where the same people read it.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_to_a_deleted_topic_fails_and_lands_nowhere_else() {
-    let mut world = World::start().await;
+async fn an_answer_to_a_deleted_topic_is_shown_in_the_general_one() {
+    let world = World::start().await;
     world.telegram.set_privacy(false);
     let ann = world.telegram.user("ann").in_topic("team", "bugs");
     let call = world.model.hold("slow");
@@ -141,13 +142,51 @@ async fn an_answer_to_a_deleted_topic_fails_and_lands_nowhere_else() {
     call.arrived().await.unwrap();
     ann.place().delete_topic().unwrap();
     call.release();
-    let (_, error) = failure(&mut world).await;
-    assert!(error.contains("no longer exists"), "{error}");
-    world.start_node().await;
     let general = world.telegram.user("ann").in_group("team");
+    assert_eq!(next_text(&general).await, "echo: Ann: @roundtable_bot slow");
     general.mentions_bot("hello");
     assert_eq!(next_text(&general).await, "echo: Ann: @roundtable_bot hello");
     world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_to_a_private_topic_that_is_gone_is_shown_in_the_plain_chat() {
+    let world = World::start().await;
+    let ann = world.telegram.user("ann");
+    let plans = ann.in_private_topic("plans");
+    let call = world.model.hold("slow");
+    plans.says("slow");
+    call.arrived().await.unwrap();
+    plans.place().delete_topic().unwrap();
+    // A gate that is open lets the refused call pass; what shows it in the plain chat is not answered.
+    world.telegram.hold("sendMessage").release();
+    world.telegram.fail_next("sendMessage", Fault::DropAfter);
+    call.release();
+    let shown = ann.next_message().await.unwrap();
+    assert_eq!(shown.text, "echo: slow");
+    ann.replies_to(&shown, "and then?");
+    assert_eq!(next_text(&ann).await, "echo: and then?");
+    world.end().await;
+}
+
+/// Whether it was shown there or not: what was seen in the topic is gone with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_whose_private_topic_goes_while_it_is_in_doubt_is_shown_in_the_plain_chat() {
+    for fault in [Fault::DropBefore, Fault::DropAfter] {
+        let world = World::start().await;
+        let ann = world.telegram.user("ann");
+        let plans = ann.in_private_topic("plans");
+        let look = world.telegram.hold("editMessageText");
+        world.telegram.fail_next("sendMessage", fault);
+        plans.says("slow");
+        look.arrived().await.unwrap();
+        plans.place().delete_topic().unwrap();
+        look.release();
+        assert_eq!(next_text(&ann).await, "echo: slow");
+        ann.says("and then?");
+        assert_eq!(next_text(&ann).await, "echo: and then?");
+        world.end().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -97,11 +97,12 @@ pub trait Edits: Send + Sync {
     async fn edit(&self, at: &Conversation, id: MessageId, part: &Part) -> Result<(), SendError>;
 }
 
-/// Typing indicators. Best effort: a failure is not worth a retry, so there is no error.
+/// Typing indicators. Best effort: a failure is not worth a retry.
 #[async_trait]
 pub trait Typing: Send + Sync {
-    /// Shows the indicator once; it fades by itself within [`Limits::typing_lasts`].
-    async fn typing(&self, at: &Conversation);
+    /// Shows the indicator once; it fades by itself within [`Limits::typing_lasts`]. A pause that the platform asks
+    /// for ([`SendError::RateLimited`]) is told only if it is one for messages too.
+    async fn typing(&self, at: &Conversation) -> Result<(), SendError>;
 }
 
 /// Read-back after a send of unknown outcome. The core waits [`Limits::send_timeout`] before it asks,

@@ -147,12 +147,11 @@ impl Threads for Discord {
 
 #[async_trait]
 impl Typing for Discord {
-    async fn typing(&self, at: &Conversation) {
-        let Ok(channel) = channel(at) else { return };
-        if let Err(error) = self.api.call(Call::typing(channel)).await {
-            tracing::debug!(
-                discord.account = %self.config.account, conversation = %at, %error, "no typing shown"
-            );
+    async fn typing(&self, at: &Conversation) -> Result<(), SendError> {
+        match self.api.call(Call::typing(channel(at)?)).await {
+            // messages have a bucket of their own, whose pauses `api` keeps apart
+            Ok(_) | Err(ApiError::RateLimited { whole_account: false, .. }) => Ok(()),
+            Err(error) => Err(send_error(error, Act::Send, at)),
         }
     }
 }

@@ -38,14 +38,11 @@ pub(crate) const NOT_OURS: &[&str] =
     &["message to edit not found", "message can't be edited", "message_id_invalid"];
 /// The answered message is gone.
 pub(crate) const REPLY_GONE: &[&str] = &["message to be replied not found", "message to reply not found"];
+/// The topic was deleted, or topics were switched off.
+pub(crate) const TOPIC_GONE: &[&str] = &["message thread not found", "topic_deleted", "topic_id_invalid"];
 
 /// Telegram's phrases (lower case) and what they mean, with the cure. `{chat}` and `{thread}` are filled in.
 const MEANINGS: &[(&[&str], &str)] = &[
-    (
-        &["message thread not found", "topic_deleted", "topic_id_invalid"],
-        "Topic {thread} of chat {chat} no longer exists: it was deleted, or topics were switched off. Write to \
-         the bot in a topic that exists, or discard this delivery",
-    ),
     (
         &["topic_closed"],
         "Topic {thread} of chat {chat} is closed. Reopen it, or make the bot an administrator who may manage \
@@ -180,8 +177,6 @@ mod tests {
     #[test]
     fn refusals_are_told_with_their_cure() {
         for (code, description, part) in [
-            (400, "Bad Request: message thread not found", "Topic 42 of chat -100123 no longer exists"),
-            (400, "Bad Request: TOPIC_DELETED", "Topic 42 of chat -100123 no longer exists"),
             (400, "Bad Request: TOPIC_CLOSED", "Topic 42 of chat -100123 is closed. Reopen it"),
             (400, "Bad Request: chat not found", "Add the bot to the group"),
             (403, "Forbidden: bot was blocked by the user", "has blocked the bot"),

@@ -10,7 +10,7 @@ use teloxide::types::{ChatAction, ChatId, LinkPreviewOptions, ReplyParameters, T
 
 use crate::Telegram;
 use crate::api::ApiError;
-use crate::error::{NOT_MODIFIED, REPLY_GONE, no_address, send_error};
+use crate::error::{NOT_MODIFIED, REPLY_GONE, TOPIC_GONE, no_address, send_error};
 use crate::render::Body;
 
 /// A conversation in Telegram's numbers.
@@ -39,12 +39,21 @@ struct Sent {
 }
 
 impl Telegram {
-    /// Sends the part's stub, or its body when it has none.
+    /// Sends the part's stub, or its body when it has none. What was for a topic that is gone is put beside the topics,
+    /// where the same people read it; a reply would take it back to where the answered message was.
     pub(crate) async fn send_part(&self, to: &Conversation, part: &Part) -> Result<Receipt, SendError> {
-        let address = Address::of(to)?;
+        let mut address = Address::of(to)?;
         let body = body(part.stub.as_ref().unwrap_or(&part.body))?;
         let mut result = self.send_body(address, &body, body.reply_to).await;
         if body.reply_to.is_some() && result.as_ref().is_err_and(|error| error.says(REPLY_GONE)) {
+            result = self.send_body(address, &body, None).await;
+        }
+        if address.topic.is_some() && result.as_ref().is_err_and(|error| error.says(TOPIC_GONE)) {
+            tracing::warn!(
+                telegram.account = %self.config.account, conversation = %to,
+                "a topic no longer exists: its messages go to its chat"
+            );
+            address.topic = None;
             result = self.send_body(address, &body, None).await;
         }
         let sent = result.map_err(|error| send_error(error, to))?;
@@ -103,15 +112,12 @@ impl Edits for Telegram {
 
 #[async_trait]
 impl Typing for Telegram {
-    async fn typing(&self, at: &Conversation) {
-        let Ok(address) = Address::of(at) else { return };
+    async fn typing(&self, at: &Conversation) -> Result<(), SendError> {
+        let address = Address::of(at)?;
         let mut request = SendChatAction::new(address.chat, ChatAction::Typing);
         request.message_thread_id = address.topic.map(|id| ThreadId(teloxide::types::MessageId(id)));
-        if let Err(error) = self.api.call::<_, serde::de::IgnoredAny>(&request).await {
-            tracing::debug!(
-                telegram.account = %self.config.account, conversation = %at, %error, "no typing shown"
-            );
-        }
+        let shown = self.api.call::<_, serde::de::IgnoredAny>(&request).await;
+        shown.map(drop).map_err(|error| send_error(error, at))
     }
 }
 
@@ -206,6 +212,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_was_for_a_topic_that_is_gone_is_sent_without_it() {
+        for description in ["Bad Request: message thread not found", "Bad Request: TOPIC_DELETED"] {
+            let gone = Reply::Error(400, description, json!({}));
+            let (result, calls) = sent(TOPIC, ExactlyOnce::Probe, vec![gone, made(json!({}))]).await;
+            assert_eq!(result, Ok(Receipt { id: MessageId(31) }));
+            let left_out = ["message_thread_id", "reply_parameters"].map(|name| calls[1].1.get(name));
+            assert_eq!((calls.len(), left_out), (2, [None, None]));
+        }
+    }
+
+    #[tokio::test]
     async fn a_request_without_a_readable_answer_is_unknown_and_not_repeated() {
         for reply in [Reply::Drop, Reply::Html(502), Reply::Html(200), Reply::Result(json!("no message"))] {
             let (result, calls) = sent(TOPIC, ExactlyOnce::Probe, vec![reply.clone()]).await;
@@ -239,7 +256,8 @@ mod tests {
     #[tokio::test]
     async fn typing_is_shown_in_the_topic() {
         let server = StandIn::start([Reply::Result(json!(true))]).await;
-        Typing::typing(&server.bot(ExactlyOnce::Probe), &TOPIC.parse().unwrap()).await;
+        let shown = Typing::typing(&server.bot(ExactlyOnce::Probe), &TOPIC.parse().unwrap()).await;
+        assert_eq!(shown, Ok(()));
         let expected =
             json!({"chat_id": -1_001_234_567_890_i64, "message_thread_id": 42, "action": "typing"});
         assert_eq!(server.calls(), [("sendchataction".to_owned(), expected)]);

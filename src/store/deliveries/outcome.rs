@@ -112,6 +112,19 @@ pub async fn settle(tx: &mut Tx<'_>, seen: &Delivery, shown: &Shown) -> Result<(
     Ok(())
 }
 
+/// A conversation has other numbers now: what is open there has none of them yet.
+pub async fn renumber(tx: &mut Tx<'_>, conversation_id: i64) -> Result<(), StoreError> {
+    tx.execute(
+        sql!(
+            "UPDATE deliveries SET after_id = NULL, message_id = NULL
+             WHERE conversation_id = $1 AND state IN ('pending', 'sending', 'unknown')"
+        ),
+        params![conversation_id],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Makes the conversation of a thread that was opened, for the run that asked for it.
 async fn opened(tx: &mut Tx<'_>, id: i64, thread: &Thread) -> Result<(), StoreError> {
     let row = tx.one(sql!("SELECT * FROM deliveries WHERE id = $1"), params![id]).await?;
