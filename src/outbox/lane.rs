@@ -9,7 +9,7 @@ use std::time::Duration;
 use roundtable_contract::{Conversation, Found, Lost, MessageId, Receipt, Reconcile, SendError};
 use tokio::sync::Notify;
 
-use super::commit::{Around, Move, NUMBERS, Open, Settle, Settled, StartCall};
+use super::commit::{Around, CalledIn, Move, NUMBERS, Open, Settle, Settled, StartCall};
 use super::desk::Desk;
 use super::order::{self, Next};
 use super::{Outbox, verdict};
@@ -100,18 +100,21 @@ async fn call(
     if until <= now {
         return Ok(Vec::new());
     }
+    let there = called_in(outbox, place, &delivery).await?;
     crash::point("call", kind(&delivery), Side::Before);
-    let outcome = in_time(outbox, until, send(desk, place, &delivery)).await;
+    let outcome = in_time(outbox, until, send(desk, &there, &delivery)).await;
     crash::point("call", kind(&delivery), Side::After);
     if let Err(error) = &outcome {
         tracing::warn!(delivery.id, account = %place.address.account, %error, "a message was not delivered");
         heed(outbox, desk, place, error);
     }
-    if let Err(SendError::Moved { to }) = &outcome {
+    if let Err(SendError::Moved { to }) = &outcome
+        && delivery.message.is_none()
+    {
         let from = std::mem::replace(&mut place.address.chat, to.clone());
         let space = desk.channel.id_space(&place.address);
         let account = place.address.account.clone();
-        outbox.store.commit(Move { account, from, to: to.clone(), space }).await?;
+        place.space_id = outbox.store.commit(Move { account, from, to: to.clone(), space }).await?;
     }
     let shown = match outcome {
         Ok(Sent::Thread(address)) => {
@@ -181,6 +184,14 @@ async fn send(desk: &Desk, place: &Place, delivery: &Delivery) -> Result<Sent, S
     }
 }
 
+/// Where the call for a delivery was made: its conversation may have another address by now.
+async fn called_in(outbox: &Outbox, place: &Place, delivery: &Delivery) -> Result<Place, StoreError> {
+    match delivery.called_in {
+        Some(id) => outbox.store.read(CalledIn(id)).await,
+        None => Ok(place.clone()),
+    }
+}
+
 /// Finds out about a delivery whose call was cut off or not answered.
 async fn look(
     outbox: &Arc<Outbox>,
@@ -192,6 +203,7 @@ async fn look(
         return Ok(Vec::new());
     }
     let delivery = count_unknown(outbox, delivery).await?;
+    let place = &called_in(outbox, place, &delivery).await?;
     let found = match desk.channel.reconcile() {
         // The second step of a two-step delivery may simply be made again.
         _ if delivery.message.is_some() => Ok(Found::Absent),

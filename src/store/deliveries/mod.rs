@@ -47,6 +47,8 @@ pub struct Delivery {
     pub id: i64,
     /// Where it must appear.
     pub conversation_id: i64,
+    /// Where its last call was made, if the chat has moved since: the conversation's address of then.
+    pub called_in: Option<i64>,
     /// The message it is a part of.
     pub answer: String,
     /// The run whose thread it opens.
@@ -81,6 +83,7 @@ impl Delivery {
         Ok(Self {
             id: row.get("id")?,
             conversation_id: row.get("conversation_id")?,
+            called_in: row.get("called_in")?,
             answer: row.get("answer")?,
             opens_for: if row.get::<String>("kind")? == THREAD { row.get("run_id")? } else { None },
             part: row.json("body")?,
