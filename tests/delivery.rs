@@ -3,4 +3,5 @@
 mod answers;
 mod ends;
 mod lost;
+mod moved;
 mod pauses;

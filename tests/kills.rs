@@ -4,6 +4,7 @@
 //! binary as a process of its own. After each death it is started again; when everything is answered, the chats and the
 //! database are judged.
 
+mod errands;
 pub mod load;
 mod points;
 pub mod random;
@@ -12,12 +13,15 @@ mod run;
 pub mod scene;
 mod team;
 
-use futures::StreamExt as _;
+use std::panic::AssertUnwindSafe;
+
+use anyhow::{Context as _, anyhow};
+use futures::{FutureExt as _, StreamExt as _};
 
 use crate::support::databases::Database;
-use points::{BOUNDARIES, TEAMS, TWO_STEPS, When, points};
+use points::{BOUNDARIES, ERRANDS, TEAMS, TWO_STEPS, When, points};
 use report::{Outcome, conclude};
-use run::{die_at, die_often};
+use run::{die_at, die_often, panic_at};
 use scene::Mode;
 
 /// Worlds that live at the same time: most of their time is waiting.
@@ -60,6 +64,25 @@ async fn a_kill_while_children_are_at_work_loses_and_doubles_nothing_on_postgres
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_kill_while_somebody_is_on_an_errand_loses_and_doubles_nothing_on_sqlite() {
+    at_boundaries(&ERRANDS, Database::Sqlite, Mode::Probe).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_while_somebody_is_on_an_errand_loses_and_doubles_nothing_on_postgres() {
+    at_boundaries(&ERRANDS, Database::Postgres, Mode::Probe).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_costs_no_answer() {
+    let places = ["call.tool.before:2", "call.model.after:5"];
+    let worlds = Database::all().into_iter().flat_map(|database| places.map(|place| (place, database)));
+    let live =
+        async |(place, database): (&str, Database)| (panic_at(place, database).await, place.to_owned());
+    conclude(side_by_side(worlds, live).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn kills_at_random_moments_lose_and_double_nothing_on_sqlite() {
     at_random(Database::Sqlite).await;
 }
@@ -74,14 +97,24 @@ async fn at_boundaries(boundaries: &[(&'static str, When)], database: Database, 
         return;
     }
     let deaths = points(boundaries, database);
-    let outcomes: Vec<_> = futures::stream::iter(&deaths)
-        .map(|point| async move {
-            die_at(point, database, mode).await.map_err(|error| error.context(point.at.clone()))
+    conclude(side_by_side(deaths, async |point| (die_at(&point, database, mode).await, point.at)).await);
+}
+
+/// Lives through worlds, some at a time; one that panics takes no other with it.
+async fn side_by_side<T>(
+    worlds: impl IntoIterator<Item = T>,
+    live: impl AsyncFn(T) -> (anyhow::Result<Outcome>, String),
+) -> Vec<anyhow::Result<Outcome>> {
+    futures::stream::iter(worlds)
+        .map(|world| async {
+            match AssertUnwindSafe(live(world)).catch_unwind().await {
+                Ok((outcome, what)) => outcome.context(what),
+                Err(_) => Err(anyhow!("a world has panicked; it is said above why")),
+            }
         })
         .buffered(AT_ONCE)
         .collect()
-        .await;
-    conclude(outcomes);
+        .await
 }
 
 async fn at_random(database: Database) {
@@ -93,16 +126,11 @@ async fn at_random(database: Database) {
     let kills = kills.div_ceil(u32::try_from(Database::all().len()).unwrap_or(1));
     let seed = random::seed();
     let worlds = kills.div_ceil(KILLS_OF_A_WORLD);
-    let outcomes: Vec<anyhow::Result<Outcome>> = futures::stream::iter(0..worlds)
-        .map(|world| async move {
-            let deaths = KILLS_OF_A_WORLD.min(kills - world * KILLS_OF_A_WORLD);
-            let mode = if world % 2 == 1 { Mode::Edit } else { Mode::Probe };
-            let seed = seed.wrapping_add(world.into());
-            let outcome = die_often(deaths, database, mode, seed).await;
-            outcome.map_err(|error| error.context(format!("random, {mode:?}, seed {seed}")))
-        })
-        .buffered(AT_ONCE)
-        .collect()
-        .await;
-    conclude(outcomes);
+    let live = async |world: u32| {
+        let deaths = KILLS_OF_A_WORLD.min(kills - world * KILLS_OF_A_WORLD);
+        let mode = if world % 2 == 1 { Mode::Edit } else { Mode::Probe };
+        let seed = seed.wrapping_add(world.into());
+        (die_often(deaths, database, mode, seed).await, format!("random, {mode:?}, seed {seed}"))
+    };
+    conclude(side_by_side(0..worlds, live).await);
 }

@@ -190,7 +190,8 @@ impl Transaction for Moved {
         if self.listed {
             people::allow_chat(tx, account, &self.change.to, &UserId::new("configuration")).await?;
         }
-        self.change.run(tx).await
+        self.change.run(tx).await?;
+        Ok(())
     }
 }
 

@@ -22,6 +22,18 @@ pub struct Open {
     pub handed: bool,
 }
 
+/// Reads where a delivery was called for.
+pub struct CalledIn(pub i64);
+
+#[async_trait]
+impl Read for CalledIn {
+    type Output = Place;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Place, StoreError> {
+        conversations::get(tx, self.0).await
+    }
+}
+
 #[async_trait]
 impl Read for Open {
     type Output = (Place, Vec<Delivery>);
@@ -97,10 +109,11 @@ pub struct Move {
 
 #[async_trait]
 impl Transaction for Move {
-    type Output = ();
+    /// The row of the id space.
+    type Output = i64;
     const NAME: &'static str = "move";
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
         conversations::moved(tx, &self.account, &self.from, &self.to, &self.space).await
     }
 }
@@ -143,7 +156,7 @@ impl Read for Closed<'_> {
 /// What is known around a lost delivery: the numbers behind `after`, and how many others of its chat may be
 /// visible under a number that nobody knows.
 pub struct Around<'a> {
-    /// Its conversation.
+    /// Its conversation, where it was called for.
     pub place: &'a Place,
     /// The delivery.
     pub delivery: &'a Delivery,

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use roundtable_contract::{ChatId, Conversation, Found, Lost, Receipt, Reconcile, SendError};
+use roundtable_contract::{ChatId, Conversation, Found, Lost, MessageId, Receipt, Reconcile, SendError};
 use tokio::sync::Notify;
 
-use super::commit::{Around, Close, Move, NUMBERS, Open, Settle, Settled, StartCall};
+use super::commit::{Around, CalledIn, Close, Move, NUMBERS, Open, Settle, Settled, StartCall};
 use super::desk::Desk;
 use super::order::{self, Next};
 use super::{Outbox, verdict};
@@ -100,14 +100,17 @@ async fn call(
     if until <= now {
         return Ok(Vec::new());
     }
+    let there = called_in(outbox, place, &delivery).await?;
     crash::point("call", kind(&delivery), Side::Before);
-    let outcome = in_time(outbox, until, send(desk, place, &delivery)).await;
+    let outcome = in_time(outbox, until, send(desk, &there, &delivery)).await;
     crash::point("call", kind(&delivery), Side::After);
     if let Err(error) = &outcome {
         tracing::warn!(delivery.id, account = %place.address.account, %error, "a message was not delivered");
         heed(outbox, desk, place, error).await?;
     }
-    if let Err(SendError::Moved { to }) = &outcome {
+    if let Err(SendError::Moved { to }) = &outcome
+        && delivery.message.is_none()
+    {
         moved(outbox, desk, place, to).await?;
     }
     let shown = match outcome {
@@ -133,7 +136,8 @@ async fn moved(outbox: &Arc<Outbox>, desk: &Desk, place: &mut Place, to: &ChatId
     let from = std::mem::replace(&mut place.address.chat, to.clone());
     let space = desk.channel.id_space(&place.address);
     let account = place.address.account.clone();
-    outbox.store.commit(Move { account, from, to: to.clone(), space }).await
+    place.space_id = outbox.store.commit(Move { account, from, to: to.clone(), space }).await?;
+    Ok(())
 }
 
 /// Makes a call that is over at the time `until`. A process that was stopped meanwhile must not begin with it when it
@@ -192,6 +196,14 @@ async fn send(desk: &Desk, place: &Place, delivery: &Delivery) -> Result<Sent, S
     }
 }
 
+/// Where the call for a delivery was made: its conversation may have another address by now.
+async fn called_in(outbox: &Outbox, place: &Place, delivery: &Delivery) -> Result<Place, StoreError> {
+    match delivery.called_in {
+        Some(id) => outbox.store.read(CalledIn(id)).await,
+        None => Ok(place.clone()),
+    }
+}
+
 /// Finds out about a delivery whose call was cut off or not answered.
 async fn look(
     outbox: &Arc<Outbox>,
@@ -203,6 +215,7 @@ async fn look(
         return Ok(Vec::new());
     }
     let delivery = count_unknown(outbox, delivery).await?;
+    let there = called_in(outbox, place, &delivery).await?;
     let found = match desk.channel.reconcile() {
         // The second step of a two-step delivery may simply be made again.
         _ if delivery.message.is_some() => Ok(Found::Absent),
@@ -210,10 +223,18 @@ async fn look(
             Ok(opened_or_not(outbox, desk, &delivery))
         }
         None => Ok(Found::Unclear),
-        Some(reconcile) => match find(outbox, desk, reconcile, place, &delivery).await? {
+        Some(reconcile) => match find(outbox, desk, reconcile, &there, &delivery).await? {
             Some(found) => found,
             None => return Ok(Vec::new()),
         },
+    };
+    let found = match found {
+        // Nothing is shown any more where it was.
+        Err(SendError::Moved { to }) => {
+            moved(outbox, desk, place, &to).await?;
+            Ok(Found::Unclear)
+        }
+        found => found,
     };
     tracing::info!(delivery.id, account = %place.address.account, ?found, "a message of unknown outcome was looked for");
     let shown = verdict::of_look(&delivery, &found, &desk.channel.limits(), outbox.store.now());
@@ -235,12 +256,10 @@ async fn find(
     outbox: &Arc<Outbox>,
     desk: &Desk,
     reconcile: &dyn Reconcile,
-    place: &mut Place,
+    place: &Place,
     delivery: &Delivery,
 ) -> Result<Option<Result<Found, SendError>>, StoreError> {
-    // Its chat has moved since: what was seen in the old one has no number in the new one.
-    let Some(mut after) = delivery.after else { return Ok(Some(Ok(Found::Unclear))) };
-    let mut ruled_out = 0;
+    let (mut after, mut ruled_out) = (delivery.after.unwrap_or(MessageId(0)), 0);
     loop {
         while let Err(wait) = desk.pace(place, outbox.store.now()) {
             tokio::time::sleep(Duration::from_millis(wait)).await;
@@ -268,10 +287,6 @@ async fn find(
         match found {
             Ok(Found::Further(id)) => (after, ruled_out) = (id, ruled_out + 1),
             Err(error @ SendError::RateLimited { .. }) => heed(outbox, desk, place, &error).await?,
-            Err(SendError::Moved { to }) => {
-                moved(outbox, desk, place, &to).await?;
-                return Ok(Some(Ok(Found::Unclear)));
-            }
             found => return Ok(Some(found)),
         }
     }

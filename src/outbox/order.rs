@@ -58,6 +58,7 @@ mod tests {
         Delivery {
             id,
             conversation_id: 1,
+            called_in: None,
             answer: answer.into(),
             opens_for: None,
             part: Part { body: String::new(), text: String::new(), stub: None },

@@ -28,6 +28,10 @@ pub fn of_call(
         }
         Ok(receipt) => Shown::Sent(receipt.id),
         Err(error @ SendError::Rejected { .. }) => Shown::Failed(error.to_string()),
+        // The second step, where the chat was before.
+        Err(error @ SendError::Moved { .. }) if delivery.message.is_some() => {
+            Shown::Failed(error.to_string())
+        }
         Err(error @ SendError::RateLimited { after, .. }) => later(now + millis(*after), error),
         Err(error @ SendError::Moved { .. }) => later(now, error),
         Err(error @ SendError::Unreachable { .. }) if now - delivery.created_at > GIVE_UP => {
@@ -119,6 +123,7 @@ mod tests {
         Delivery {
             id: 1,
             conversation_id: 1,
+            called_in: None,
             answer: "a".into(),
             opens_for: None,
             part: Part { body: String::new(), text: String::new(), stub: None },

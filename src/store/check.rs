@@ -87,7 +87,8 @@ const AT_REST: [Rule; 11] = [
             "SELECT COUNT(*) AS broken FROM deliveries d
              WHERE d.state = 'sent' AND (d.kind <> 'thread' OR d.message_id IS NOT NULL) AND NOT EXISTS (
                  SELECT 1 FROM messages m JOIN conversations c ON c.space_id = m.space_id
-                 WHERE c.id = d.conversation_id AND m.message_id = d.message_id AND m.delivery_id = d.id)"
+                 WHERE c.id = COALESCE(d.called_in, d.conversation_id) AND m.message_id = d.message_id
+                   AND m.delivery_id = d.id)"
         ),
     ),
     ("deliveries that failed", sql!("SELECT COUNT(*) AS broken FROM deliveries WHERE state = 'failed'")),

@@ -67,13 +67,16 @@ fn thread(address: &Conversation) -> &str {
     address.thread.as_ref().map_or("", |thread| thread.as_str())
 }
 
-/// The conversation with this address, if it is known.
+/// The conversation with this address, if it is known. With an address that it had before its chat moved, it is the
+/// one of today with the counter of then.
 pub async fn find(tx: &mut Tx<'_>, address: &Conversation) -> Result<Option<Place>, StoreError> {
     let row = tx
         .optional(
             sql!(
-                "SELECT id, channel, account, chat, thread, kind, title, guild, parent, run_id, space_id FROM conversations
-                 WHERE channel = $1 AND account = $2 AND chat = $3 AND thread = $4"
+                "SELECT now.id, now.channel, now.account, now.chat, now.thread, now.kind, now.title, now.guild, now.parent,
+                     now.run_id, c.space_id
+                 FROM conversations c JOIN conversations now ON now.id = COALESCE(c.moved_to, c.id)
+                 WHERE c.channel = $1 AND c.account = $2 AND c.chat = $3 AND c.thread = $4"
             ),
             params![&address.account.channel, &address.account.name, address.chat.as_str(), thread(address)],
         )
@@ -91,31 +94,29 @@ pub async fn find_or_create(
         return Ok(place);
     }
     let space_id = space_id(tx, &address.account, about.space).await?;
-    let row = tx
-        .one(
-            // The update does nothing but make RETURNING answer when another node was faster.
-            sql!(
-                "INSERT INTO conversations (channel, account, chat, thread, kind, title, guild, parent, space_id,
-                     created_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-                 ON CONFLICT (channel, account, chat, thread) DO UPDATE SET kind = excluded.kind
-                 RETURNING id, channel, account, chat, thread, kind, title, guild, parent, run_id, space_id"
-            ),
-            params![
-                &address.account.channel,
-                &address.account.name,
-                address.chat.as_str(),
-                thread(address),
-                kind_word(about.kind),
-                about.title,
-                about.guild,
-                about.parent.map(ChatId::as_str),
-                space_id,
-                tx.now(),
-            ],
-        )
-        .await?;
-    read(&row)
+    tx.execute(
+        sql!(
+            "INSERT INTO conversations (channel, account, chat, thread, kind, title, guild, parent, space_id,
+                 created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+             ON CONFLICT (channel, account, chat, thread) DO NOTHING"
+        ),
+        params![
+            &address.account.channel,
+            &address.account.name,
+            address.chat.as_str(),
+            thread(address),
+            kind_word(about.kind),
+            about.title,
+            about.guild,
+            about.parent.map(ChatId::as_str),
+            space_id,
+            tx.now(),
+        ],
+    )
+    .await?;
+    // Another node may have been faster, and the chat may even have moved.
+    Ok(find(tx, address).await?.expect("it is there now, and no conversation is ever removed"))
 }
 
 /// A thread that we opened: it is for this run.
@@ -155,31 +156,41 @@ pub async fn busy(tx: &mut Tx<'_>, id: i64) -> Result<bool, StoreError> {
     .flag("busy")
 }
 
-/// A chat continues under another id: everything that was kept under the old one goes on under the new.
-/// A conversation that already exists under the new id keeps its own history. `space` is the new space.
+/// A chat continues under another id: everything that was kept under the old one goes on under the new, and the old
+/// address stays known: what was said there is looked for and filled in there. A conversation that already exists under
+/// the new id keeps its own history. `space` is the new space; its row is returned.
 pub async fn moved(
     tx: &mut Tx<'_>,
     account: &AccountId,
     from: &ChatId,
     to: &ChatId,
     space: &str,
-) -> Result<(), StoreError> {
+) -> Result<i64, StoreError> {
     let space_id = space_id(tx, account, space).await?;
-    let moved = tx
+    let here = params![&account.channel, &account.name, from.as_str(), to.as_str()];
+    tx.lock(
+        sql!(
+            lite: "SELECT id FROM conversations WHERE channel = $1 AND account = $2 AND chat IN ($3, $4)",
+            pg: "SELECT id FROM conversations WHERE channel = $1 AND account = $2 AND chat IN ($3, $4)
+                 ORDER BY id FOR UPDATE"
+        ),
+        here,
+    )
+    .await?;
+    let moving = tx
         .all(
             sql!(
-                "UPDATE conversations SET chat = $4, space_id = $5
-             WHERE channel = $1 AND account = $2 AND chat = $3 AND NOT EXISTS (
-                 SELECT 1 FROM conversations AS taken
-                 WHERE taken.channel = $1 AND taken.account = $2 AND taken.chat = $4
-                   AND taken.thread = conversations.thread)
-             RETURNING id"
+                "SELECT id FROM conversations
+                 WHERE channel = $1 AND account = $2 AND chat = $3 AND moved_to IS NULL AND NOT EXISTS (
+                     SELECT 1 FROM conversations AS taken
+                     WHERE taken.channel = $1 AND taken.account = $2 AND taken.chat = $4
+                       AND taken.thread = conversations.thread) ORDER BY id"
             ),
-            params![&account.channel, &account.name, from.as_str(), to.as_str(), space_id],
+            here,
         )
         .await?;
-    for conversation in moved {
-        deliveries::renumber(tx, conversation.get("id")?).await?;
+    for row in &moving {
+        readdress(tx, row.get("id")?, to, space_id).await?;
     }
     tx.execute(
         sql!(
@@ -189,6 +200,39 @@ pub async fn moved(
              ON CONFLICT (channel, account, chat) DO NOTHING"
         ),
         params![&account.channel, &account.name, from.as_str(), to.as_str()],
+    )
+    .await?;
+    Ok(space_id)
+}
+
+/// Gives a conversation another chat. Its earlier address becomes a row of its own.
+async fn readdress(tx: &mut Tx<'_>, id: i64, to: &ChatId, space_id: i64) -> Result<(), StoreError> {
+    let old = get(tx, id).await?;
+    tx.execute(
+        sql!("UPDATE conversations SET chat = $2, space_id = $3 WHERE id = $1"),
+        params![id, to.as_str(), space_id],
+    )
+    .await?;
+    let row = tx
+        .one(
+            sql!(
+                "INSERT INTO conversations (channel, account, chat, thread, kind, title, guild, parent, space_id, created_at,
+                     moved_to)
+                 SELECT channel, account, CAST($2 AS TEXT), thread, kind, title, guild, parent, CAST($3 AS BIGINT),
+                     created_at, id
+                 FROM conversations WHERE id = $1 RETURNING id"
+            ),
+            params![id, old.address.chat.as_str(), old.space_id],
+        )
+        .await?;
+    let before: i64 = row.get("id")?;
+    tx.execute(
+        sql!(
+            "UPDATE deliveries SET called_in = $2
+             WHERE conversation_id = $1 AND called_in IS NULL
+               AND (message_id IS NOT NULL OR state IN ('sending', 'unknown'))"
+        ),
+        params![id, before],
     )
     .await?;
     Ok(())

@@ -27,8 +27,8 @@ pub async fn delivered(tx: &mut Tx<'_>, id: MessageId, delivery_id: i64) -> Resu
     tx.execute(
         sql!(
             "INSERT INTO messages (space_id, message_id, conversation_id, delivery_id, session_id, created_at)
-             SELECT c.space_id, CAST($1 AS BIGINT), c.id, d.id, d.session_id, CAST($3 AS BIGINT)
-             FROM deliveries d JOIN conversations c ON c.id = d.conversation_id WHERE d.id = $2
+             SELECT c.space_id, CAST($1 AS BIGINT), d.conversation_id, d.id, d.session_id, CAST($3 AS BIGINT)
+             FROM deliveries d JOIN conversations c ON c.id = COALESCE(d.called_in, d.conversation_id) WHERE d.id = $2
              ON CONFLICT (space_id, message_id)
              DO UPDATE SET delivery_id = excluded.delivery_id, session_id = excluded.session_id"
         ),

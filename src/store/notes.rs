@@ -89,7 +89,7 @@ async fn numbers(tx: &mut Tx<'_>, before: i64, space_id: i64, id: i64) -> Result
                    AND created_at < $5
                    AND (delivery_id IS NULL OR NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.id = messages.delivery_id))
                    AND message_id < (SELECT MAX(n.message_id) FROM messages n WHERE n.space_id = messages.space_id)
-                   AND NOT EXISTS (SELECT 1 FROM deliveries d JOIN conversations c ON c.id = d.conversation_id
+                   AND NOT EXISTS (SELECT 1 FROM deliveries d JOIN conversations c ON c.id = COALESCE(d.called_in, d.conversation_id)
                        WHERE d.state IN ('pending', 'sending', 'unknown') AND c.space_id = messages.space_id
                          AND d.after_id < messages.message_id)"
             ),

@@ -225,7 +225,7 @@ async fn erase_turns(tx: &mut Tx<'_>, id: i64) -> Result<bool, StoreError> {
         sql!(
             "UPDATE messages SET delivery_id = NULL, session_id = NULL WHERE (space_id, message_id) IN (
                  SELECT c.space_id, d.message_id FROM turns t JOIN deliveries d ON d.turn_id = t.id
-                     JOIN conversations c ON c.id = d.conversation_id
+                     JOIN conversations c ON c.id = COALESCE(d.called_in, d.conversation_id)
                  WHERE t.session_id = $1 AND t.id <= $2 AND d.message_id IS NOT NULL)"
         ),
         these,
@@ -254,7 +254,7 @@ async fn erase_rest(tx: &mut Tx<'_>, id: i64, tree_id: i64) -> Result<(), StoreE
         sql!(
             "UPDATE messages SET delivery_id = NULL, session_id = NULL WHERE (space_id, message_id) IN (
                  SELECT c.space_id, d.message_id FROM runs r JOIN deliveries d ON d.run_id = r.id
-                     JOIN conversations c ON c.id = d.conversation_id
+                     JOIN conversations c ON c.id = COALESCE(d.called_in, d.conversation_id)
                  WHERE r.session_id = $1 AND d.message_id IS NOT NULL)"
         ),
         params![id],

@@ -1,9 +1,9 @@
-//! Where a delivery ends otherwise than planned: refused for good, moved with its chat, in many parts, decided by people.
+//! Where a delivery ends otherwise than planned: refused for good, in many parts, decided by people.
 
 use roundtable::store::deliveries::{Listed, State};
-use roundtable_fakes::{Fault, GroupKind, Reply};
+use roundtable_fakes::{Fault, Reply};
 
-use super::answers::{answer, answered, ask, read_all, settled, shown, world};
+use super::answers::{answered, ask, read_all, settled, shown, world};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_blocked_the_bot_gets_nothing_until_somebody_retries() {
@@ -61,33 +61,6 @@ async fn what_is_refused_for_good_is_listed_until_it_is_discarded() {
         assert!(!stored.discard(one.id).await, "once is enough");
     }
     world.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_answer_whose_chat_moved_goes_to_the_new_one() {
-    for mode in ["probe", "edit", "send"] {
-        let world = world(mode).await;
-        let old = world.telegram.new_group("cooks", GroupKind::Basic);
-        old.promote_bot();
-        let ann = world.telegram.user("ann").in_group("cooks");
-        let held = world.model.hold("question moved");
-        ask(&world, &ann, "moved").await;
-        // The bot learns of the move by the refusal of its answer, not by an update.
-        let poll = world.telegram.hold("getUpdates");
-        poll.arrived().await.unwrap();
-        let new = old.migrate();
-        held.release();
-        let text = answer(&ann, "moved");
-        new.expect_message("the answer", |message| message.text == text).await.unwrap();
-        poll.release();
-        let here = world.telegram.user("ann").in_group("cooks");
-        assert_eq!(here.place().chat_id(), new.chat_id());
-        ask(&world, &here, "after the move").await;
-        answered(&here, "after the move").await;
-        let last = world.model.requests().pop().unwrap();
-        assert!(last.messages.iter().any(|message| message.text == text), "the session goes on: {last:#?}");
-        world.end().await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,11 +4,19 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use roundtable_fakes::{Message, ModelFake, ModelRequest, Reply, Role, Seat, TelegramFake};
+use roundtable_fakes::{
+    GroupKind, Hold, Message, ModelFake, ModelRequest, Place, Reply, Role, Seat, TelegramFake,
+};
 use serde_json::json;
 
 /// Conversations that are in flight at once, unless there are many that only chat.
 const CONVERSATIONS: usize = 20;
+
+/// The conversation of a group that is small enough to become a supergroup. Its answers have two parts.
+const SMALL: usize = 7;
+
+/// How the questions in it begin.
+pub const SMALL_GROUP: &str = "question-007-";
 
 /// How a question begins, and all of its name.
 const NONCE: (&str, usize) = ("question-", "question-000-00000".len());
@@ -80,6 +88,8 @@ pub struct Load {
     latencies: Vec<Duration>,
     /// Questions before this one were checked and read.
     checked: usize,
+    /// Where the small group was before it became a supergroup.
+    before: Option<Place>,
 }
 
 impl Load {
@@ -98,7 +108,29 @@ impl Load {
         let mut paused = HashSet::new();
         model.on(move |request| reply(request, manner, &mut paused));
         let seats = (0..count).map(|number| seat(telegram, number)).collect();
-        Self { seats, manner, asked: Vec::new(), latencies: Vec::new(), checked: 0 }
+        Self { seats, manner, asked: Vec::new(), latencies: Vec::new(), checked: 0, before: None }
+    }
+
+    /// One more question in the small group; its answer waits for the test.
+    pub async fn ask_in_small_group(&mut self, model: &ModelFake) -> anyhow::Result<Hold> {
+        let answer = model.hold(SMALL_GROUP);
+        self.ask_in(SMALL);
+        answer.arrived().await?;
+        Ok(answer)
+    }
+
+    /// The small group becomes a supergroup: what is said from now on is said there.
+    pub fn small_group_grows(&mut self) {
+        let seat = &mut self.seats[SMALL];
+        let old = seat.place();
+        old.migrate();
+        *seat = seat.in_group(&group(SMALL));
+        self.before = Some(old);
+    }
+
+    /// The chats in which questions are asked.
+    pub fn chats(&self) -> impl Iterator<Item = i64> {
+        self.seats.iter().map(|seat| seat.place().chat_id())
     }
 
     /// One more question in every conversation for which `asks` says so.
@@ -148,8 +180,12 @@ impl Load {
             by_place.entry((message.chat, message.thread)).or_default().push(message);
         }
         for (conversation, seat) in self.seats.iter().enumerate() {
-            let place = seat.place();
-            let here = by_place.remove(&(place.chat_id(), place.thread_id())).unwrap_or_default();
+            let before = self.before.iter().filter(|_| conversation == SMALL).cloned();
+            let places: Vec<Place> = before.chain([seat.place()]).collect();
+            let here = places
+                .iter()
+                .flat_map(|place| by_place.remove(&(place.chat_id(), place.thread_id())).unwrap_or_default());
+            let here: Vec<&Message> = here.collect();
             let asked = self.open().iter().filter(|asked| asked.conversation == conversation);
             let asked: Vec<&Asked> = asked.collect();
             verdict.judge(&asked, &here, stubs);
@@ -159,6 +195,7 @@ impl Load {
             });
             latencies.extend(waited);
             for message in here {
+                let place = places.iter().find(|place| place.chat_id() == message.chat).unwrap_or(&places[0]);
                 place.expect_message("what was checked", |now| now.id == message.id).await?;
             }
         }
@@ -176,8 +213,17 @@ fn seat(telegram: &TelegramFake, number: usize) -> Seat {
     match number % 4 {
         0 | 1 => person,
         2 => person.in_topic("Forum", &format!("topic{number:03}")),
-        _ => person.in_group(&format!("Group {number:03}")),
+        _ => {
+            if number == SMALL {
+                telegram.new_group(&group(number), GroupKind::Basic);
+            }
+            person.in_group(&group(number))
+        }
     }
+}
+
+fn group(number: usize) -> String {
+    format!("Group {number:03}")
 }
 
 /// What bots have said and nobody has read.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::errands::Errand;
 use crate::support::databases::Database;
 
 /// When a process passes a boundary.
@@ -14,17 +15,19 @@ pub enum When {
     Recovering(&'static str, u32),
     /// When it is told to stop.
     Stopping,
+    /// While somebody is on an errand, so many times at least.
+    During(Errand, u32),
     /// Not under this load, for this reason.
     Never(&'static str),
 }
 
-use When::{Never, Recovering, Stopping, Working};
+use When::{During, Never, Recovering, Stopping, Working};
 
 /// A point with turns at work and messages on their way, at which a first process dies.
 const MIDDLE: &str = "commit.finish.after:4";
 
-/// Every boundary, and how a test gets there.
-pub const BOUNDARIES: [(&str, When); 36] = [
+/// The boundaries that the load passes by itself, or would, and how a test gets there.
+pub const BOUNDARIES: [(&str, When); 25] = [
     ("commit.accept", Working(7)),
     ("commit.claim", Working(2)),
     ("commit.answer", Working(2)),
@@ -45,22 +48,27 @@ pub const BOUNDARIES: [(&str, When); 36] = [
     ("commit.void_leases", Recovering(MIDDLE, 1)),
     ("commit.new_code", Recovering(MIDDLE, 1)),
     ("commit.release", Stopping),
-    ("commit.abandon", Never("needs a panic in a tool or a client, and no code of the load panics")),
-    ("commit.moved", Never("no chat of the load becomes a supergroup")),
-    ("commit.move", Never("no chat of the load becomes a supergroup")),
-    ("commit.close", Never("no platform of the load asks for a pause")),
-    ("commit.local_line", Never("nobody of the load sits at the terminal")),
-    ("commit.revoke_chat", Never("no owner of the load takes a group back")),
-    ("commit.retry_delivery", Never("an operator's command; no operator is at work")),
-    ("commit.discard_delivery", Never("an operator's command; no operator is at work")),
-    ("commit.prune", Never("an operator's command; no operator is at work")),
-    ("commit.sweep", Never("an operator's command; no operator is at work")),
-    ("commit.erase", Never("nobody of the load wants to be forgotten; `growth::forget` dies there")),
     ("call.model", Working(5)),
     ("call.tool", Working(2)),
     ("call.send", Working(3)),
     ("call.find", Recovering("call.send.after:3", 1)),
     ("call.edit", Never("only the two steps of edit mode need it: see `TWO_STEPS`")),
+];
+
+/// The boundaries that somebody must make the program pass while it has all its other work.
+pub const ERRANDS: [(&str, When); 11] = [
+    ("commit.moved", During(Errand::Migrates, 1)),
+    ("commit.move", During(Errand::MigratesUnheard, 1)),
+    // What a person says, and the answer.
+    ("commit.local_line", During(Errand::Chats, 1)),
+    ("commit.local_line", During(Errand::Chats, 2)),
+    ("commit.revoke_chat", During(Errand::Revokes, 1)),
+    ("commit.retry_delivery", During(Errand::Retries, 1)),
+    ("commit.discard_delivery", During(Errand::Discards, 1)),
+    ("commit.prune", During(Errand::Prunes, 1)),
+    ("commit.sweep", During(Errand::Prunes, 1)),
+    ("commit.erase", During(Errand::Prunes, 1)),
+    ("commit.abandon", During(Errand::Panics, 1)),
 ];
 
 /// The boundaries that are passed in another way when messages are sent in two steps.
@@ -93,7 +101,7 @@ pub struct Point {
 pub fn points(boundaries: &[(&'static str, When)], database: Database) -> Vec<Point> {
     let both_sides = boundaries.iter().flat_map(|&(name, when)| {
         let pass = match when {
-            Working(pass) | Recovering(_, pass) => pass,
+            Working(pass) | Recovering(_, pass) | During(_, pass) => pass,
             Stopping => 1,
             Never(_) => 0,
         };
@@ -112,7 +120,8 @@ pub fn points(boundaries: &[(&'static str, When)], database: Database) -> Vec<Po
 fn every_boundary_of_the_program_is_listed() {
     let mut found = BTreeSet::new();
     scan(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
-    let listed: BTreeSet<String> = BOUNDARIES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let listed = BOUNDARIES.iter().chain(&ERRANDS).map(|(name, _)| (*name).to_owned());
+    let listed: BTreeSet<String> = listed.collect();
     assert_eq!(found, listed, "left: boundaries in the sources; right: those of the kill tests");
     let reasons = BOUNDARIES.iter().filter_map(|(name, when)| match when {
         Never(reason) => Some((name, reason)),

@@ -1,7 +1,10 @@
 //! The deaths in one world.
 
 use anyhow::ensure;
+use roundtable_fakes::ModelRequest;
 
+use super::errands::{Errand, PANIC_AT};
+use super::load::SMALL_GROUP;
 use super::points::{Point, When};
 use super::random::Random;
 use super::report::Outcome;
@@ -10,6 +13,9 @@ use crate::support::databases::Database;
 
 /// Dies at one point, and once before if the point is one of recovery.
 pub async fn die_at(point: &Point, database: Database, mode: Mode) -> anyhow::Result<Outcome> {
+    if let When::During(errand, _) = point.when {
+        return die_during(errand, &point.at, database, mode).await;
+    }
     let mut scene = Scene::set(database, mode, point.at.starts_with("commit.expire.")).await?;
     scene.ask_all();
     let first = match point.when {
@@ -42,6 +48,50 @@ pub async fn die_at(point: &Point, database: Database, mode: Mode) -> anyhow::Re
     let (first, last) = scene.recovered(process.started(), left).await?;
     let mut outcome = Outcome::new(&point.at, database, mode);
     outcome.kills = 1;
+    outcome.took(first, last);
+    scene.judge([process], outcome).await
+}
+
+/// Dies of what somebody does while everything is in flight; they do it again.
+async fn die_during(errand: Errand, at: &str, database: Database, mode: Mode) -> anyhow::Result<Outcome> {
+    let mut scene = Scene::set(database, mode, false).await?;
+    errand.set(&mut scene);
+    let mut process = scene.start(Some(at))?;
+    let mut doing = errand.prepare(&mut scene).await?;
+    scene.ask_all();
+    let at_work = |request: &ModelRequest| request.asks("question-") && !request.asks(SMALL_GROUP);
+    let at_work = scene.world.model.wait_for_request("a first question of many", at_work);
+    tokio::select! {
+        crashed = process.crashes() => crashed?,
+        seen = at_work => {
+            seen?;
+            errand.go(&mut scene, &mut doing).await?;
+            scene.ask_until(process.crashes()).await?;
+        }
+    }
+    // The next one is well.
+    scene.world.env.remove(PANIC_AT);
+    let left = scene.unanswered().await;
+    ensure!(left > 0, "nothing was in flight");
+    scene.load.ask(|| true);
+    let process = scene.start(None)?;
+    let (first, last) = scene.recovered(process.started(), left).await?;
+    errand.again(&scene.world, doing, at).await?;
+    let mut outcome = Outcome::new(at, database, mode);
+    outcome.kills = 1;
+    outcome.took(first, last);
+    scene.judge([process], outcome).await
+}
+
+/// Panics at a place while everything is in flight, and lives.
+pub async fn panic_at(place: &str, database: Database) -> anyhow::Result<Outcome> {
+    let mut scene = Scene::set(database, Mode::Probe, false).await?;
+    scene.world.env.insert(PANIC_AT.to_owned(), place.to_owned());
+    scene.ask_all();
+    let process = scene.start(None)?;
+    let (first, last) = scene.recovered(process.started(), scene.unanswered().await).await?;
+    ensure!(process.has_said("a turn panicked"), "it did not panic");
+    let mut outcome = Outcome::new(&format!("panic at {place}"), database, Mode::Probe);
     outcome.took(first, last);
     scene.judge([process], outcome).await
 }

@@ -1,5 +1,7 @@
 //! A world with people and teams at work, the processes between them, and the judge of what becomes of it.
 
+use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,7 +20,7 @@ use crate::support::process::{Process, last_words};
 use crate::support::world::World;
 
 /// How long a program may take to answer everything after it was started again; far more than it takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a sent message may take to be found again, and the database to know of it.
 const REST: Duration = Duration::from_secs(10);
@@ -31,6 +33,9 @@ const ACCOUNT: &str = "dm = \"open\"\ngroups = [\"*\"]\npoll_timeout = \"5s\"\ns
 /// The account on Discord, with the same time-out.
 const DISCORD: &str =
     "dm = \"open\"\nsend_timeout = \"3s\"\nlimits = { chat_per_second = 0, total_per_second = 0 }\n";
+
+/// With fewer answers than this to come, more is asked where much is to be in flight.
+const FEW: usize = 12;
 
 /// What is done about sends of unknown outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +112,25 @@ impl Scene {
     /// One more job for every team, and nothing of the others.
     pub fn ask_teams(&mut self) {
         self.team.ask(|| true);
+    }
+
+    /// Asks again and again, so that much is in flight all the time, until something has happened. The teams have
+    /// enough to do.
+    pub async fn ask_until<T>(&mut self, event: impl Future<Output = T>) -> T {
+        let mut event = pin!(event);
+        loop {
+            let few = self.world.telegram.watch(|world| (self.left(world) < FEW).then_some(()));
+            tokio::select! {
+                happened = &mut event => return happened,
+                () = few => {}
+            }
+            self.load.ask(|| true);
+        }
+    }
+
+    /// The chats on Telegram in which somebody asks.
+    pub fn chats(&self) -> BTreeSet<i64> {
+        self.load.chats().chain(self.team.chats()).collect()
     }
 
     /// How much is not there yet of what Telegram is to show.

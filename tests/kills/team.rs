@@ -69,6 +69,14 @@ impl Team {
         }
     }
 
+    /// The chats on Telegram in which jobs are given.
+    pub fn chats(&self) -> impl Iterator<Item = i64> {
+        self.tables.iter().filter_map(|table| match table.spot {
+            Spot::Telegram(chat, _) => Some(chat),
+            Spot::Discord(_) => None,
+        })
+    }
+
     fn open(&self) -> &[Job] {
         &self.asked[self.checked..]
     }

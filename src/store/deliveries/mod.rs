@@ -9,7 +9,7 @@ use roundtable_contract::{MessageId, Part};
 use super::{Row, StoreError, Tx, chats, params, sql, words};
 
 pub use lists::{Listed, discard, list, retry, state};
-pub use outcome::{Shown, Thread, opening_thread, renumber, settle, start_call};
+pub use outcome::{Shown, Thread, opening_thread, settle, start_call};
 
 words!(
     /// What is known about a delivery.
@@ -47,6 +47,8 @@ pub struct Delivery {
     pub id: i64,
     /// Where it must appear.
     pub conversation_id: i64,
+    /// Where its last call was made, if the chat has moved since: the conversation's address of then.
+    pub called_in: Option<i64>,
     /// The message it is a part of.
     pub answer: String,
     /// The run whose thread it opens.
@@ -81,6 +83,7 @@ impl Delivery {
         Ok(Self {
             id: row.get("id")?,
             conversation_id: row.get("conversation_id")?,
+            called_in: row.get("called_in")?,
             answer: row.get("answer")?,
             opens_for: if row.get::<String>("kind")? == THREAD { row.get("run_id")? } else { None },
             part: row.json("body")?,

@@ -6,7 +6,8 @@ use super::{Delivery, State};
 use crate::store::conversations::{self, About};
 use crate::store::{StoreError, Tx, chats, messages, params, sql};
 
-/// Marks a call as on its way (T6). `after` is kept from an earlier call that may have been seen.
+/// Marks a call as on its way (T6). `after` is kept from an earlier call that may have been seen. A new message goes to
+/// where the chat is now, the second step of one to where the first is.
 /// [`StoreError::Stale`]: not now, because the delivery has changed, or because another new message of the
 /// chat is on its way.
 pub async fn start_call(tx: &mut Tx<'_>, delivery: &Delivery, within: i64) -> Result<Delivery, StoreError> {
@@ -21,7 +22,8 @@ pub async fn start_call(tx: &mut Tx<'_>, delivery: &Delivery, within: i64) -> Re
         .optional(
             sql!(
                 "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, call_until = $3,
-                     after_id = CASE WHEN unknowns > 0 AND after_id IS NOT NULL THEN after_id
+                     called_in = CASE WHEN message_id IS NOT NULL THEN called_in END,
+                     after_id = CASE WHEN unknowns > 0 AND after_id IS NOT NULL AND called_in IS NULL THEN after_id
                          ELSE (SELECT COALESCE(MAX(m.message_id), 0) FROM messages m WHERE m.space_id =
                              (SELECT c.space_id FROM conversations c WHERE c.id = deliveries.conversation_id)) END
                  WHERE id = $1 AND state = $2 RETURNING *"
@@ -109,19 +111,6 @@ pub async fn settle(tx: &mut Tx<'_>, seen: &Delivery, shown: &Shown) -> Result<(
     if let Shown::Opened(thread) = shown {
         opened(tx, id, thread).await?;
     }
-    Ok(())
-}
-
-/// A conversation has other numbers now: what is open there has none of them yet.
-pub async fn renumber(tx: &mut Tx<'_>, conversation_id: i64) -> Result<(), StoreError> {
-    tx.execute(
-        sql!(
-            "UPDATE deliveries SET after_id = NULL, message_id = NULL
-             WHERE conversation_id = $1 AND state IN ('pending', 'sending', 'unknown')"
-        ),
-        params![conversation_id],
-    )
-    .await?;
     Ok(())
 }
 

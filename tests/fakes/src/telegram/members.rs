@@ -56,11 +56,18 @@ impl World {
 
     /// The chat that a call names, if the bot may write there now.
     pub(super) fn writable(&self, bot: i64, params: &Params) -> Result<ChatKey, Failure> {
+        let key = self.joined(bot, params)?;
+        match self.chats[&key].migrated_to {
+            Some(new) => Err(Failure::migrated(new)),
+            None => Ok(key),
+        }
+    }
+
+    /// The chat that a call names, if the bot is a member. It may change what it has said there even when the group has
+    /// become a supergroup (the server asks for the right to write only before it says that the group was upgraded).
+    pub(super) fn joined(&self, bot: i64, params: &Params) -> Result<ChatKey, Failure> {
         let key = self.known(bot, params)?;
         let chat = &self.chats[&key];
-        if let Some(new) = chat.migrated_to {
-            return Err(Failure::migrated(new));
-        }
         match (chat.bots.get(&bot), chat.kind) {
             (Some(Membership::Member | Membership::Admin), _) => Ok(key),
             (_, None) => Err(Failure::forbidden("bot was blocked by the user")),

@@ -120,7 +120,7 @@ pub(super) fn edit_markup(world: &mut World, bot: i64, params: &Params) -> Answe
 }
 
 fn editable(world: &World, bot: i64, params: &Params) -> Result<(ChatKey, i64), Failure> {
-    let key = world.writable(bot, params)?;
+    let key = world.joined(bot, params)?;
     let id = params.int("message_id")?.ok_or_else(|| Failure::bad("message identifier is not specified"))?;
     let message = world.chats[&key].message(id).ok_or_else(|| Failure::bad("message to edit not found"))?;
     if message.from != bot || message.is_service() {
