@@ -13,6 +13,7 @@ mod delivery;
 mod discord;
 mod documents;
 mod engine;
+mod files;
 mod growth;
 mod invariants;
 mod kills;
