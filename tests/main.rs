@@ -21,6 +21,7 @@ mod late;
 mod nodes;
 mod outages;
 mod outbox;
+mod renaming;
 mod simulation;
 mod soak;
 mod store;

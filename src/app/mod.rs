@@ -53,6 +53,7 @@ impl App {
         let store_config = &config.store;
         let (store, writer) =
             Store::open(store_config.url.expose(), store_config.max_connections, Access::Node, clock).await?;
+        let store = store.with_former_ids(config.former_ids());
         // Its end is awaited in `run`, when everything that could write is gone.
         let writer = tokio::spawn(writer);
         let listener = TcpListener::bind(config.http.listen)

@@ -55,7 +55,7 @@ impl Store {
             }
             None => open_postgres(url, connections, access).await?,
         };
-        let store = Self { backend, clock, pulse: Arc::new(Pulse::new()) };
+        let store = Self { backend, clock, pulse: Arc::new(Pulse::new()), renames: Arc::default() };
         if let Backend::Pg { pool, wall, .. } = &store.backend {
             wall.begin(pool, &*store.clock).await?;
         }
