@@ -54,6 +54,7 @@ async fn nobody_else_reads_what_a_node_stores() {
     assert_eq!(next_text(&ann).await, "echo: hello");
     assert_eq!(mode(&world.data_dir().join("roundtable.db-wal")), 0o600);
     assert_eq!(readable_by_others(&world.data_dir()), Vec::<String>::new());
+    assert!(!node.said().contains("to the bot in a private chat within"), "{}", node.said());
     node.kill_nine().await.unwrap();
     world.end().await;
 }
