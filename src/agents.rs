@@ -119,6 +119,7 @@ impl Agent {
 #[derive(Clone, Default)]
 pub struct Agents {
     by_id: BTreeMap<String, Arc<Agent>>,
+    former: BTreeMap<String, String>,
     models: BTreeMap<String, Arc<dyn ModelClient>>,
 }
 
@@ -126,7 +127,12 @@ impl Agents {
     /// A team.
     pub fn new(agents: impl IntoIterator<Item = Agent>) -> Self {
         let by_id = agents.into_iter().map(|agent| (agent.id.clone(), Arc::new(agent))).collect();
-        Self { by_id, models: BTreeMap::new() }
+        Self { by_id, ..Self::default() }
+    }
+
+    /// The same where agents have had other ids: `former` ones, each with today's.
+    pub fn with_former_ids(self, former: BTreeMap<String, String>) -> Self {
+        Self { former, ..self }
     }
 
     /// The same with the models that a child can be given instead of its agent's.
@@ -144,9 +150,9 @@ impl Agents {
         id.and_then(|id| self.models.get(id)).unwrap_or(&agent.model).clone()
     }
 
-    /// The agent with this id.
+    /// The agent with this id, or that had it: models know it from what was said then.
     pub fn get(&self, id: &str) -> Option<&Arc<Agent>> {
-        self.by_id.get(id)
+        self.by_id.get(id).or_else(|| self.by_id.get(self.former.get(id)?))
     }
 
     /// All of them, in the order of their ids.

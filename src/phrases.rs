@@ -138,8 +138,8 @@ pub fn forget_is_for_owners() -> String {
 /// An owner code was right.
 pub fn owner_paired(name: &str) -> String {
     format!(
-        "Welcome, {name}: you own this bot now. Write to me here, or mention me in a group to let me in there. \
-         `/help` lists what I can do."
+        "Welcome, {name}: you own this bot now. Write to me here. To let me into a group, mention me there; in Telegram \
+         write `/help@` and my name, like `/help@yourbot`, because a mention may not reach me. `/help` lists what I can do."
     )
 }
 
@@ -415,7 +415,7 @@ mod tests {
 
     #[test]
     fn pairing_and_groups() {
-        assert_snapshot!(owner_paired("Ann"), @"Welcome, Ann: you own this bot now. Write to me here, or mention me in a group to let me in there. `/help` lists what I can do.");
+        assert_snapshot!(owner_paired("Ann"), @"Welcome, Ann: you own this bot now. Write to me here. To let me into a group, mention me there; in Telegram write `/help@` and my name, like `/help@yourbot`, because a mention may not reach me. `/help` lists what I can do.");
         assert_snapshot!(wrong_code(4), @"That code is not valid. You have 4 more tries.");
         assert_snapshot!(wrong_code(1), @"That code is not valid. You have 1 more try.");
         assert_snapshot!(wrong_code(0), @"That code is not valid, and you have no tries left. `roundtable pair owner` on the machine I run on makes a new code.");

@@ -195,6 +195,25 @@ async fn an_owner_brings_the_bot_into_a_group_by_speaking_to_it_there() {
     world.end().await;
 }
 
+/// Telegram's default: of what people write in a group, commands to the bot reach it and mentions do not.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_owner_is_told_to_do_lets_the_bot_in_with_privacy_on() {
+    let world = policy("dm = \"pairing\"").start().await;
+    let ann = world.telegram.user("ann");
+    ann.says(world.owner_code().unwrap());
+    let welcome = next_text(&ann).await;
+    assert!(welcome.contains("write /help@ and my name, like /help@yourbot"), "{welcome}");
+    let team = ann.in_group("team");
+    team.mentions_bot("hello");
+    world.settled().await;
+    team.says("/help@roundtable_bot");
+    let notice = next_text(&team).await;
+    assert!(notice.starts_with("Ann brought me in"), "{notice}");
+    assert!(next_text(&team).await.starts_with("Write to me and I answer."));
+    assert!(world.model.requests().is_empty(), "the mention was not heard");
+    world.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn other_bots_are_ignored() {
     let world = policy_naming("groups = [\"*\"]").await;

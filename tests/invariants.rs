@@ -54,6 +54,11 @@ fn sources(wanted: fn(&str) -> bool) -> Vec<Source> {
     found
 }
 
+/// The manifest of the workspace.
+fn manifest() -> Source {
+    Source { path: "Cargo.toml".into(), text: text("Cargo.toml") }
+}
+
 fn rust(name: &str) -> bool {
     name.ends_with(".rs")
 }
@@ -117,7 +122,11 @@ fn the_environment_is_read_in_one_place() {
 
 #[test]
 fn nothing_is_left_to_do_and_no_lint_is_silenced() {
-    only_in(&["todo!(", "unimplemented!(", "dbg!(", "#[allow(", "#![allow(", "#[ignore"], &[THIS]);
+    only_in(&["todo!(", "unimplemented!(", "dbg!(", "#[ignore"], &[THIS]);
+    only_in(&["#[allow(", "#![allow(", "#[expect(", "#![expect("], &[THIS]);
+    for manifest in sources(|name| name.ends_with("Cargo.toml")).iter().chain([&manifest()]) {
+        assert!(!manifest.text.contains("\"allow\""), "{} silences a lint", manifest.path);
+    }
 }
 
 #[test]

@@ -53,6 +53,7 @@ impl App {
         let store_config = &config.store;
         let (store, writer) =
             Store::open(store_config.url.expose(), store_config.max_connections, Access::Node, clock).await?;
+        let store = store.with_former_ids(config.former_ids());
         // Its end is awaited in `run`, when everything that could write is gone.
         let writer = tokio::spawn(writer);
         let listener = TcpListener::bind(config.http.listen)
@@ -168,7 +169,7 @@ fn hear(news: News, engine: &Engine, outbox: &Arc<Outbox>, free: &Notify) {
 
 fn settings(config: &Config) -> Settings {
     let node = &config.node;
-    let name = node.name.as_deref().unwrap_or("node");
+    let name = node.name.clone().or_else(host_name).unwrap_or_else(|| "node".into());
     Settings {
         // Every start is another node: what an earlier process of this name held is not ours.
         node: format!("{name}-{}", uuid::Uuid::now_v7().simple()),
@@ -177,6 +178,15 @@ fn settings(config: &Config) -> Settings {
         poll: node.poll,
         max_turns: usize::try_from(node.max_turns).unwrap_or(usize::MAX),
     }
+}
+
+/// The name of the machine, where it has one that can be read.
+fn host_name() -> Option<String> {
+    #[cfg(unix)]
+    let name = nix::unistd::gethostname().ok()?.into_string().ok();
+    #[cfg(not(unix))]
+    let name = None;
+    name.filter(|name: &String| !name.trim().is_empty())
 }
 
 /// Makes a code when there is an account that could need one and nobody owns the bot.
@@ -194,4 +204,24 @@ async fn owner_code(store: &Store, config: &Config) -> anyhow::Result<Option<Str
 pub fn has_platform(config: &Config) -> bool {
     config.channels.discord.values().any(|account| account.enabled)
         || config.channels.telegram.values().any(|account| account.enabled)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::config::Node;
+
+    #[test]
+    fn a_node_is_called_as_configured_else_as_its_machine() {
+        let called = |name: Option<&str>| {
+            let node = Node { name: name.map(Into::into), ..Node::default() };
+            settings(&Config { node, ..Config::default() }).node
+        };
+        assert!(called(Some("east")).starts_with("east-"));
+        let output = Command::new("uname").arg("-n").output().expect("`uname` is everywhere");
+        let machine = String::from_utf8(output.stdout).expect("a machine's name is a text");
+        assert!(called(None).starts_with(&format!("{}-", machine.trim())), "{}", called(None));
+    }
 }

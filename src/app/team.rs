@@ -69,7 +69,7 @@ pub(super) fn agents(config: &Config) -> anyhow::Result<Agents> {
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     let models = models.all().map(|(id, model)| (id.to_owned(), model.clone())).collect();
-    Ok(Agents::new(team).thinking_with(models))
+    Ok(Agents::new(team).with_former_ids(config.former_ids()).thinking_with(models))
 }
 
 /// Milliseconds.

@@ -1,7 +1,7 @@
 //! Where the log goes. `ROUNDTABLE_LOG` filters it (`info` when not set), `ROUNDTABLE_LOG_FORMAT=json` makes
 //! each entry a line of JSON.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::sync::Mutex;
@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::{Context, Misconfigured};
+use crate::store::private_folder;
 
 /// To stderr, in colour on a terminal.
 pub(super) fn to_stderr(context: &Context) -> anyhow::Result<()> {
@@ -22,7 +23,7 @@ pub(super) fn to_stderr(context: &Context) -> anyhow::Result<()> {
 pub(super) fn to_file(context: &Context, path: &Path) -> anyhow::Result<()> {
     let open = || {
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
+            private_folder(folder)?;
         }
         let mut options = OpenOptions::new();
         options.append(true).create(true);

@@ -23,6 +23,7 @@ pub(super) async fn with<T>(
     let clock = std::sync::Arc::new(SystemClock::new());
     let (store, writer) =
         Store::open(config.store.url.expose(), config.store.max_connections, access, clock).await?;
+    let store = store.with_former_ids(config.former_ids());
     // The work owns the only handle, so the writer ends with it.
     let (outcome, ()) = tokio::join!(work(store), writer);
     outcome

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use clap::{Args, ValueEnum};
 use roundtable_contract::{
-    ChatKind, Conversation, EventKey, Message, MessageId, MessageKind, Sender, UserId,
+    ChatId, ChatKind, Conversation, EventKey, Message, MessageId, MessageKind, Sender, UserId,
 };
 use serde_json::{Value, json};
 
@@ -31,6 +31,12 @@ pub(super) struct Arguments {
     /// The kind of chat; needed for one the program has not seen.
     #[arg(long)]
     kind: Option<Kind>,
+    /// The server that it is on, where the platform has them; needed for a chat the program has not seen.
+    #[arg(long, value_name = "ID")]
+    guild: Option<String>,
+    /// The chat that it is a thread of, where threads are chats of their own; needed likewise.
+    #[arg(long, value_name = "ID")]
+    parent: Option<String>,
     /// It mentions the bot.
     #[arg(long)]
     mention: bool,
@@ -59,7 +65,13 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> anyhow::Resu
         }
         seen => seen?,
     };
-    let known_kind = seen.kind.or((account == local::account()).then_some(ChatKind::Direct));
+    let (kind, guild, parent) = match seen.place {
+        Some(place) => (Some(place.kind), place.guild, place.parent),
+        None => (None, None, None),
+    };
+    message.guild = message.guild.or(guild);
+    message.parent = message.parent.or(parent);
+    let known_kind = kind.or((account == local::account()).then_some(ChatKind::Direct));
     message.chat_kind = match (flag, known_kind) {
         (Some(Kind::Direct), _) => ChatKind::Direct,
         (Some(Kind::Group), _) => ChatKind::Group,
@@ -79,14 +91,14 @@ fn writer<'a>(conversation: &'a Conversation, user: Option<&'a str>) -> UserId {
 }
 
 fn message(arguments: Arguments, kind: ChatKind) -> Message {
-    let Arguments { conversation, user, role, text, kind: _, mention } = arguments;
+    let Arguments { conversation, user, role, text, kind: _, guild, parent, mention } = arguments;
     let id = writer(&conversation, user.as_deref());
     Message {
         key: EventKey::new("explained"),
         chat_kind: kind,
         title: None,
-        guild: None,
-        parent: None,
+        guild,
+        parent: parent.map(ChatId::new),
         kind: MessageKind::New,
         sender: Sender { name: id.to_string(), id, username: None, is_bot: false, roles: role },
         id: MessageId(0),
@@ -137,7 +149,7 @@ fn data(decision: &Decision) -> Value {
 /// What the database knows.
 #[derive(Default)]
 struct Seen {
-    kind: Option<ChatKind>,
+    place: Option<Place>,
     known: Known,
 }
 
@@ -151,7 +163,6 @@ impl Read for Look<'_> {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Seen, StoreError> {
         let found = conversations::find(tx, &self.message.conversation).await?;
-        let kind = found.as_ref().map(|place| place.kind);
         // What is known of people and of chats that were let in needs no row of the conversation's own.
         let unseen = || Place {
             id: 0,
@@ -159,12 +170,12 @@ impl Read for Look<'_> {
             kind: ChatKind::Group,
             address: self.message.conversation.clone(),
             title: None,
-            guild: None,
-            parent: None,
+            guild: self.message.guild.clone(),
+            parent: self.message.parent.clone(),
             run_id: None,
         };
-        let place = found.unwrap_or_else(unseen);
-        Ok(Seen { kind, known: look_up(tx, &place, self.message).await? })
+        let known = look_up(tx, found.as_ref().unwrap_or(&unseen()), self.message).await?;
+        Ok(Seen { place: found, known })
     }
 }
 
@@ -182,6 +193,8 @@ mod tests {
             role: Vec::new(),
             text: "hello".into(),
             kind: None,
+            guild: None,
+            parent: None,
             mention: false,
         };
         let message = message(arguments, ChatKind::Direct);

@@ -29,7 +29,9 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
     let config = Arc::new(config);
     let app = App::start(config.clone()).await?;
     // On stdout, since stderr is the log's, which may be JSON. Nobody needs to read it for the node to run.
-    let _ = out::text(&banner(&config, &app.accounts(), app.address(), app.owner_code()));
+    // The owner's code is for the eyes at a terminal: what a service prints ends in a log.
+    let owner = app.owner_code().map(|code| io::stdout().is_terminal().then_some(code));
+    let _ = out::text(&banner(&config, &app.accounts(), app.address(), owner));
     let stop = CancellationToken::new();
     let mut node = pin!(app.run(stop.clone()));
     tokio::select! {
@@ -48,7 +50,13 @@ const NO_PLATFORM: &str = "No platform is configured, and there is no terminal t
     or TELEGRAM_BOT_TOKEN, or write [channels.discord.main] or [channels.telegram.main] into roundtable.toml; or run \
     `roundtable chat`.";
 
-fn banner(config: &Config, accounts: &[AccountId], address: SocketAddr, code: Option<&str>) -> String {
+/// What is there. `owner`: nobody owns the bot yet, and the code that changes it where it may be shown.
+fn banner(
+    config: &Config,
+    accounts: &[AccountId],
+    address: SocketAddr,
+    owner: Option<Option<&str>>,
+) -> String {
     let names = |names: Vec<String>| names.join(", ");
     let mut lines = vec![
         format!("roundtable {}", env!("CARGO_PKG_VERSION")),
@@ -69,8 +77,17 @@ fn banner(config: &Config, accounts: &[AccountId], address: SocketAddr, code: Op
     if config.models.values().any(|model| model.provider == Provider::Demo) {
         lines.push(DEMO.into());
     }
-    if let Some(code) = code {
-        lines.push(format!("owner     nobody yet: send {code} to the bot in a private chat within an hour"));
+    match owner {
+        None => {}
+        Some(Some(code)) => {
+            lines.push(format!(
+                "owner     nobody yet: send {code} to the bot in a private chat within an hour"
+            ));
+        }
+        Some(None) => {
+            lines
+                .push("owner     nobody yet: `roundtable pair owner` shows a code to send to the bot".into());
+        }
     }
     lines.join("\n")
 }
@@ -88,7 +105,11 @@ mod tests {
         let config = load(&Sources::default()).unwrap().config;
         let accounts = [AccountId::new("telegram", "main"), AccountId::new("local", "main")];
         let address = ([127, 0, 0, 1], 7080).into();
-        let banner = banner(&config, &accounts, address, Some("7K3M-01Q0-ZZ9A"));
+        let hidden = banner(&config, &accounts, address, Some(None));
+        assert!(
+            hidden.ends_with("owner     nobody yet: `roundtable pair owner` shows a code to send to the bot")
+        );
+        let banner = banner(&config, &accounts, address, Some(Some("7K3M-01Q0-ZZ9A")));
         insta::assert_snapshot!(banner.replace(env!("CARGO_PKG_VERSION"), "VERSION"), @r"
         roundtable VERSION
         accounts  telegram:main, local:main

@@ -93,12 +93,17 @@ impl Config {
         all.chain(self.store.password()).collect()
     }
 
-    /// Writes an agent's id where the text uses one of its former ids, so that nobody after this has to.
-    fn replace_aliases(&mut self) {
+    /// The former ids of agents, each with today's.
+    pub fn former_ids(&self) -> BTreeMap<String, String> {
         let aliases = |(id, agent): (&String, &Agent)| {
             agent.aliases.iter().map(|alias| (alias.clone(), id.clone())).collect::<Vec<_>>()
         };
-        let ids: BTreeMap<String, String> = self.agents.iter().flat_map(aliases).collect();
+        self.agents.iter().flat_map(aliases).collect()
+    }
+
+    /// Writes an agent's id where the text uses one of its former ids, so that nobody after this has to.
+    fn replace_aliases(&mut self) {
+        let ids = self.former_ids();
         let allowed = self.agents.values_mut().flat_map(|agent| &mut agent.subagents.allow);
         let bound = self.bindings.iter_mut().flat_map(|binding| &mut binding.agents);
         for agent in allowed.chain(bound) {

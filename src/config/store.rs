@@ -10,7 +10,7 @@ use super::Secret;
 pub struct Store {
     /// `sqlite:<path>` or `postgres://user@host/db`. A secret, because it may hold a password.
     pub url: Secret,
-    /// Connections to PostgreSQL, or readers of SQLite.
+    /// Connections to PostgreSQL; SQLite has no use for it.
     pub max_connections: u32,
 }
 

@@ -48,10 +48,7 @@ fn interval(per_second: f64) -> f64 {
     if per_second > 0.0 { 1000.0 / per_second } else { 0.0 }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "milliseconds since 1970 fit a double exactly for 285,000 years"
-)]
+/// Milliseconds since 1970 fit a double exactly for 285,000 years.
 fn float(millis: i64) -> f64 {
     millis as f64
 }
@@ -93,12 +90,7 @@ impl Pacer {
         .fold(0.0, f64::max);
         // A hundredth of a millisecond is rounding, not a wait.
         if wait > 0.01 {
-            // Rounded up: asking a fraction too early would only ask again.
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "positive and small"
-            )]
+            // Positive and small. Rounded up: asking a fraction too early would only ask again.
             return Err(wait.ceil() as u64);
         }
         chat.rate.take(now, rate);

@@ -10,7 +10,7 @@ pub struct Facts<'a> {
     pub known: bool,
     /// The group was allow-listed at run time.
     pub group_allowed: bool,
-    /// Somebody paired as an owner of this account.
+    /// Somebody paired as an owner, of whatever account: each platform knows its own people, and they run one bot.
     pub owners_exist: bool,
     /// An owner code is waiting to be sent: a bare code is taken for one.
     pub code_open: bool,

@@ -55,7 +55,7 @@ impl Store {
                 found.join("; ")
             )));
         }
-        unsound(&mut Tx::new(Conn::Lite(&mut copy), self.now())).await
+        unsound(&mut Tx::new(Conn::Lite(&mut copy), self.now(), &self.renames)).await
     }
 }
 

@@ -11,6 +11,7 @@ use super::StoreError;
 use super::lite::{Lite, LiteRow};
 #[cfg(feature = "planted-faults")]
 use super::planted::rows as lite_rows;
+use super::renames::Renames;
 
 /// A statement. The same text for both databases wherever they agree (`$1` serves both).
 #[derive(Debug, Clone, Copy)]
@@ -127,16 +128,27 @@ pub(super) enum Conn<'c> {
 pub struct Tx<'c> {
     conn: Conn<'c>,
     now: i64,
+    renames: &'c Renames,
 }
 
 impl<'c> Tx<'c> {
-    pub(super) fn new(conn: Conn<'c>, now: i64) -> Self {
-        Self { conn, now }
+    pub(super) fn new(conn: Conn<'c>, now: i64, renames: &'c Renames) -> Self {
+        Self { conn, now, renames }
     }
 
     /// The time of this transaction, the same for all its statements.
     pub fn now(&self) -> i64 {
         self.now
+    }
+
+    /// The agent in a row's column `agent`, by the id that it has today.
+    pub(super) fn agent(&self, row: &Row) -> Result<String, StoreError> {
+        Ok(self.renames.today(row.text("agent")?).to_owned())
+    }
+
+    /// All ids that an agent may be stored under, today's first.
+    pub(super) fn ids_of(&self, agent: &str) -> Vec<String> {
+        self.renames.all(agent).map(str::to_owned).collect()
     }
 
     /// Locks rows until the end of the transaction (PostgreSQL's `FOR UPDATE`). On SQLite, whose one writer

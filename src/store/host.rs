@@ -43,7 +43,8 @@ impl Host {
         let serve = serve(self.0.clone(), clock.clone(), jobs, disk);
         let backend =
             Backend::Lite { writer: sender, readers: self.0.clone(), shared, _lock: Arc::default() };
-        (Store { backend, clock, pulse: Arc::new(Pulse::new()) }, serve.boxed())
+        let store = Store { backend, clock, pulse: Arc::new(Pulse::new()), renames: Arc::default() };
+        (store, serve.boxed())
     }
 }
 

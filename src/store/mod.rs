@@ -15,6 +15,7 @@ mod open;
 #[cfg(feature = "planted-faults")]
 mod planted;
 mod pulse;
+mod renames;
 mod wall;
 mod writer;
 
@@ -44,6 +45,7 @@ pub mod trees;
 pub mod turns;
 pub mod waits;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,6 +69,7 @@ use db::Conn;
 use lite::Connections;
 use news::Teller;
 use pulse::Pulse;
+use renames::Renames;
 use wall::Wall;
 use writer::Job;
 
@@ -108,6 +111,7 @@ pub struct Store {
     backend: Backend,
     clock: Arc<dyn Clock>,
     pulse: Arc<Pulse>,
+    renames: Arc<Renames>,
 }
 
 #[derive(Clone)]
@@ -127,6 +131,11 @@ enum Backend {
 }
 
 impl Store {
+    /// The same database for a team in which agents have had other ids: `former` ones, each with today's.
+    pub fn with_former_ids(self, former: BTreeMap<String, String>) -> Self {
+        Self { renames: Arc::new(Renames(former)), ..self }
+    }
+
     /// The clock that all stored times are on.
     pub fn now(&self) -> i64 {
         self.clock.now()
@@ -158,7 +167,7 @@ impl Store {
     pub async fn commit<T: Transaction>(&self, body: T) -> Result<T::Output, StoreError> {
         let outcome = match &self.backend {
             Backend::Lite { writer, .. } => {
-                let (job, outcome) = writer::job(body);
+                let (job, outcome) = writer::job(body, self.renames.clone());
                 writer.send(job).await.map_err(|_| StoreError::Closed)?;
                 outcome.await.map_err(|_| StoreError::Closed)?
             }
@@ -195,7 +204,7 @@ impl Store {
         body: &T,
     ) -> Result<T::Output, StoreError> {
         let mut transaction = conn.begin().await?;
-        let output = body.run(&mut Tx::new(Conn::Pg(&mut transaction), self.now())).await?;
+        let output = body.run(&mut Tx::new(Conn::Pg(&mut transaction), self.now(), &self.renames)).await?;
         crash::point("commit", T::NAME, Side::Before);
         transaction.commit().await.map_err(StoreError::Unconfirmed)?;
         crash::point("commit", T::NAME, Side::After);
@@ -208,7 +217,7 @@ impl Store {
         match &self.backend {
             Backend::Lite { readers, .. } => {
                 let mut reader = readers.take()?;
-                body.run(&mut Tx::new(Conn::Lite(reader.conn()), self.now())).await
+                body.run(&mut Tx::new(Conn::Lite(reader.conn()), self.now(), &self.renames)).await
             }
             Backend::Pg { pool, .. } => {
                 let mut lost = 0;
@@ -225,7 +234,7 @@ impl Store {
     async fn read_pg<R: Read>(&self, pool: &PgPool, body: &R) -> Result<R::Output, StoreError> {
         let mut conn = pool.acquire().await?;
         let answered = tokio::time::timeout(LONGEST, async {
-            body.run(&mut Tx::new(Conn::Pg(&mut conn), self.now())).await
+            body.run(&mut Tx::new(Conn::Pg(&mut conn), self.now(), &self.renames)).await
         });
         let outcome = answered.await.unwrap_or(Err(StoreError::Silent));
         if outcome.as_ref().is_err_and(StoreError::spoils) {

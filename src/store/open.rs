@@ -1,6 +1,6 @@
 //! Opening the database: the file and its lock, the schema and its version, and clear words when it can't be.
 
-use std::fs::{File, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ impl Store {
             }
             None => open_postgres(url, connections, access).await?,
         };
-        let store = Self { backend, clock, pulse: Arc::new(Pulse::new()) };
+        let store = Self { backend, clock, pulse: Arc::new(Pulse::new()), renames: Arc::default() };
         if let Backend::Pg { pool, wall, .. } = &store.backend {
             wall.begin(pool, &*store.clock).await?;
         }
@@ -84,7 +84,11 @@ async fn open_sqlite(
         .busy_timeout(BUSY)
         .disable_statement_logging();
     let lock = match access {
-        Access::Node => Some(lock_file(path)?),
+        Access::Node => {
+            let lock = lock_file(path)?;
+            private_file(path);
+            Some(lock)
+        }
         Access::Look if path.exists() => None,
         Access::Look => {
             return Err(StoreError::Refused(format!(
@@ -120,6 +124,16 @@ pub(crate) fn private_folder(folder: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
+}
+
+/// Makes the database's file, if it is not there, such that only this user can read it; SQLite gives the files beside it
+/// the same mode. What stands in the way is left for SQLite to say.
+fn private_file(path: &Path) {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _ = options.open(path);
 }
 
 /// Takes the lock that makes this process the only node on the file, and keeps it while the file lives.

@@ -51,7 +51,7 @@ pub struct Summary {
     pub updated_at: i64,
 }
 
-fn read(row: &Row) -> Result<Summary, StoreError> {
+fn read(tx: &Tx<'_>, row: &Row) -> Result<Summary, StoreError> {
     let status = match row.get::<Option<String>>("turn_status")? {
         _ if row.get::<Option<i64>>("archived_at")?.is_some() => Status::Archived,
         Some(word) => Status::read(&word)?,
@@ -62,7 +62,7 @@ fn read(row: &Row) -> Result<Summary, StoreError> {
         id: row.get("id")?,
         key: row.get("key")?,
         tree_id: row.get("tree_id")?,
-        agent: row.get("agent")?,
+        agent: tx.agent(row)?,
         label: row.get("label")?,
         kind: Kind::read(&row.get::<String>("kind")?)?,
         status,
@@ -113,7 +113,10 @@ pub struct Filter<'a> {
 
 /// Sessions, the most recently changed first, at most `limit`.
 pub async fn list(tx: &mut Tx<'_>, filter: &Filter<'_>, limit: i64) -> Result<Vec<Summary>, StoreError> {
-    tx.all(
+    // A list in a text: the ids in it are between quotes, and so is the one that is looked for.
+    let agents = filter.agent.map(|agent| format!("{:?}", tx.ids_of(agent)));
+    let rows = tx
+        .all(
         sql!(
             "SELECT s.*, c.channel, c.account, c.chat, c.thread, p.key AS parent_key,
                  (SELECT t.status FROM turns t WHERE t.session_id = s.id AND t.status IN ('running', 'waiting'))
@@ -126,7 +129,7 @@ pub async fn list(tx: &mut Tx<'_>, filter: &Filter<'_>, limit: i64) -> Result<Ve
              WHERE s.erase_at IS NULL AND (CAST($1 AS TEXT) IS NULL OR s.key = $1)
                AND (CAST($2 AS BIGINT) IS NULL OR s.id = $2)
                AND (CAST($3 AS BIGINT) IS NULL OR s.tree_id = $3)
-               AND (CAST($4 AS TEXT) IS NULL OR s.agent = $4)
+               AND (CAST($4 AS TEXT) IS NULL OR REPLACE($4, '\"' || s.agent || '\"', '') <> $4)
                AND (CAST($5 AS TEXT) IS NULL OR s.label_key = $5)
                AND (CAST($6 AS TEXT) IS NULL OR LOWER(COALESCE(s.label, '') || ' ' || COALESCE(s.task, '') || ' ' || s.key)
                     LIKE '%' || $6 || '%')
@@ -139,7 +142,7 @@ pub async fn list(tx: &mut Tx<'_>, filter: &Filter<'_>, limit: i64) -> Result<Ve
             filter.key,
             filter.id,
             filter.tree_id,
-            filter.agent,
+            agents,
             filter.label,
             filter.search,
             filter.since,
@@ -149,10 +152,8 @@ pub async fn list(tx: &mut Tx<'_>, filter: &Filter<'_>, limit: i64) -> Result<Ve
             limit,
         ],
     )
-    .await?
-    .iter()
-    .map(read)
-    .collect()
+    .await?;
+    rows.iter().map(|row| read(tx, row)).collect()
 }
 
 /// The last answer of each session of a tree that has given one.

@@ -68,14 +68,14 @@ pub struct Session {
 }
 
 impl Session {
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    fn read(tx: &Tx<'_>, row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             id: row.get("id")?,
             tree_id: row.get("tree_id")?,
             key: row.get("key")?,
             generation: row.get("generation")?,
             kind: Kind::read(&row.get::<String>("kind")?)?,
-            agent: row.get("agent")?,
+            agent: tx.agent(row)?,
             label: row.get("label")?,
             parent_id: row.get("parent_id")?,
             depth: row.get("depth")?,
@@ -155,7 +155,7 @@ pub async fn get(tx: &mut Tx<'_>, id: i64) -> Result<Session, StoreError> {
         )
         .await?
         .ok_or(StoreError::Gone)?;
-    Session::read(&row)
+    Session::read(tx, &row)
 }
 
 /// The session with this key, if there is one.
@@ -185,13 +185,20 @@ pub async fn key(tx: &mut Tx<'_>, id: i64) -> Result<String, StoreError> {
 
 /// The session of an agent for a conversation, if it has one.
 pub async fn find(tx: &mut Tx<'_>, conversation_id: i64, agent: &str) -> Result<Option<i64>, StoreError> {
-    let row = tx
-        .optional(
-            sql!("SELECT id FROM sessions WHERE conversation_id = $1 AND agent = $2 AND kind <> 'subagent'"),
-            params![conversation_id, agent],
-        )
-        .await?;
-    row.map(|row| row.get("id")).transpose()
+    for stored in tx.ids_of(agent) {
+        let row = tx
+            .optional(
+                sql!(
+                    "SELECT id FROM sessions WHERE conversation_id = $1 AND agent = $2 AND kind <> 'subagent'"
+                ),
+                params![conversation_id, stored],
+            )
+            .await?;
+        if let Some(row) = row {
+            return row.get("id").map(Some);
+        }
+    }
+    Ok(None)
 }
 
 /// The sessions that belong to a conversation and are not archived.

@@ -57,14 +57,14 @@ pub struct Claimant {
     pub lease: i64,
 }
 
-fn read(row: &Row) -> Result<Turn, StoreError> {
+fn read(tx: &Tx<'_>, row: &Row) -> Result<Turn, StoreError> {
     Ok(Turn {
         id: row.get("id")?,
         token: row.get("token")?,
         session_id: row.get("session_id")?,
         tree_id: row.get("tree_id")?,
         generation: row.get("generation")?,
-        agent: row.get("agent")?,
+        agent: tx.agent(row)?,
         trigger_id: row.get("trigger_id")?,
         conversation_id: row.get("conversation_id")?,
         exchange_id: row.get("exchange_id")?,
@@ -115,7 +115,7 @@ pub async fn open(tx: &mut Tx<'_>, new: &NewTurn<'_>, by: &Claimant) -> Result<T
             ],
         )
         .await?;
-    read(&row)
+    read(tx, &row)
 }
 
 /// Records progress of a turn that the caller owns; [`StoreError::Stale`] if it doesn't any more.
@@ -239,7 +239,8 @@ pub async fn is_open_in(tx: &mut Tx<'_>, session_id: i64, conversation_id: i64) 
 
 /// A turn as it is.
 pub async fn get(tx: &mut Tx<'_>, id: i64) -> Result<Turn, StoreError> {
-    read(&tx.one(sql!("SELECT * FROM turns WHERE id = $1"), params![id]).await?)
+    let row = tx.one(sql!("SELECT * FROM turns WHERE id = $1"), params![id]).await?;
+    read(tx, &row)
 }
 
 /// What a turn's session and trigger are: what its end means to others follows from it.
@@ -337,7 +338,7 @@ pub async fn take(
             params![turn_id, from.as_str(), &by.node, now + by.lease, now],
         )
         .await?;
-    row.as_ref().map(read).transpose()
+    row.map(|row| read(tx, &row)).transpose()
 }
 
 /// Keeps those of a node's running turns that it says it drives. One that was claimed for somebody who was gone when
@@ -376,12 +377,12 @@ pub async fn release_all(tx: &mut Tx<'_>, node: &str) -> Result<(), StoreError> 
 
 /// How many turns of an agent are at work.
 pub async fn count_running(tx: &mut Tx<'_>, agent: &str) -> Result<i64, StoreError> {
-    tx.one(
-        sql!("SELECT COUNT(*) AS count FROM turns WHERE status = 'running' AND agent = $1"),
-        params![agent],
-    )
-    .await?
-    .get("count")
+    let mut count = 0;
+    for stored in tx.ids_of(agent) {
+        let sql = sql!("SELECT COUNT(*) AS count FROM turns WHERE status = 'running' AND agent = $1");
+        count += tx.one(sql, params![stored]).await?.get::<i64>("count")?;
+    }
+    Ok(count)
 }
 
 /// Whether an agent may begin one more turn, of which `cap` may be at work on all nodes; 0: as many as there are. If

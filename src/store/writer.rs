@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::db::Conn;
 use super::lite::Lite;
+use super::renames::Renames;
 use super::{StoreError, Transaction, Tx};
 use crate::crash::{self, Side};
 use crate::time::Clock;
@@ -21,7 +22,7 @@ pub(super) const GROUP: usize = 128;
 /// A transaction without its type: runs inside a group, and answers its caller after the commit.
 pub(super) trait Job: Send {
     fn name(&self) -> &'static str;
-    fn run<'a>(&'a mut self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, bool>;
+    fn run<'a>(&'a mut self, conn: &'a mut Lite, now: i64) -> BoxFuture<'a, bool>;
     fn answer(self: Box<Self>, commit: Result<(), StoreError>);
 }
 
@@ -29,6 +30,7 @@ type Outcome<T> = Result<<T as Transaction>::Output, StoreError>;
 
 struct Pending<T: Transaction> {
     body: T,
+    renames: Arc<Renames>,
     outcome: Option<Outcome<T>>,
     reply: oneshot::Sender<Outcome<T>>,
 }
@@ -38,9 +40,9 @@ impl<T: Transaction> Job for Pending<T> {
         T::NAME
     }
 
-    fn run<'a>(&'a mut self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, bool> {
+    fn run<'a>(&'a mut self, conn: &'a mut Lite, now: i64) -> BoxFuture<'a, bool> {
         Box::pin(async move {
-            let outcome = self.body.run(tx).await;
+            let outcome = self.body.run(&mut Tx::new(Conn::Lite(conn), now, &self.renames)).await;
             let keep = outcome.is_ok();
             self.outcome = Some(outcome);
             keep
@@ -59,9 +61,12 @@ impl<T: Transaction> Job for Pending<T> {
 }
 
 /// Makes the job of a transaction and the receiver of its outcome.
-pub(super) fn job<T: Transaction>(body: T) -> (Box<dyn Job>, oneshot::Receiver<Outcome<T>>) {
+pub(super) fn job<T: Transaction>(
+    body: T,
+    renames: Arc<Renames>,
+) -> (Box<dyn Job>, oneshot::Receiver<Outcome<T>>) {
     let (reply, outcome) = oneshot::channel();
-    (Box::new(Pending { body, outcome: None, reply }), outcome)
+    (Box::new(Pending { body, renames, outcome: None, reply }), outcome)
 }
 
 /// The queue to the writer, and the writer's loop, which ends when all senders are gone. It works on a thread of
@@ -118,7 +123,7 @@ async fn commit_group(conn: &mut Lite, now: i64, group: &mut [Box<dyn Job>]) -> 
         #[cfg(feature = "planted-faults")]
         super::planted::begins(std::mem::replace(&mut beside, true));
         conn.execute("SAVEPOINT job", &[])?;
-        let keep = job.run(&mut Tx::new(Conn::Lite(conn), now)).await;
+        let keep = job.run(conn, now).await;
         if !keep {
             conn.execute("ROLLBACK TO job", &[])?;
         }

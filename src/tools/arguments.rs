@@ -181,7 +181,6 @@ fn fitted(field: &Value, value: &Value) -> Value {
 }
 
 /// A number without a fraction that a float holds exactly.
-#[expect(clippy::cast_possible_truncation, reason = "it was looked at just before")]
 fn whole(number: f64) -> Option<Value> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     (number.fract() == 0.0 && number.abs() <= EXACT).then(|| Value::from(number as i64))

@@ -57,6 +57,7 @@ pub(super) async fn talk(context: &Context, config: Config, arguments: Arguments
     }
     if let Some(agent) = &arguments.agent
         && !config.agents.contains_key(agent)
+        && !config.former_ids().contains_key(agent)
     {
         let ids: Vec<&str> = config.agents.keys().map(String::as_str).collect();
         anyhow::bail!("There is no agent `{agent}`; there are {}.", ids.join(", "));

@@ -31,6 +31,18 @@ fn the_embedded_file_is_a_right_file() {
     assert_eq!(config.models["main"].provider, Provider::Demo);
 }
 
+/// What the README shows, people copy.
+#[test]
+fn the_readme_s_examples_are_right_files() {
+    let readme = include_str!("../../../README.md");
+    let blocks: Vec<&str> =
+        readme.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(!blocks.is_empty());
+    for block in blocks {
+        loaded(block, &KEYS);
+    }
+}
+
 #[test]
 fn every_key_it_shows_can_be_switched_on() {
     let config = loaded(&everything(), &[KEYS[0], KEYS[1], KEYS[2], ("ROUNDTABLE_HTTP_TOKEN", "t")]);

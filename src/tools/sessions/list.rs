@@ -155,8 +155,7 @@ pub async fn row(
     Ok(row)
 }
 
-/// US dollars.
-#[expect(clippy::cast_precision_loss, reason = "a cost is far below the 53 bits that a float holds exactly")]
+/// US dollars. A cost is far below the 53 bits that a float holds exactly.
 fn usd(micros: i64) -> f64 {
     micros as f64 / 1e6
 }

@@ -33,7 +33,6 @@ impl Rng {
 
     /// True in `share` (0 to 1) of the cases.
     pub fn chance(&mut self, share: f64) -> bool {
-        #[expect(clippy::cast_precision_loss, reason = "a million fits")]
         let drawn = self.below(1_000_000) as f64;
         drawn < share * 1_000_000.0
     }

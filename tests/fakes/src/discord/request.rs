@@ -93,7 +93,6 @@ impl Failure {
 }
 
 /// Milliseconds as seconds.
-#[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit")]
 pub(super) fn seconds(ms: u64) -> f64 {
     ms as f64 / 1000.0
 }

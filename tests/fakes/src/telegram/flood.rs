@@ -46,7 +46,6 @@ struct Bucket {
 
 impl Bucket {
     fn take(&mut self, per_second: f64, size: f64, now_ms: u64) -> bool {
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds since the last call are few")]
         let seconds = now_ms.saturating_sub(self.at_ms) as f64 / 1000.0;
         self.tokens = (self.tokens + seconds * per_second).min(size);
         self.at_ms = now_ms;
