@@ -1,6 +1,7 @@
 //! Delivery: every answer becomes visible once and in order, whatever happens to the calls that show it.
 
 mod answers;
+mod away;
 mod ends;
 mod lost;
 mod pauses;

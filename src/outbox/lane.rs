@@ -37,7 +37,7 @@ pub(super) async fn run(outbox: &Arc<Outbox>, conversation_id: i64, news: &Notif
         }
         loop {
             let now = outbox.store.now();
-            open = match (handed.take(), order::next(&open, now)) {
+            open = match (handed.take(), order::next(&open, now, desk.stuck_until(now))) {
                 (Some(delivery), _) => call(outbox, desk, &mut place, delivery).await?,
                 (None, Next::Send(delivery)) => {
                     let delivery = delivery.clone();
@@ -73,10 +73,12 @@ async fn start(
     while let Err(wait) = desk.pace(place, outbox.store.now()) {
         tokio::time::sleep(Duration::from_millis(wait)).await;
     }
-    if desk.call_within(outbox.store.now()).is_none() {
+    let now = outbox.store.now();
+    if desk.call_within(now).is_none() {
         return Ok(None);
     }
-    match outbox.store.commit(StartCall { delivery, within: desk.on_its_way() }).await {
+    let start = StartCall { delivery, within: desk.on_its_way(), stuck_until: desk.stuck_until(now) };
+    match outbox.store.commit(start).await {
         Ok(delivery) => Ok(Some(delivery)),
         // Somebody discarded or cancelled it meanwhile, or it must wait for another message of its chat:
         // whoever settles that one says when.
@@ -113,15 +115,17 @@ async fn call(
         let account = place.address.account.clone();
         outbox.store.commit(Move { account, from, to: to.clone(), space }).await?;
     }
+    let read = |outcome| {
+        let since = desk.tried_since(&delivery);
+        verdict::of_call(&delivery, &outcome, &desk.channel.limits(), since, outbox.store.now())
+    };
     let shown = match outcome {
         Ok(Sent::Thread(address)) => {
             let space = desk.channel.id_space(&address);
             Shown::Opened(Thread { address, space })
         }
-        Ok(Sent::Message(receipt)) => {
-            verdict::of_call(&delivery, &Ok(receipt), &desk.channel.limits(), outbox.store.now())
-        }
-        Err(error) => verdict::of_call(&delivery, &Err(error), &desk.channel.limits(), outbox.store.now()),
+        Ok(Sent::Message(receipt)) => read(Ok(receipt)),
+        Err(error) => read(Err(error)),
     };
     let opens = delivery.opens_for.is_some();
     let open = settle(outbox, delivery, shown).await?;
@@ -154,11 +158,15 @@ enum Sent {
     Thread(Conversation),
 }
 
-/// Keeps the pause that the platform asks for.
+/// Keeps the pause that the platform asks for, and in mind that it is away.
 fn heed(outbox: &Arc<Outbox>, desk: &Desk, place: &Place, error: &SendError) {
-    if let SendError::RateLimited { after, whole_account } = error {
-        let pause = i64::try_from(after.as_millis()).unwrap_or(i64::MAX / 4);
-        desk.close(place, *whole_account, outbox.store.now() + pause);
+    match error {
+        SendError::RateLimited { after, whole_account } => {
+            let pause = i64::try_from(after.as_millis()).unwrap_or(i64::MAX / 4);
+            desk.close(place, *whole_account, outbox.store.now() + pause);
+        }
+        SendError::Unreachable { .. } => desk.missed(outbox.store.now()),
+        _ => {}
     }
 }
 
@@ -252,9 +260,12 @@ async fn find(
         crash::point("call", "find", Side::Before);
         let found = in_time(outbox, now + within, reconcile.find(&lost)).await;
         crash::point("call", "find", Side::After);
+        if let Err(error) = &found {
+            heed(outbox, desk, place, error);
+        }
         match found {
             Ok(Found::Further(id)) => (after, ruled_out) = (id, ruled_out + 1),
-            Err(error @ SendError::RateLimited { .. }) => heed(outbox, desk, place, &error),
+            Err(SendError::RateLimited { .. }) => {}
             found => return Ok(Some(found)),
         }
     }

@@ -75,7 +75,7 @@ impl Outbox {
     /// The account is this process's until then; 0 gives it up. Called with every renewal of its lease.
     pub fn hold(&self, account: &AccountId, until: i64) {
         if let Some(desk) = self.desk(account) {
-            desk.hold(until);
+            desk.hold(until, self.store.now());
         }
     }
 

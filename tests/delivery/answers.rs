@@ -5,7 +5,7 @@ use std::time::Duration;
 use roundtable::store::deliveries::{Listed, State};
 use roundtable_fakes::{Message, ModelRequest, Reply, Seat};
 
-use crate::support::world::World;
+use crate::support::world::{Setting, World};
 
 /// When a send is given up in these tests.
 pub const TIMEOUT: Duration = Duration::from_secs(1);
@@ -18,12 +18,18 @@ pub async fn world(mode: &str) -> World {
 
 /// The same with other lines about the account.
 pub async fn answering(lines: &str) -> World {
-    let lines =
-        format!("dm = \"open\"\ngroups = [\"*\"]\npoll_timeout = \"2s\"\n{lines}\nsend_timeout = \"1s\"");
-    let mut world = World::setting().telegram(&lines).without_node().await;
+    let times = "poll_timeout = \"2s\"\nsend_timeout = \"1s\"";
+    let mut world = without_node(World::setting(), &format!("{lines}\n{times}")).await;
+    world.start_node().await;
+    world
+}
+
+/// The same in another setting, with other times too, before the node starts.
+pub async fn without_node(setting: Setting, lines: &str) -> World {
+    let lines = format!("dm = \"open\"\ngroups = [\"*\"]\n{lines}");
+    let mut world = setting.telegram(&lines).without_node().await;
     // No call outlives the account's lease, and a short one would give calls up early on a busy machine.
     world.env.insert("ROUNDTABLE_NODE__LEASE".to_owned(), "5s".to_owned());
-    world.start_node().await;
     world.model.on(|request| {
         let asked = request.last_user_text();
         let name = asked.rsplit_once("question ").map(|(_, name)| name.trim())?;
