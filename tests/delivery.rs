@@ -3,5 +3,6 @@
 mod answers;
 mod away;
 mod ends;
+mod handed_over;
 mod lost;
 mod pauses;

@@ -52,6 +52,7 @@ pub(super) async fn run(outbox: &Arc<Outbox>, conversation_id: i64, news: &Notif
                     let pause = Duration::from_millis((until - now).unsigned_abs());
                     tokio::select! {
                         biased;
+                        () = outbox.closed.cancelled() => return Ok(()),
                         () = tokio::time::sleep(pause) => {}
                         () = news.notified() => {}
                     }
@@ -63,18 +64,28 @@ pub(super) async fn run(outbox: &Arc<Outbox>, conversation_id: i64, news: &Notif
     }
 }
 
-/// Waits for the chat's turn and marks the call as on its way. `None`: the account is not ours any more.
+/// Waits for the chat's turn; `false`: somebody else will, for this node is being told to stop.
+async fn paced(outbox: &Outbox, desk: &Desk, place: &Place) -> bool {
+    while let Err(wait) = desk.pace(place, outbox.store.now()) {
+        tokio::select! {
+            biased;
+            () = outbox.closed.cancelled() => return false,
+            () = tokio::time::sleep(Duration::from_millis(wait)) => {}
+        }
+    }
+    true
+}
+
+/// Waits for the chat's turn and marks the call as on its way. `None`: the account is not ours any more, or won't be.
 async fn start(
     outbox: &Arc<Outbox>,
     desk: &Desk,
     place: &Place,
     delivery: Delivery,
 ) -> Result<Option<Delivery>, StoreError> {
-    while let Err(wait) = desk.pace(place, outbox.store.now()) {
-        tokio::time::sleep(Duration::from_millis(wait)).await;
-    }
+    let paced = paced(outbox, desk, place).await;
     let now = outbox.store.now();
-    if desk.call_within(now).is_none() {
+    if !paced || desk.call_within(now).is_none() {
         return Ok(None);
     }
     let start = StartCall { delivery, within: desk.on_its_way(), stuck_until: desk.stuck_until(now) };
@@ -227,7 +238,7 @@ fn opened_or_not(outbox: &Outbox, desk: &Desk, delivery: &Delivery) -> Found {
     }
 }
 
-/// Looks for a lost message, call by call at the chat's pace. `None`: the account is not ours any more.
+/// Looks for a lost message, call by call at the chat's pace. `None`: the account is not ours any more, or won't be.
 async fn find(
     outbox: &Arc<Outbox>,
     desk: &Desk,
@@ -237,8 +248,8 @@ async fn find(
 ) -> Result<Option<Result<Found, SendError>>, StoreError> {
     let (mut after, mut ruled_out) = (delivery.after.unwrap_or(MessageId(0)), 0);
     loop {
-        while let Err(wait) = desk.pace(place, outbox.store.now()) {
-            tokio::time::sleep(Duration::from_millis(wait)).await;
+        if !paced(outbox, desk, place).await {
+            return Ok(None);
         }
         let (taken, others) = outbox.store.read(Around { place, delivery, after }).await?;
         if taken.len() >= NUMBERS {
