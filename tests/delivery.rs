@@ -1,7 +1,9 @@
 //! Delivery: every answer becomes visible once and in order, whatever happens to the calls that show it.
 
 mod answers;
+mod away;
 mod ends;
+mod handed_over;
 mod lost;
 mod moved;
 mod pauses;

@@ -25,7 +25,7 @@ pub struct Core {
 
 impl Core {
     /// Works until `stop` fires, then drains within `drain`: no new turns, running steps end or stay to be taken up
-    /// again, deliveries go out, and what the node holds is given back.
+    /// again, deliveries that need not wait go out, and what the node holds is given back.
     pub async fn run(&self, stop: &CancellationToken, drain: Duration) {
         let connections =
             futures::future::join_all(self.accounts.iter().map(|account| account.run(stop.clone())));

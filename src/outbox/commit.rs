@@ -54,6 +54,8 @@ pub struct StartCall {
     pub delivery: Delivery,
     /// Milliseconds after which the request has arrived or never will.
     pub within: i64,
+    /// Others pass what was made by then.
+    pub stuck_until: i64,
 }
 
 #[async_trait]
@@ -62,7 +64,7 @@ impl Transaction for StartCall {
     const NAME: &'static str = "sending";
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Delivery, StoreError> {
-        deliveries::start_call(tx, &self.delivery, self.within).await
+        deliveries::start_call(tx, &self.delivery, self.within, self.stuck_until).await
     }
 }
 
@@ -171,8 +173,8 @@ impl Read for Around<'_> {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
         let taken = messages::behind(tx, self.place.space_id, self.after, NUMBERS as i64).await?;
         // One that was given up long before has a lower number.
-        let near = self.delivery.created_at - deliveries::STUCK;
-        Ok((taken, chats::lost_beside(tx, self.place.id, near).await?))
+        let given_up = self.delivery.created_at - deliveries::STUCK;
+        Ok((taken, chats::lost_beside(tx, self.place.id, i64::MIN, given_up).await?))
     }
 }
 

@@ -7,6 +7,7 @@ use roundtable_contract::{Channel, ChatId};
 
 use super::pacing::Pacer;
 use crate::store::conversations::Place;
+use crate::store::deliveries::{Delivery, STUCK};
 
 /// Calls get at least this much time, in milliseconds; with less of the lease left none is begun.
 const SHORTEST_CALL: i64 = 20;
@@ -17,24 +18,49 @@ pub(super) struct Desk {
     pacer: Mutex<Pacer>,
     /// Until when this process may call for the account; 0 when it doesn't hold it.
     held_until: AtomicI64,
+    /// Since when, without a break.
+    held_since: AtomicI64,
+    /// When the platform could not be reached last.
+    missed_at: AtomicI64,
 }
 
 impl Desk {
     pub(super) fn new(channel: Arc<dyn Channel>) -> Self {
         let pacer = Mutex::new(Pacer::new(channel.limits()));
-        Self { channel, pacer, held_until: AtomicI64::new(0) }
+        let [held_until, held_since, missed_at] = [0, 0, 0].map(AtomicI64::new);
+        Self { channel, pacer, held_until, held_since, missed_at }
     }
 
     /// The account is this process's until then.
-    pub(super) fn hold(&self, until: i64) {
-        self.held_until.store(until, Ordering::Relaxed);
+    pub(super) fn hold(&self, until: i64, now: i64) {
+        if self.held_until.load(Ordering::Relaxed) <= now {
+            self.held_since.store(now, Ordering::Relaxed);
+        }
+        // Whoever sees the account as ours sees since when.
+        self.held_until.store(until, Ordering::Release);
+    }
+
+    /// The platform could not be reached.
+    pub(super) fn missed(&self, now: i64) {
+        self.missed_at.store(now, Ordering::Relaxed);
+    }
+
+    /// Since when this process tries to deliver it: while nobody could try, no patience is used up.
+    pub(super) fn tried_since(&self, delivery: &Delivery) -> i64 {
+        self.held_since.load(Ordering::Relaxed).max(delivery.created_at)
+    }
+
+    /// What was made until then is stuck. While nothing could go out at all, nothing was.
+    pub(super) fn stuck_until(&self, now: i64) -> i64 {
+        let since = self.held_since.load(Ordering::Relaxed).max(self.missed_at.load(Ordering::Relaxed));
+        if since > now - STUCK { i64::MIN } else { now - STUCK }
     }
 
     /// The milliseconds that a call begun now may take; `None`: the account is not ours.
     ///
     /// No call outlives the lease, so that a new owner never meets one of ours.
     pub(super) fn call_within(&self, now: i64) -> Option<i64> {
-        let left = self.held_until.load(Ordering::Relaxed) - now;
+        let left = self.held_until.load(Ordering::Acquire) - now;
         (left >= SHORTEST_CALL).then_some(left.min(self.on_its_way()))
     }
 

@@ -37,7 +37,7 @@ pub(super) async fn run(outbox: &Arc<Outbox>, conversation_id: i64, news: &Notif
         }
         loop {
             let now = outbox.store.now();
-            open = match (handed.take(), order::next(&open, now)) {
+            open = match (handed.take(), order::next(&open, now, desk.stuck_until(now))) {
                 (Some(delivery), _) => call(outbox, desk, &mut place, delivery).await?,
                 (None, Next::Send(delivery)) => {
                     let delivery = delivery.clone();
@@ -52,6 +52,7 @@ pub(super) async fn run(outbox: &Arc<Outbox>, conversation_id: i64, news: &Notif
                     let pause = Duration::from_millis((until - now).unsigned_abs());
                     tokio::select! {
                         biased;
+                        () = outbox.closed.cancelled() => return Ok(()),
                         () = tokio::time::sleep(pause) => {}
                         () = news.notified() => {}
                     }
@@ -63,20 +64,32 @@ pub(super) async fn run(outbox: &Arc<Outbox>, conversation_id: i64, news: &Notif
     }
 }
 
-/// Waits for the chat's turn and marks the call as on its way. `None`: the account is not ours any more.
+/// Waits for the chat's turn; `false`: somebody else will, for this node is being told to stop.
+async fn paced(outbox: &Outbox, desk: &Desk, place: &Place) -> bool {
+    while let Err(wait) = desk.pace(place, outbox.store.now()) {
+        tokio::select! {
+            biased;
+            () = outbox.closed.cancelled() => return false,
+            () = tokio::time::sleep(Duration::from_millis(wait)) => {}
+        }
+    }
+    true
+}
+
+/// Waits for the chat's turn and marks the call as on its way. `None`: the account is not ours any more, or won't be.
 async fn start(
     outbox: &Arc<Outbox>,
     desk: &Desk,
     place: &Place,
     delivery: Delivery,
 ) -> Result<Option<Delivery>, StoreError> {
-    while let Err(wait) = desk.pace(place, outbox.store.now()) {
-        tokio::time::sleep(Duration::from_millis(wait)).await;
-    }
-    if desk.call_within(outbox.store.now()).is_none() {
+    let paced = paced(outbox, desk, place).await;
+    let now = outbox.store.now();
+    if !paced || desk.call_within(now).is_none() {
         return Ok(None);
     }
-    match outbox.store.commit(StartCall { delivery, within: desk.on_its_way() }).await {
+    let start = StartCall { delivery, within: desk.on_its_way(), stuck_until: desk.stuck_until(now) };
+    match outbox.store.commit(start).await {
         Ok(delivery) => Ok(Some(delivery)),
         // Somebody discarded or cancelled it meanwhile, or it must wait for another message of its chat:
         // whoever settles that one says when.
@@ -113,15 +126,17 @@ async fn call(
     {
         moved(outbox, desk, place, to).await?;
     }
+    let read = |outcome| {
+        let since = desk.tried_since(&delivery);
+        verdict::of_call(&delivery, &outcome, &desk.channel.limits(), since, outbox.store.now())
+    };
     let shown = match outcome {
         Ok(Sent::Thread(address)) => {
             let space = desk.channel.id_space(&address);
             Shown::Opened(Thread { address, space })
         }
-        Ok(Sent::Message(receipt)) => {
-            verdict::of_call(&delivery, &Ok(receipt), &desk.channel.limits(), outbox.store.now())
-        }
-        Err(error) => verdict::of_call(&delivery, &Err(error), &desk.channel.limits(), outbox.store.now()),
+        Ok(Sent::Message(receipt)) => read(Ok(receipt)),
+        Err(error) => read(Err(error)),
     };
     let opens = delivery.opens_for.is_some();
     let open = settle(outbox, delivery, shown).await?;
@@ -163,18 +178,28 @@ enum Sent {
     Thread(Conversation),
 }
 
-/// Keeps the pause that the platform asks for, and stores it for whoever has the account next.
+/// Keeps the pause that the platform asks for, and stores it for whoever has the account next; and keeps in mind that
+/// the platform is away.
 pub(super) async fn heed(
     outbox: &Outbox,
     desk: &Desk,
     place: &Place,
     error: &SendError,
 ) -> Result<(), StoreError> {
-    let SendError::RateLimited { after, whole_account } = error else { return Ok(()) };
-    let until = outbox.store.now() + i64::try_from(after.as_millis()).unwrap_or(i64::MAX / 4);
-    let chat = (!whole_account).then(|| place.address.chat.clone());
-    desk.close(chat.as_ref(), until);
-    outbox.store.commit(Close { account: place.address.account.clone(), chat, until }).await
+    let now = outbox.store.now();
+    match error {
+        SendError::RateLimited { after, whole_account } => {
+            let until = now + i64::try_from(after.as_millis()).unwrap_or(i64::MAX / 4);
+            let chat = (!whole_account).then(|| place.address.chat.clone());
+            desk.close(chat.as_ref(), until);
+            outbox.store.commit(Close { account: place.address.account.clone(), chat, until }).await
+        }
+        SendError::Unreachable { .. } => {
+            desk.missed(now);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn kind(delivery: &Delivery) -> &'static str {
@@ -251,7 +276,7 @@ fn opened_or_not(outbox: &Outbox, desk: &Desk, delivery: &Delivery) -> Found {
     }
 }
 
-/// Looks for a lost message, call by call at the chat's pace. `None`: the account is not ours any more.
+/// Looks for a lost message, call by call at the chat's pace. `None`: the account is not ours any more, or won't be.
 async fn find(
     outbox: &Arc<Outbox>,
     desk: &Desk,
@@ -261,8 +286,8 @@ async fn find(
 ) -> Result<Option<Result<Found, SendError>>, StoreError> {
     let (mut after, mut ruled_out) = (delivery.after.unwrap_or(MessageId(0)), 0);
     loop {
-        while let Err(wait) = desk.pace(place, outbox.store.now()) {
-            tokio::time::sleep(Duration::from_millis(wait)).await;
+        if !paced(outbox, desk, place).await {
+            return Ok(None);
         }
         let (taken, others) = outbox.store.read(Around { place, delivery, after }).await?;
         if taken.len() >= NUMBERS {
@@ -284,9 +309,12 @@ async fn find(
         crash::point("call", "find", Side::Before);
         let found = in_time(outbox, now + within, reconcile.find(&lost)).await;
         crash::point("call", "find", Side::After);
+        if let Err(error) = &found {
+            heed(outbox, desk, place, error).await?;
+        }
         match found {
             Ok(Found::Further(id)) => (after, ruled_out) = (id, ruled_out + 1),
-            Err(error @ SendError::RateLimited { .. }) => heed(outbox, desk, place, &error).await?,
+            Err(SendError::RateLimited { .. }) => {}
             found => return Ok(Some(found)),
         }
     }

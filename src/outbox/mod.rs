@@ -39,6 +39,8 @@ pub struct Outbox {
     rules: Arc<Rules>,
     desks: HashMap<AccountId, Desk>,
     lanes: Mutex<Lanes>,
+    /// No lane begins any more, and none waits.
+    closed: CancellationToken,
     /// Told when a thread was opened, or can't be.
     threads: Arc<Notify>,
 }
@@ -48,7 +50,6 @@ pub struct Outbox {
 struct Lanes {
     at_work: HashMap<i64, Again>,
     tasks: JoinSet<()>,
-    closed: bool,
 }
 
 #[derive(Default)]
@@ -69,13 +70,20 @@ impl Outbox {
     ) -> Arc<Self> {
         let desks =
             channels.into_iter().map(|channel| (channel.account().clone(), Desk::new(channel))).collect();
-        Arc::new(Self { store, rules, desks, lanes: Mutex::default(), threads })
+        Arc::new(Self {
+            store,
+            rules,
+            desks,
+            lanes: Mutex::default(),
+            closed: CancellationToken::new(),
+            threads,
+        })
     }
 
     /// The account is this process's until then; 0 gives it up. Called with every renewal of its lease.
     pub fn hold(&self, account: &AccountId, until: i64) {
         if let Some(desk) = self.desk(account) {
-            desk.hold(until);
+            desk.hold(until, self.store.now());
         }
     }
 
@@ -120,11 +128,12 @@ impl Outbox {
         }
     }
 
-    /// Begins no new lane and waits up to `grace` for those at work to end.
+    /// Begins no new lane and waits up to `grace` for those at work to end. What would have to wait is left to whoever
+    /// has the account next.
     pub async fn drained(&self, grace: Duration) {
         let mut tasks = {
             let mut lanes = self.lanes();
-            lanes.closed = true;
+            self.closed.cancel();
             std::mem::take(&mut lanes.tasks)
         };
         let all = async { while tasks.join_next().await.is_some() {} };
@@ -147,7 +156,7 @@ impl Outbox {
 
     fn work(self: &Arc<Self>, conversation_id: i64, handed: Option<Delivery>) {
         let mut lanes = self.lanes();
-        if lanes.closed {
+        if self.closed.is_cancelled() {
             return;
         }
         if let Some(again) = lanes.at_work.get_mut(&conversation_id) {

@@ -2,9 +2,10 @@
 //!
 //! Order is that of first visibility: nothing is called while something older is on its way or unknown.
 //! Parts of one message wait for each other however long it takes; other messages pass one that has been
-//! stuck for five minutes, so that a conversation never dies of one message.
+//! stuck for five minutes, so that a conversation never dies of one message. Time in which nothing at all could go out
+//! does not count.
 
-use crate::store::deliveries::{Delivery, STUCK, State};
+use crate::store::deliveries::{Delivery, State};
 
 /// What a conversation's lane does next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +20,8 @@ pub enum Next<'a> {
     Idle,
 }
 
-/// Decides, from a conversation's open deliveries in order.
-pub fn next(open: &[Delivery], now: i64) -> Next<'_> {
+/// Decides, from a conversation's open deliveries in order. Others pass what was made by the time `stuck_until`.
+pub fn next(open: &[Delivery], now: i64, stuck_until: i64) -> Next<'_> {
     let mut stuck: Vec<&str> = Vec::new();
     let mut earliest: Option<i64> = None;
     for delivery in open {
@@ -38,7 +39,7 @@ pub fn next(open: &[Delivery], now: i64) -> Next<'_> {
             };
         }
         earliest = Some(earliest.map_or(ready, |earliest| earliest.min(ready)));
-        if now - delivery.created_at < STUCK {
+        if delivery.created_at > stuck_until {
             break;
         }
         stuck.push(&delivery.answer);
@@ -53,6 +54,7 @@ mod tests {
     use super::*;
 
     const NOW: i64 = 10_000_000;
+    const STUCK: i64 = NOW - 5000;
 
     fn delivery(id: i64, answer: &str, state: State, due_at: i64) -> Delivery {
         Delivery {
@@ -77,27 +79,27 @@ mod tests {
     fn the_oldest_goes_first_and_holds_the_others_back() {
         let first = delivery(1, "a", State::Pending, NOW + 5);
         let second = delivery(2, "b", State::Pending, NOW);
-        assert_eq!(next(&[first.clone(), second.clone()], NOW), Next::Wait(NOW + 5));
-        assert_eq!(next(&[first.clone(), second], NOW + 5), Next::Send(&first));
-        assert_eq!(next(&[], NOW), Next::Idle);
+        assert_eq!(next(&[first.clone(), second.clone()], NOW, STUCK), Next::Wait(NOW + 5));
+        assert_eq!(next(&[first.clone(), second], NOW + 5, STUCK), Next::Send(&first));
+        assert_eq!(next(&[], NOW, STUCK), Next::Idle);
     }
 
     #[test]
     fn a_call_of_a_dead_process_is_looked_into_when_it_must_be_over() {
         let lost = delivery(1, "a", State::Sending, NOW + 5);
-        assert_eq!(next(std::slice::from_ref(&lost), NOW), Next::Wait(NOW + 5));
-        assert_eq!(next(std::slice::from_ref(&lost), NOW + 5), Next::Look(&lost));
+        assert_eq!(next(std::slice::from_ref(&lost), NOW, STUCK), Next::Wait(NOW + 5));
+        assert_eq!(next(std::slice::from_ref(&lost), NOW + 5, STUCK), Next::Look(&lost));
         let unknown = delivery(1, "a", State::Unknown, NOW);
-        assert_eq!(next(std::slice::from_ref(&unknown), NOW), Next::Look(&unknown));
+        assert_eq!(next(std::slice::from_ref(&unknown), NOW, STUCK), Next::Look(&unknown));
     }
 
     #[test]
-    fn after_five_minutes_other_messages_pass_but_not_parts_of_the_same() {
+    fn other_messages_pass_a_stuck_one_but_not_parts_of_the_same() {
         let mut stuck = delivery(1, "a", State::Pending, NOW + 60_000);
-        stuck.created_at = NOW - STUCK;
+        stuck.created_at = STUCK;
         let same = delivery(2, "a", State::Pending, NOW);
         let other = delivery(3, "b", State::Pending, NOW);
-        assert_eq!(next(&[stuck.clone(), same.clone(), other.clone()], NOW), Next::Send(&other));
-        assert_eq!(next(&[stuck, same], NOW), Next::Wait(NOW + 60_000));
+        assert_eq!(next(&[stuck.clone(), same.clone(), other.clone()], NOW, STUCK), Next::Send(&other));
+        assert_eq!(next(&[stuck, same], NOW, STUCK), Next::Wait(NOW + 60_000));
     }
 }

@@ -6,7 +6,7 @@ use roundtable_contract::{Found, Limits, Receipt, SendError};
 
 use crate::store::deliveries::{Delivery, NEVER, Shown};
 
-/// A platform that can't be reached is tried again for so long.
+/// A platform that can't be reached is tried again for so long, by one process without a break.
 const GIVE_UP: i64 = 24 * 60 * 60 * 1000;
 
 /// How soon what could not be told yet is looked at again.
@@ -15,11 +15,13 @@ const LOOK_AGAIN: i64 = 300;
 const FIRST_PAUSE: i64 = 1000;
 const LONGEST_PAUSE: i64 = 5 * 60 * 1000;
 
-/// Reads the outcome of a call. A chat that moved is the caller's matter; here it is tried again at once.
+/// Reads the outcome of a call, of a delivery that has been tried since then. A chat that moved is the caller's matter;
+/// here it is tried again at once.
 pub fn of_call(
     delivery: &Delivery,
     outcome: &Result<Receipt, SendError>,
     limits: &Limits,
+    tried_since: i64,
     now: i64,
 ) -> Shown {
     match outcome {
@@ -34,7 +36,7 @@ pub fn of_call(
         }
         Err(error @ SendError::RateLimited { after, .. }) => later(now + millis(*after), error),
         Err(error @ SendError::Moved { .. }) => later(now, error),
-        Err(error @ SendError::Unreachable { .. }) if now - delivery.created_at > GIVE_UP => {
+        Err(error @ SendError::Unreachable { .. }) if now - tried_since > GIVE_UP => {
             Shown::Failed(format!("{error}; given up after 24 hours"))
         }
         Err(error @ SendError::Unreachable { .. }) => later(now + pause(delivery.attempts), error),
@@ -153,22 +155,23 @@ mod tests {
     #[test]
     fn a_pause_doubles_up_to_five_minutes_and_ends_after_a_day() {
         let error = Err(SendError::Unreachable { reason: "refused".into() });
-        let due = |attempts| match of_call(&Delivery { attempts, ..delivery() }, &error, &limits(true), NOW) {
-            Shown::Later { due_at, .. } => due_at - NOW,
-            other => panic!("{other:?}"),
-        };
+        let due =
+            |attempts| match of_call(&Delivery { attempts, ..delivery() }, &error, &limits(true), NOW, NOW) {
+                Shown::Later { due_at, .. } => due_at - NOW,
+                other => panic!("{other:?}"),
+            };
         assert_eq!([1, 2, 3, 9, 10, 1000].map(due), [1000, 2000, 4000, 256_000, 300_000, 300_000]);
-        let old = Delivery { created_at: NOW - GIVE_UP - 1, ..delivery() };
-        assert!(matches!(of_call(&old, &error, &limits(true), NOW), Shown::Failed(_)));
+        let day_ago = NOW - GIVE_UP - 1;
+        assert!(matches!(of_call(&delivery(), &error, &limits(true), day_ago, NOW), Shown::Failed(_)));
     }
 
     #[test]
     fn an_unknown_send_is_looked_for_and_an_unknown_edit_is_made_again() {
         let error = Err(SendError::Unknown { reason: "no answer".into() });
-        let shown = of_call(&delivery(), &error, &limits(true), NOW);
+        let shown = of_call(&delivery(), &error, &limits(true), NOW, NOW);
         assert!(matches!(shown, Shown::Unknown { due_at, .. } if due_at == NOW + 10_000));
         let second_step = Delivery { message: Some(MessageId(7)), ..delivery() };
-        assert!(matches!(of_call(&second_step, &error, &limits(true), NOW), Shown::Later { .. }));
+        assert!(matches!(of_call(&second_step, &error, &limits(true), NOW, NOW), Shown::Later { .. }));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! A lost message is found by its number in the chat, so there must be no second one that could be found in
 //! its place: of a chat, one message is on its way or unknown at a time. Others pass one that has been stuck
-//! for five minutes, as they do within a conversation.
+//! for five minutes, as they do within a conversation; but one that is still looked for makes every look beside it
+//! unclear.
 
 use super::deliveries::{NEVER, STUCK};
 use super::{StoreError, Tx, params, sql};
@@ -21,9 +22,10 @@ pub async fn lock(tx: &mut Tx<'_>, conversation_id: i64) -> Result<(), StoreErro
     .await
 }
 
-/// Whether a new message of this conversation must wait for one of another. The caller has locked the chat.
-pub async fn is_busy(tx: &mut Tx<'_>, conversation_id: i64) -> Result<bool, StoreError> {
-    Ok(lost_beside(tx, conversation_id, tx.now() - STUCK).await? > 0)
+/// Whether a new message of this conversation must wait for one of another that was made after `stuck_until`. The
+/// caller has locked the chat.
+pub async fn is_busy(tx: &mut Tx<'_>, conversation_id: i64, stuck_until: i64) -> Result<bool, StoreError> {
+    Ok(lost_beside(tx, conversation_id, stuck_until, tx.now() - STUCK).await? > 0)
 }
 
 /// Whether a message of this conversation may go out at once: nothing is open in it, and nothing of the chat
@@ -37,7 +39,8 @@ pub async fn is_clear(tx: &mut Tx<'_>, conversation_id: i64) -> Result<bool, Sto
                  JOIN deliveries d ON d.conversation_id = c.id
                  WHERE here.id = $1 AND d.state IN ('pending', 'sending', 'unknown')
                    AND ((c.id = $1 AND d.due_at < $3)
-                     OR (c.id <> $1 AND d.state <> 'pending' AND d.message_id IS NULL AND d.created_at > $2))"
+                     OR (c.id <> $1 AND d.state <> 'pending' AND d.message_id IS NULL
+                       AND (d.due_at < $3 OR d.call_until > $2)))"
             ),
             params![conversation_id, tx.now() - STUCK, NEVER],
         )
@@ -46,18 +49,24 @@ pub async fn is_clear(tx: &mut Tx<'_>, conversation_id: i64) -> Result<bool, Sto
     Ok(open == 0)
 }
 
-/// How many messages of the chat's other conversations may be visible under a number that nobody knows, of
-/// those made after `since`.
-pub async fn lost_beside(tx: &mut Tx<'_>, conversation_id: i64, since: i64) -> Result<i64, StoreError> {
+/// How many messages of the chat's other conversations may be visible under a number that nobody knows: of those that
+/// are looked for, the ones made after `made`; of those given up, the ones whose last call was over after `called`.
+pub async fn lost_beside(
+    tx: &mut Tx<'_>,
+    conversation_id: i64,
+    made: i64,
+    called: i64,
+) -> Result<i64, StoreError> {
     tx.one(
         sql!(
             "SELECT COUNT(*) AS count FROM conversations here
              JOIN conversations c ON c.channel = here.channel AND c.account = here.account AND c.chat = here.chat
              JOIN deliveries d ON d.conversation_id = c.id
              WHERE here.id = $1 AND c.id <> $1 AND d.state IN ('pending', 'sending', 'unknown')
-               AND d.state <> 'pending' AND d.message_id IS NULL AND d.created_at > $2"
+               AND d.state <> 'pending' AND d.message_id IS NULL
+               AND ((d.due_at < $4 AND d.created_at > $2) OR (d.due_at = $4 AND d.call_until > $3))"
         ),
-        params![conversation_id, since],
+        params![conversation_id, made, called, NEVER],
     )
     .await?
     .get("count")

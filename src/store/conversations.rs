@@ -2,7 +2,7 @@
 
 use roundtable_contract::{AccountId, ChatId, ChatKind, Conversation};
 
-use super::{Row, StoreError, Tx, deliveries, params, sql};
+use super::{Row, StoreError, Tx, params, sql};
 
 /// A stored conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]

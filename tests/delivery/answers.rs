@@ -17,12 +17,12 @@ pub async fn world(mode: &str) -> World {
 
 /// The same on a given database.
 pub async fn world_on(url: &str, mode: &str) -> World {
-    set(World::setting().on(url), &unlimited(mode)).await
+    start(World::setting().on(url), &unlimited(mode)).await
 }
 
 /// The same with other lines about the account.
 pub async fn answering(lines: &str) -> World {
-    set(World::setting(), lines).await
+    start(World::setting(), lines).await
 }
 
 fn unlimited(mode: &str) -> String {
@@ -30,13 +30,19 @@ fn unlimited(mode: &str) -> String {
     format!("exactly_once = {mode:?}\n{limits}")
 }
 
-async fn set(setting: Setting, lines: &str) -> World {
-    let lines =
-        format!("dm = \"open\"\ngroups = [\"*\"]\npoll_timeout = \"2s\"\n{lines}\nsend_timeout = \"1s\"");
+async fn start(setting: Setting, lines: &str) -> World {
+    let times = "poll_timeout = \"2s\"\nsend_timeout = \"1s\"";
+    let mut world = without_node(setting, &format!("{lines}\n{times}")).await;
+    world.start_node().await;
+    world
+}
+
+/// The same in another setting, with other times too, before the node starts.
+pub async fn without_node(setting: Setting, lines: &str) -> World {
+    let lines = format!("dm = \"open\"\ngroups = [\"*\"]\n{lines}");
     let mut world = setting.telegram(&lines).without_node().await;
     // No call outlives the account's lease, and a short one would give calls up early on a busy machine.
     world.env.insert("ROUNDTABLE_NODE__LEASE".to_owned(), "5s".to_owned());
-    world.start_node().await;
     world.model.on(|request| {
         let asked = request.last_user_text();
         let name = asked.rsplit_once("question ").map(|(_, name)| name.trim())?;

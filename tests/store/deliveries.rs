@@ -44,7 +44,7 @@ impl Transaction for Learn {
         let open = deliveries::open(tx, seen.conversation_id, 1).await?.pop();
         match open {
             Some(open) if open.state == State::Pending => {
-                deliveries::start_call(tx, &open, 1_000).await.map(Some)
+                deliveries::start_call(tx, &open, 1_000, i64::MIN).await.map(Some)
             }
             open => Ok(open),
         }

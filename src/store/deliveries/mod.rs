@@ -33,7 +33,7 @@ words!(
 /// It holds nothing back.
 pub const NEVER: i64 = i64::MAX;
 
-/// After this many milliseconds other messages pass one that does not go out.
+/// After this many milliseconds in which it could, other messages pass one that does not go out.
 pub const STUCK: i64 = 5 * 60 * 1000;
 
 /// The kind of a delivery that opens a thread: its body is the thread's name, its stub the message that the thread

@@ -7,14 +7,20 @@ use crate::store::conversations::{self, About};
 use crate::store::{StoreError, Tx, chats, messages, params, sql};
 
 /// Marks a call as on its way (T6). `after` is kept from an earlier call that may have been seen. A new message goes to
-/// where the chat is now, the second step of one to where the first is.
+/// where the chat is now, the second step of one to where the first is. Other messages of the chat that were made by the
+/// time `stuck_until` are passed.
 /// [`StoreError::Stale`]: not now, because the delivery has changed, or because another new message of the
 /// chat is on its way.
-pub async fn start_call(tx: &mut Tx<'_>, delivery: &Delivery, within: i64) -> Result<Delivery, StoreError> {
+pub async fn start_call(
+    tx: &mut Tx<'_>,
+    delivery: &Delivery,
+    within: i64,
+    stuck_until: i64,
+) -> Result<Delivery, StoreError> {
     // The second step of a two-step delivery has its number and need not be alone.
     if delivery.message.is_none() {
         chats::lock(tx, delivery.conversation_id).await?;
-        if chats::is_busy(tx, delivery.conversation_id).await? {
+        if chats::is_busy(tx, delivery.conversation_id, stuck_until).await? {
             return Err(StoreError::Stale);
         }
     }
