@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use roundtable::store::deliveries::{Listed, State};
 use roundtable::store::local::{self, Line};
 use roundtable::store::{Read, Sql, StoreError, Tx};
-use roundtable_fakes::{Fault, Hold, Seat};
+use roundtable_fakes::{Fault, Hold, Scope, Seat};
 use tokio::task::JoinHandle;
 
 use super::scene::{PATIENCE, Scene, read};
@@ -34,6 +34,8 @@ pub enum Errand {
     Discards,
     /// What is old goes.
     Prunes,
+    /// A platform takes nothing for a moment.
+    Limits,
     /// A tool panics.
     Panics,
 }
@@ -86,7 +88,7 @@ impl Errand {
                 let answer = Some(scene.load.ask_in_small_group(&world.model).await?);
                 return Ok(Doing { answer, ..Doing::default() });
             }
-            Self::Panics => String::new(),
+            Self::Limits | Self::Panics => String::new(),
             Self::Chats => "chat".to_owned(),
             Self::Revokes => {
                 let owner = world.telegram.user("owner").in_group("Club");
@@ -111,6 +113,11 @@ impl Errand {
     pub async fn go(self, scene: &mut Scene, doing: &mut Doing) -> anyhow::Result<()> {
         match self {
             Self::Panics => {}
+            // Over before a process that died without having stored it is back.
+            Self::Limits => {
+                let fault = Fault::Limited { scope: Scope::User, retry_after_ms: 50 };
+                scene.world.discord().fail_next("create_message", fault);
+            }
             Self::Migrates | Self::MigratesUnheard => {
                 if self == Self::MigratesUnheard {
                     let poll = scene.world.telegram.hold("getUpdates");

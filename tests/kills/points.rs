@@ -56,9 +56,10 @@ pub const BOUNDARIES: [(&str, When); 25] = [
 ];
 
 /// The boundaries that somebody must make the program pass while it has all its other work.
-pub const ERRANDS: [(&str, When); 11] = [
+pub const ERRANDS: [(&str, When); 12] = [
     ("commit.moved", During(Errand::Migrates, 1)),
     ("commit.move", During(Errand::MigratesUnheard, 1)),
+    ("commit.close", During(Errand::Limits, 1)),
     // What a person says, and the answer.
     ("commit.local_line", During(Errand::Chats, 1)),
     ("commit.local_line", During(Errand::Chats, 2)),
