@@ -24,11 +24,11 @@ use report::{Outcome, conclude};
 use run::{die_at, die_often, panic_at};
 use scene::Mode;
 
-/// Worlds that live at the same time: most of their time is waiting.
-const AT_ONCE: usize = 3;
+/// Worlds that live at the same time: most of their time is waiting, and more so when the program is optimised.
+const AT_ONCE: usize = if cfg!(debug_assertions) { 3 } else { 6 };
 
-/// Deaths at random moments, on all databases together, unless `ROUNDTABLE_PROVE_KILLS` says more.
-const KILLS: u32 = 60;
+/// Deaths at random moments on each database, unless `ROUNDTABLE_PROVE_KILLS` says more.
+const KILLS: u32 = 30;
 
 /// Deaths that one world lives through at most: histories grow with them.
 const KILLS_OF_A_WORLD: u32 = 15;
@@ -123,7 +123,6 @@ async fn at_random(database: Database) {
     }
     let kills =
         std::env::var("ROUNDTABLE_PROVE_KILLS").ok().and_then(|count| count.parse().ok()).unwrap_or(KILLS);
-    let kills = kills.div_ceil(u32::try_from(Database::all().len()).unwrap_or(1));
     let seed = random::seed();
     let worlds = kills.div_ceil(KILLS_OF_A_WORLD);
     let live = async |world: u32| {

@@ -47,7 +47,7 @@ const PROVERS: [Prover; 10] = [
     },
     Prover {
         name: "kills",
-        counts: "kills of the program at random moments",
+        counts: "kills of the program at random moments on each database",
         variable: "ROUNDTABLE_PROVE_KILLS",
         count: 1_000,
         test: &["--package", "roundtable", "--test", "integration", "kills::"],
