@@ -3,8 +3,12 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use roundtable::store::conversations;
+use roundtable::store::deliveries::State;
+use roundtable::store::{Read, StoreError, Tx};
 use roundtable_fakes::Reply;
 
+use crate::support::databases::on_each_database;
 use crate::support::terminal::Terminal;
 use crate::support::world::World;
 
@@ -106,6 +110,39 @@ fn a_pipe_is_answered_and_ends() {
     let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(output.status.success(), "{out}\n{err}");
     assert!(out.contains("demo model"), "{out}\n{err}");
+}
+
+struct Busy;
+
+#[async_trait::async_trait]
+impl Read for Busy {
+    type Output = bool;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        let lobby = "local:main:lobby".parse().expect("it is an address");
+        let place = conversations::find(tx, &lobby).await?.expect("somebody has spoken there");
+        conversations::busy(tx, place.id).await
+    }
+}
+
+/// A process died when it wrote an answer: whoever reads a pipe must not go before that has been looked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_looked_for_is_still_to_come() {
+    on_each_database(async |url| {
+        let world = World::setting().on(url).start().await;
+        let ran = world.begins("chat", "hello\n").await;
+        assert!(ran.stdout.contains("echo: hello"), "{ran:?}");
+        let stored = world.stored().await;
+        stored.until("it is sent", |all| all.iter().all(|one| one.state == State::Sent)).await;
+        assert!(!stored.read(Busy).await);
+        stored.changes("UPDATE deliveries SET state = 'unknown', due_at = 4102444800000").await;
+        assert!(stored.read(Busy).await);
+        // Nobody looks for it any more.
+        stored.changes("UPDATE deliveries SET due_at = 9223372036854775807").await;
+        assert!(!stored.read(Busy).await);
+        world.end().await;
+    })
+    .await;
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use roundtable_contract::{AccountId, ChatId, ChatKind, Conversation};
 
+use super::deliveries::NEVER;
 use super::{Row, StoreError, Tx, params, sql};
 
 /// A stored conversation.
@@ -138,19 +139,19 @@ pub async fn get(tx: &mut Tx<'_>, id: i64) -> Result<Place, StoreError> {
     read(&row)
 }
 
-/// Whether something is still to be answered or to be sent in a conversation.
+/// Whether something is still to be answered, to be sent or to be looked for in a conversation.
 pub async fn busy(tx: &mut Tx<'_>, id: i64) -> Result<bool, StoreError> {
     tx.one(
         sql!(
             "SELECT CASE WHEN EXISTS (SELECT 1 FROM deliveries d
-                     WHERE d.conversation_id = $1 AND d.state IN ('pending', 'sending'))
+                     WHERE d.conversation_id = $1 AND d.state IN ('pending', 'sending', 'unknown') AND d.due_at < $2)
                  OR EXISTS (SELECT 1 FROM sessions s WHERE s.conversation_id = $1 AND s.kind <> 'subagent' AND (
                      EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.id AND t.status IN ('running', 'waiting'))
                      OR EXISTS (SELECT 1 FROM inbox i
                          WHERE i.session_id = s.id AND i.turn_id IS NULL AND i.wake = 1)))
                  THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS busy"
         ),
-        params![id],
+        params![id, NEVER],
     )
     .await?
     .flag("busy")
