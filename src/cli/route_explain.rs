@@ -173,6 +173,7 @@ impl Read for Look<'_> {
             guild: self.message.guild.clone(),
             parent: self.message.parent.clone(),
             run_id: None,
+            moved_at: None,
         };
         let known = look_up(tx, found.as_ref().unwrap_or(&unseen()), self.message).await?;
         Ok(Seen { place: found, known })

@@ -18,8 +18,9 @@ pub const NUMBERS: usize = 2000;
 pub struct Open {
     /// The conversation.
     pub conversation_id: i64,
-    /// Only the conversation is asked for: the delivery to call for is known.
-    pub handed: bool,
+    /// When the delivery to call for was stored, if one is known; nothing else is asked for then, unless the chat has
+    /// moved since, so that the call would be another one.
+    pub handed: Option<i64>,
 }
 
 /// Reads where a delivery was called for.
@@ -36,15 +37,16 @@ impl Read for CalledIn {
 
 #[async_trait]
 impl Read for Open {
-    type Output = (Place, Vec<Delivery>);
+    /// `None`: the delivery that is known is to be called for.
+    type Output = (Place, Option<Vec<Delivery>>);
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
         let place = conversations::get(tx, self.conversation_id).await?;
-        let open = match self.handed {
-            true => Vec::new(),
-            false => deliveries::open(tx, self.conversation_id, LOOK_AHEAD).await?,
-        };
-        Ok((place, open))
+        if self.handed.is_some_and(|stored_at| place.moved_at < Some(stored_at)) {
+            return Ok((place, None));
+        }
+        let open = deliveries::open(tx, self.conversation_id, LOOK_AHEAD).await?;
+        Ok((place, Some(open)))
     }
 }
 

@@ -27,9 +27,11 @@ pub(super) async fn run(outbox: &Arc<Outbox>, conversation_id: i64, news: &Notif
     loop {
         // Once its time is over, it is looked for and must not be called for any more.
         let in_time = |delivery: &Delivery| delivery.call_until > Some(outbox.store.now());
-        let mut handed = outbox.asked(conversation_id).filter(in_time);
-        let read = Open { conversation_id, handed: handed.is_some() };
-        let (mut place, mut open) = outbox.store.read(read).await?;
+        let handed = outbox.asked(conversation_id).filter(in_time);
+        let read = Open { conversation_id, handed: handed.as_ref().map(|delivery| delivery.created_at) };
+        let (mut place, open) = outbox.store.read(read).await?;
+        let mut handed = handed.filter(|_| open.is_none());
+        let mut open = open.unwrap_or_default();
         let Some(desk) = outbox.desk(&place.address.account) else { return Ok(()) };
         if desk.call_within(outbox.store.now()).is_none() {
             outbox.store.tell_said(&place.address.account, conversation_id);

@@ -24,6 +24,8 @@ pub struct Place {
     pub parent: Option<ChatId>,
     /// The run that this thread was opened for.
     pub run_id: Option<i64>,
+    /// When its chat moved to this address, if it ever did.
+    pub moved_at: Option<i64>,
 }
 
 /// What is known of a conversation beside its address.
@@ -61,6 +63,7 @@ pub(super) fn read(row: &Row) -> Result<Place, StoreError> {
         guild: row.get("guild")?,
         parent: row.get::<Option<String>>("parent")?.map(ChatId::new),
         run_id: row.get("run_id")?,
+        moved_at: row.get("moved_at")?,
     })
 }
 
@@ -75,7 +78,7 @@ pub async fn find(tx: &mut Tx<'_>, address: &Conversation) -> Result<Option<Plac
         .optional(
             sql!(
                 "SELECT now.id, now.channel, now.account, now.chat, now.thread, now.kind, now.title, now.guild, now.parent,
-                     now.run_id, c.space_id
+                     now.run_id, now.moved_at, c.space_id
                  FROM conversations c JOIN conversations now ON now.id = COALESCE(c.moved_to, c.id)
                  WHERE c.channel = $1 AND c.account = $2 AND c.chat = $3 AND c.thread = $4"
             ),
@@ -131,7 +134,8 @@ pub async fn get(tx: &mut Tx<'_>, id: i64) -> Result<Place, StoreError> {
     let row = tx
         .one(
             sql!(
-                "SELECT id, channel, account, chat, thread, kind, title, guild, parent, run_id, space_id FROM conversations WHERE id = $1"
+                "SELECT id, channel, account, chat, thread, kind, title, guild, parent, run_id, moved_at, space_id
+                 FROM conversations WHERE id = $1"
             ),
             params![id],
         )
@@ -210,8 +214,8 @@ pub async fn moved(
 async fn readdress(tx: &mut Tx<'_>, id: i64, to: &ChatId, space_id: i64) -> Result<(), StoreError> {
     let old = get(tx, id).await?;
     tx.execute(
-        sql!("UPDATE conversations SET chat = $2, space_id = $3 WHERE id = $1"),
-        params![id, to.as_str(), space_id],
+        sql!("UPDATE conversations SET chat = $2, space_id = $3, moved_at = $4 WHERE id = $1"),
+        params![id, to.as_str(), space_id, tx.now()],
     )
     .await?;
     let row = tx

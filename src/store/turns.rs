@@ -155,7 +155,7 @@ pub async fn desk(tx: &mut Tx<'_>, turn: &Turn) -> Result<(Place, Ties), StoreEr
         .optional(
             sql!(
                 "SELECT c.id, c.channel, c.account, c.chat, c.thread, c.kind, c.title, c.guild, c.parent, c.run_id,
-                     c.space_id, i.kind AS trigger_kind, s.kind AS session_kind, s.key, s.label, s.model,
+                     c.moved_at, c.space_id, i.kind AS trigger_kind, s.kind AS session_kind, s.key, s.label, s.model,
                      CASE WHEN EXISTS (SELECT 1 FROM sessions o WHERE o.tree_id = s.tree_id AND o.id <> s.id)
                          THEN CAST(0 AS BIGINT) ELSE CAST(1 AS BIGINT) END AS alone
                  FROM turns t JOIN conversations c ON c.id = t.conversation_id JOIN sessions s ON s.id = t.session_id
