@@ -1,68 +1,17 @@
 //! What must hold whenever a transaction is over, and at the end.
 
+mod left_over;
+mod never;
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use roundtable::store::{Audit, Param, Read, Row, Sql, Store, StoreError, Tx};
 
-use super::node::{MAX_CHILDREN, MAX_DEPTH};
 use super::world::World;
+use never::{LIMITS, NEVER};
 
-/// What must never be, with a statement that counts it.
-const NEVER: [(&str, &str); 8] = [
-    (
-        "waits for children that nobody can end",
-        "SELECT COUNT(*) AS broken FROM waits w JOIN turns t ON t.id = w.turn_id
-         WHERE w.resolved_at IS NULL AND w.kind = 'runs' AND NOT EXISTS (
-             SELECT 1 FROM runs r WHERE r.requester_id = w.session_id AND r.requester_generation = t.generation
-                AND r.ended_at IS NULL)",
-    ),
-    (
-        "waits for an answer in an exchange that has ended",
-        "SELECT COUNT(*) AS broken FROM waits w JOIN exchanges e ON e.id = w.exchange_id
-         WHERE w.resolved_at IS NULL AND e.ended_at IS NOT NULL",
-    ),
-    (
-        "open waits of turns that do not wait",
-        "SELECT COUNT(*) AS broken FROM waits w JOIN turns t ON t.id = w.turn_id
-         WHERE w.resolved_at IS NULL AND t.status <> 'waiting'",
-    ),
-    (
-        "turns that wait for nothing that ever was",
-        "SELECT COUNT(*) AS broken FROM turns t
-         WHERE t.status = 'waiting' AND NOT EXISTS (SELECT 1 FROM waits w WHERE w.turn_id = t.id)",
-    ),
-    (
-        "steps that were answered twice",
-        "SELECT COUNT(*) AS broken FROM (SELECT 1 AS one FROM entries WHERE role = 'assistant'
-             GROUP BY turn_id, step HAVING COUNT(*) > 1) twice",
-    ),
-    (
-        "parts that were stored twice",
-        "SELECT COUNT(*) AS broken FROM (SELECT 1 AS one FROM deliveries
-             GROUP BY answer, part HAVING COUNT(*) > 1) twice",
-    ),
-    (
-        "messages that were taken twice",
-        "SELECT COUNT(*) AS broken FROM (SELECT 1 AS one FROM inbox WHERE message_id IS NOT NULL AND wake = 1
-             GROUP BY session_id, conversation_id, message_id HAVING COUNT(*) > 1) twice",
-    ),
-    (
-        "runs that ended without an outcome",
-        "SELECT COUNT(*) AS broken FROM runs WHERE (ended_at IS NULL) <> (outcome IS NULL)",
-    ),
-];
-
-/// Numbers with limits.
-const LIMITS: [(&str, &str, i64); 2] = [
-    (
-        "live children of one session",
-        "SELECT COALESCE(MAX(live), 0) AS most FROM (SELECT COUNT(*) AS live FROM runs WHERE ended_at IS NULL
-             AND turn_id <> 0 GROUP BY requester_id) counted",
-        MAX_CHILDREN,
-    ),
-    ("levels", "SELECT COALESCE(MAX(depth), 0) AS most FROM sessions", MAX_DEPTH),
-];
+pub use left_over::left_over;
 
 fn sql(text: &'static str) -> Sql {
     Sql { lite: text, pg: text }
@@ -123,38 +72,6 @@ impl Watch {
             }
         }
         broken
-    }
-}
-
-/// What is not over, a line each, for the story of a world that does not come to rest.
-pub async fn left_over(store: &Store) -> Vec<String> {
-    store.read(LeftOver).await.expect("the database can be read")
-}
-
-const OPEN: &str = "SELECT 'turn ' || id || ' of session ' || session_id || ' is ' || status || ', token ' || token
-         || ', step ' || step || ', lease until ' || lease_until || ', of ' || node AS line
-     FROM turns WHERE status IN ('running', 'waiting')
-     UNION ALL SELECT 'wait ' || id || ' of turn ' || turn_id || ', ' || kind || ', step ' || step || ', due '
-         || COALESCE(due_at, 0) || ', ' || COALESCE(outcome, 'open') FROM waits
-     WHERE turn_id IN (SELECT id FROM turns WHERE status IN ('running', 'waiting'))
-     UNION ALL SELECT kind || ' item ' || id || ' of session ' || session_id || ', not before ' || not_before
-     FROM inbox WHERE turn_id IS NULL AND wake = 1
-     UNION ALL SELECT 'run ' || id || ' of session ' || session_id || ' for session ' || requester_id
-         || ' is ' || status || ', due ' || COALESCE(due_at, 0) FROM runs WHERE ended_at IS NULL
-     UNION ALL SELECT 'exchange ' || id || ' of session ' || sender_id || ' with session ' || target_id
-         || ', next ' || next_id FROM exchanges WHERE ended_at IS NULL
-     UNION ALL SELECT 'delivery ' || id || ' is ' || state || ', due ' || due_at || ': ' || COALESCE(error, '')
-     FROM deliveries WHERE state IN ('pending', 'sending', 'unknown', 'failed')";
-
-struct LeftOver;
-
-#[async_trait]
-impl Read for LeftOver {
-    type Output = Vec<String>;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<String>, StoreError> {
-        let none: [Param<'_>; 0] = [];
-        tx.all(sql(OPEN), &none).await?.iter().map(|row| row.get("line")).collect()
     }
 }
 
