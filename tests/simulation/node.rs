@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use super::channel::Line;
 use super::life::Life;
 use super::minds::{Deed, Mind};
+use super::rules::Watch;
 use super::world::World;
 
 /// How long what a node holds is its own without renewal.
@@ -65,10 +66,11 @@ pub struct Node {
 
 impl Node {
     /// Starts a node.
-    pub fn start(world: &Arc<World>, host: &Host, setup: &Setup, name: String) -> Self {
+    pub fn start(world: &Arc<World>, host: &Host, watch: &Arc<Watch>, setup: &Setup, name: String) -> Self {
         let life = Life::default();
         let stalled_until = Arc::new(AtomicI64::new(0));
-        let (store, writer) = host.store(world.clock.clone(), setup.shared, disk(world, &stalled_until));
+        let (store, writer) =
+            host.store(world.clock.clone(), setup.shared, disk(world, watch, &stalled_until));
         let writer = tokio::spawn(writer).abort_handle();
         let lines = setup.accounts.iter().map(|account| {
             let line: Arc<dyn Channel> = Arc::new(Line::new(world, &life, account.clone()));
@@ -138,14 +140,16 @@ impl Node {
     }
 }
 
-fn disk(world: &Arc<World>, stalled_until: &Arc<AtomicI64>) -> Disk {
-    let (world, stalled_until) = (world.clone(), stalled_until.clone());
+/// What a commit waits for; and before it comes, the one before it is looked at.
+fn disk(world: &Arc<World>, watch: &Arc<Watch>, stalled_until: &Arc<AtomicI64>) -> Disk {
+    let (world, watch, stalled_until) = (world.clone(), watch.clone(), stalled_until.clone());
     Box::new(move || {
-        let (world, stalled_until) = (world.clone(), stalled_until.clone());
+        let (world, watch, stalled_until) = (world.clone(), watch.clone(), stalled_until.clone());
         async move {
             let left = stalled_until.load(Ordering::Relaxed) - world.clock.now();
             tokio::time::sleep(Duration::from_millis(u64::try_from(left).unwrap_or(0))).await;
             world.lag(3).await;
+            watch.glance().await;
         }
         .boxed()
     })

@@ -4,14 +4,37 @@ mod left_over;
 mod never;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use roundtable::store::{Audit, Param, Read, Row, Sql, Store, StoreError, Tx};
 
-use super::world::World;
+use super::world::{World, lock};
 use never::{LIMITS, NEVER};
 
 pub use left_over::left_over;
+
+/// So many of a hundred worlds are looked at after every commit.
+const CLOSELY: u64 = 10;
+
+/// No parameters.
+const NONE: [Param<'_>; 0] = [];
+
+/// What only grows of a turn, until it ends.
+const TURNS: &str =
+    "SELECT t.id, t.status, t.token, COALESCE(e.entries, 0) AS entries, COALESCE(d.said, 0) AS said
+     FROM turns t
+     LEFT JOIN (SELECT turn_id, COUNT(*) AS entries FROM entries GROUP BY turn_id) e ON e.turn_id = t.id
+     LEFT JOIN (SELECT turn_id, COUNT(*) AS said FROM deliveries WHERE turn_id IS NOT NULL
+                GROUP BY turn_id) d ON d.turn_id = t.id";
+
+/// What ends once, and how it has ended.
+const ENDED: &str =
+    "SELECT 'run ' || id AS name, status || ', wait ' || COALESCE(wait_id, 0) || ', ' || ended_at || ', '
+         || COALESCE(outcome, '') AS how FROM runs WHERE ended_at IS NOT NULL
+     UNION ALL SELECT 'wait ' || id, outcome || ', ' || resolved_at FROM waits WHERE resolved_at IS NOT NULL
+     UNION ALL SELECT 'exchange ' || id, COALESCE(reason, '') || ', turn ' || turns || ', ' || ended_at
+     FROM exchanges WHERE ended_at IS NOT NULL";
 
 fn sql(text: &'static str) -> Sql {
     Sql { lite: text, pg: text }
@@ -27,36 +50,69 @@ struct Seen {
 }
 
 impl Seen {
-    fn has_ended(&self) -> bool {
-        !["running", "waiting"].contains(&self.status.as_str())
+    /// Whether a turn may have become this.
+    fn follows(&self, before: &Self) -> bool {
+        let open = ["running", "waiting"].contains(&before.status.as_str());
+        let grown = self.token >= before.token && self.entries >= before.entries && self.said >= before.said;
+        if open { grown } else { self == before }
     }
+}
+
+/// What was seen of a world.
+#[derive(Default)]
+struct Before {
+    turns: BTreeMap<i64, Seen>,
+    ended: BTreeMap<String, String>,
 }
 
 /// Looks after the rules of a world.
-#[derive(Default)]
 pub struct Watch {
-    turns: BTreeMap<i64, Seen>,
+    world: Arc<World>,
+    store: Store,
+    /// It looks after every commit.
+    closely: bool,
+    before: Mutex<Before>,
 }
 
 impl Watch {
-    /// Looks at what must hold at any moment.
-    pub async fn look(&mut self, world: &World, store: &Store) {
-        world.count(|counts| counts.checks += 1);
-        let seen = store.read(Look).await.expect("the database can be read");
-        seen.broken.iter().for_each(|rule| world.breaks(rule));
-        for (id, turn) in seen.turns {
-            let Some(before) = self.turns.insert(id, turn.clone()) else { continue };
-            if before.has_ended() && turn != before {
-                world.breaks(format_args!("turn {id} had ended and has changed: {before:?}, {turn:?}"));
-            }
-            if turn.token < before.token || turn.entries < before.entries || turn.said < before.said {
-                world.breaks(format_args!("turn {id} has gone back: {before:?}, {turn:?}"));
-            }
+    /// Looks at the world's database with the eyes of `store`.
+    pub fn new(world: &Arc<World>, store: Store) -> Self {
+        let closely = world.chance(CLOSELY);
+        Self { world: world.clone(), store, closely, before: Mutex::default() }
+    }
+
+    /// Looks at what a commit has left, in a world that is watched closely.
+    pub async fn glance(&self) {
+        if self.closely && self.world.is_sound() {
+            self.look().await;
         }
     }
 
-    /// What is not over yet, or wrong, of a world at rest.
-    pub async fn audit(world: &World, store: &Store) -> Vec<String> {
+    /// Looks at what must hold at any moment.
+    pub async fn look(&self) {
+        let world = &self.world;
+        world.count(|counts| counts.checks += 1);
+        let (broken, now) = self.store.read(Look).await.expect("the database can be read");
+        broken.iter().for_each(|rule| world.breaks(rule));
+        let mut before = lock(&self.before);
+        for (id, turn) in &before.turns {
+            let now = now.turns.get(id);
+            if !now.is_some_and(|now| now.follows(turn)) {
+                world.breaks(format_args!("turn {id} had ended, or goes back: {turn:?}, {now:?}"));
+            }
+        }
+        for (name, how) in &before.ended {
+            if now.ended.get(name) != Some(how) {
+                let now = now.ended.get(name);
+                world.breaks(format_args!("{name} had ended and has changed: {how}, {now:?}"));
+            }
+        }
+        *before = now;
+    }
+
+    /// What is not over yet, or wrong, now that the world should be at rest.
+    pub async fn audit(&self) -> Vec<String> {
+        let (world, store) = (&self.world, &self.store);
         world.count(|counts| counts.checks += 1);
         let mut broken = store.read(Audit).await.expect("the database can be read");
         let read = store.read(Taken).await.expect("the database can be read");
@@ -77,44 +133,33 @@ impl Watch {
 
 struct Look;
 
-struct Looked {
-    broken: Vec<String>,
-    turns: Vec<(i64, Seen)>,
-}
-
 #[async_trait]
 impl Read for Look {
-    type Output = Looked;
+    type Output = (Vec<String>, Before);
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Looked, StoreError> {
-        let none: [Param<'_>; 0] = [];
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(Vec<String>, Before), StoreError> {
         let mut broken = Vec::new();
         for (rule, count) in NEVER {
-            let count: i64 = tx.one(sql(count), &none).await?.get("broken")?;
+            let count: i64 = tx.one(sql(count), &NONE).await?.get("broken")?;
             if count > 0 {
                 broken.push(format!("{count} {rule}"));
             }
         }
         for (what, most, limit) in LIMITS {
-            let most: i64 = tx.one(sql(most), &none).await?.get("most")?;
+            let most: i64 = tx.one(sql(most), &NONE).await?.get("most")?;
             if most > limit {
                 broken.push(format!("{most} {what}, of {limit}"));
             }
         }
-        let text = "SELECT t.id, t.status, t.token, COALESCE(e.entries, 0) AS entries, COALESCE(d.said, 0) AS said
-             FROM turns t
-             LEFT JOIN (SELECT turn_id, COUNT(*) AS entries FROM entries GROUP BY turn_id) e ON e.turn_id = t.id
-             LEFT JOIN (SELECT turn_id, COUNT(*) AS said FROM deliveries WHERE turn_id IS NOT NULL
-                        GROUP BY turn_id) d ON d.turn_id = t.id
-             ORDER BY t.id";
-        let read = |row: &Row| {
+        let turn = |row: &Row| {
             let (status, token) = (row.get("status")?, row.get("token")?);
             let seen = Seen { status, token, entries: row.get("entries")?, said: row.get("said")? };
             Ok((row.get("id")?, seen))
         };
-        let turns = tx.all(sql(text), &none).await?;
-        let turns = turns.iter().map(read).collect::<Result<_, StoreError>>()?;
-        Ok(Looked { broken, turns })
+        let turns = tx.all(sql(TURNS), &NONE).await?.iter().map(turn).collect::<Result<_, StoreError>>()?;
+        let ended = |row: &Row| Ok((row.get("name")?, row.get("how")?));
+        let ended = tx.all(sql(ENDED), &NONE).await?.iter().map(ended).collect::<Result<_, StoreError>>()?;
+        Ok((broken, Before { turns, ended }))
     }
 }
 
@@ -131,15 +176,14 @@ impl Read for Taken {
     type Output = Accepted;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Accepted, StoreError> {
-        let none: [Param<'_>; 0] = [];
-        let events = tx.all(sql("SELECT key FROM events"), &none).await?;
+        let events = tx.all(sql("SELECT key FROM events"), &NONE).await?;
         let events = events.iter().map(|row| row.get("key")).collect::<Result<_, _>>()?;
         let text = "SELECT c.channel || ':' || c.account || ':' || c.chat
                  || CASE WHEN c.thread = '' THEN '' ELSE ':' || c.thread END AS place, i.message_id,
                  COUNT(DISTINCT i.turn_id) AS takers
              FROM inbox i JOIN conversations c ON c.id = i.conversation_id
              WHERE i.message_id IS NOT NULL GROUP BY c.id, i.message_id";
-        let rows = tx.all(sql(text), &none).await?;
+        let rows = tx.all(sql(text), &NONE).await?;
         let item = |row: &Row| Ok(((row.get("place")?, row.get("message_id")?), row.get("takers")?));
         let items = rows.iter().map(item).collect::<Result<_, StoreError>>()?;
         Ok(Accepted { events, items })

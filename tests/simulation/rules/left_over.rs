@@ -1,9 +1,9 @@
 //! What is not over, for the story of a world that does not come to rest.
 
 use async_trait::async_trait;
-use roundtable::store::{Param, Read, Store, StoreError, Tx};
+use roundtable::store::{Read, Store, StoreError, Tx};
 
-use super::sql;
+use super::{NONE, sql};
 
 /// What is not over, a line each, for the story of a world that does not come to rest.
 pub async fn left_over(store: &Store) -> Vec<String> {
@@ -33,7 +33,6 @@ impl Read for LeftOver {
     type Output = Vec<String>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<String>, StoreError> {
-        let none: [Param<'_>; 0] = [];
-        tx.all(sql(OPEN), &none).await?.iter().map(|row| row.get("line")).collect()
+        tx.all(sql(OPEN), &NONE).await?.iter().map(|row| row.get("line")).collect()
     }
 }

@@ -17,7 +17,7 @@ macro_rules! idle {
 }
 
 /// What must never be, with a statement that counts it.
-pub(super) const NEVER: [(&str, &str); 11] = [
+pub(super) const NEVER: [(&str, &str); 12] = [
     (
         "waits for children that nobody can end",
         "SELECT COUNT(*) AS broken FROM waits w JOIN turns t ON t.id = w.turn_id
@@ -70,6 +70,16 @@ pub(super) const NEVER: [(&str, &str); 11] = [
         "messages that were taken twice",
         "SELECT COUNT(*) AS broken FROM (SELECT 1 AS one FROM inbox WHERE message_id IS NOT NULL AND wake = 1
              GROUP BY session_id, conversation_id, message_id HAVING COUNT(*) > 1) twice",
+    ),
+    (
+        // What was stopped with its requester, or asked for before `/new`, is nobody's.
+        "outcomes of runs that are not in exactly one place",
+        "SELECT COUNT(*) AS broken FROM (
+             SELECT r.id, r.status, s.archived_at, s.generation - r.requester_generation AS renewed,
+                 (CASE WHEN r.wait_id IS NULL THEN 0 ELSE 1 END)
+                     + (SELECT COUNT(*) FROM inbox i WHERE i.run_id = r.id AND i.kind = 'announce') AS places
+             FROM runs r JOIN sessions s ON s.id = r.requester_id WHERE r.ended_at IS NOT NULL) run
+         WHERE places > 1 OR (places = 0 AND status <> 'cancelled' AND archived_at IS NULL AND renewed = 0)",
     ),
     (
         "runs that ended without an outcome",
