@@ -1,5 +1,6 @@
 //! What must hold whenever a transaction is over, and at the end.
 
+mod heard;
 mod left_over;
 mod never;
 
@@ -10,6 +11,7 @@ use async_trait::async_trait;
 use roundtable::store::{Audit, Param, Read, Row, Sql, Store, StoreError, Tx};
 
 use super::world::{World, lock};
+use heard::Came;
 use never::{LIMITS, NEVER};
 
 pub use left_over::left_over;
@@ -115,16 +117,11 @@ impl Watch {
         let (world, store) = (&self.world, &self.store);
         world.count(|counts| counts.checks += 1);
         let mut broken = store.read(Audit).await.expect("the database can be read");
-        let read = store.read(Taken).await.expect("the database can be read");
+        let accepted = store.read(Came).await.expect("the database can be read");
         for heard in world.platform.heard() {
-            let message = &heard.message;
-            let name = format!("message {} of {}", message.id, message.conversation);
-            if !read.events.contains(message.key.as_str()) {
-                broken.push(format!("{name} was not accepted"));
-            }
-            let takers = read.items.get(&(message.conversation.to_string(), message.id.0)).copied();
-            if heard.for_agents && takers != Some(1) {
-                broken.push(format!("{name} was read by {} turns", takers.unwrap_or(0)));
+            if let Some(wrong) = accepted.wrong(&heard) {
+                let message = &heard.message;
+                broken.push(format!("message {} of {} {wrong}", message.id, message.conversation));
             }
         }
         broken
@@ -160,32 +157,5 @@ impl Read for Look {
         let ended = |row: &Row| Ok((row.get("name")?, row.get("how")?));
         let ended = tx.all(sql(ENDED), &NONE).await?.iter().map(ended).collect::<Result<_, StoreError>>()?;
         Ok((broken, Before { turns, ended }))
-    }
-}
-
-struct Taken;
-
-struct Accepted {
-    events: std::collections::BTreeSet<String>,
-    /// Messages, by conversation and number, with how many turns have taken them.
-    items: BTreeMap<(String, i64), i64>,
-}
-
-#[async_trait]
-impl Read for Taken {
-    type Output = Accepted;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Accepted, StoreError> {
-        let events = tx.all(sql("SELECT key FROM events"), &NONE).await?;
-        let events = events.iter().map(|row| row.get("key")).collect::<Result<_, _>>()?;
-        let text = "SELECT c.channel || ':' || c.account || ':' || c.chat
-                 || CASE WHEN c.thread = '' THEN '' ELSE ':' || c.thread END AS place, i.message_id,
-                 COUNT(DISTINCT i.turn_id) AS takers
-             FROM inbox i JOIN conversations c ON c.id = i.conversation_id
-             WHERE i.message_id IS NOT NULL GROUP BY c.id, i.message_id";
-        let rows = tx.all(sql(text), &NONE).await?;
-        let item = |row: &Row| Ok(((row.get("place")?, row.get("message_id")?), row.get("takers")?));
-        let items = rows.iter().map(item).collect::<Result<_, StoreError>>()?;
-        Ok(Accepted { events, items })
     }
 }
