@@ -86,9 +86,10 @@ impl Director {
             shared: world.chance(40),
             queue: if world.chance(70) { QueueMode::Steer } else { QueueMode::Followup },
             max_turns: *world.one_of(&[0, 0, 2]),
+            inbox_cap: *world.one_of(&[200, 200, 3]),
         };
         let (store, _) = host.store(world.clock.clone(), true, Box::new(|| Box::pin(async {})));
-        let watch = Arc::new(Watch::new(&world, store.clone()));
+        let watch = Arc::new(Watch::new(&world, store.clone(), &setup));
         Self { world, host, setup, places, nodes: Vec::new(), started: 0, store, watch }
     }
 

@@ -40,6 +40,12 @@ pub const MAX_CHILDREN: i64 = 4;
 /// Levels below the root.
 pub const MAX_DEPTH: i64 = 3;
 
+/// Live sessions that a tree may have.
+pub const MAX_SESSIONS: i64 = 8;
+
+/// Answers that two agents may give each other in one exchange.
+pub const MAX_REPLIES: i64 = 2;
+
 /// How the nodes of a world are set up.
 #[derive(Clone)]
 pub struct Setup {
@@ -51,6 +57,8 @@ pub struct Setup {
     pub queue: QueueMode,
     /// Turns of the worker that may be at work at once; 0: any number.
     pub max_turns: i64,
+    /// Messages that may wait in one session.
+    pub inbox_cap: i64,
 }
 
 /// A node that lives.
@@ -176,10 +184,13 @@ fn agents(world: &Arc<World>, life: &Life, setup: &Setup) -> Arc<Agents> {
         let mut agent = Agent::new(id, name, "You work.", model());
         agent.queue = setup.queue;
         agent.max_turns = max_turns;
+        agent.inbox_cap = setup.inbox_cap;
         agent.turn_timeout = 60_000;
+        agent.max_reply_turns = MAX_REPLIES;
         agent.subagents.allow = vec!["manager".into(), "worker".into()];
         agent.subagents.max_depth = MAX_DEPTH;
         agent.subagents.max_children = MAX_CHILDREN;
+        agent.subagents.max_sessions = MAX_SESSIONS;
         agent.subagents.run_timeout = 5 * 60_000;
         agent
     };

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use roundtable::store::{Audit, Param, Read, Row, Sql, Store, StoreError, Tx};
 
+use super::node::Setup;
 use super::world::{World, lock};
 use heard::Came;
 use never::{LIMITS, NEVER};
@@ -71,6 +72,7 @@ struct Before {
 pub struct Watch {
     world: Arc<World>,
     store: Store,
+    setup: Setup,
     /// It looks after every commit.
     closely: bool,
     before: Mutex<Before>,
@@ -78,9 +80,9 @@ pub struct Watch {
 
 impl Watch {
     /// Looks at the world's database with the eyes of `store`.
-    pub fn new(world: &Arc<World>, store: Store) -> Self {
+    pub fn new(world: &Arc<World>, store: Store, setup: &Setup) -> Self {
         let closely = world.chance(CLOSELY);
-        Self { world: world.clone(), store, closely, before: Mutex::default() }
+        Self { world: world.clone(), store, setup: setup.clone(), closely, before: Mutex::default() }
     }
 
     /// Looks at what a commit has left, in a world that is watched closely.
@@ -94,7 +96,7 @@ impl Watch {
     pub async fn look(&self) {
         let world = &self.world;
         world.count(|counts| counts.checks += 1);
-        let (broken, now) = self.store.read(Look).await.expect("the database can be read");
+        let (broken, now) = self.store.read(Look(&self.setup)).await.expect("the database can be read");
         broken.iter().for_each(|rule| world.breaks(rule));
         let mut before = lock(&self.before);
         for (id, turn) in &before.turns {
@@ -128,10 +130,10 @@ impl Watch {
     }
 }
 
-struct Look;
+struct Look<'a>(&'a Setup);
 
 #[async_trait]
-impl Read for Look {
+impl Read for Look<'_> {
     type Output = (Vec<String>, Before);
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(Vec<String>, Before), StoreError> {
@@ -143,7 +145,7 @@ impl Read for Look {
             }
         }
         for (what, most, limit) in LIMITS {
-            let most: i64 = tx.one(sql(most), &NONE).await?.get("most")?;
+            let (most, limit): (i64, _) = (tx.one(sql(most), &NONE).await?.get("most")?, limit(self.0));
             if most > limit {
                 broken.push(format!("{most} {what}, of {limit}"));
             }

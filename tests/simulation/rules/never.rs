@@ -1,6 +1,6 @@
 //! The rules that a statement can look after, whenever a transaction is over.
 
-use super::super::node::{MAX_CHILDREN, MAX_DEPTH};
+use super::super::node::{MAX_CHILDREN, MAX_DEPTH, MAX_REPLIES, MAX_SESSIONS, Setup};
 
 /// A session has no turn, and nothing from which one will begin.
 macro_rules! idle {
@@ -87,13 +87,31 @@ pub(super) const NEVER: [(&str, &str); 12] = [
     ),
 ];
 
+/// A number, with a statement that reads it, and its limit in a world.
+type Limit = (&'static str, &'static str, fn(&Setup) -> i64);
+
 /// Numbers with limits.
-pub(super) const LIMITS: [(&str, &str, i64); 2] = [
+pub(super) const LIMITS: [Limit; 5] = [
     (
         "live children of one session",
         "SELECT COALESCE(MAX(live), 0) AS most FROM (SELECT COUNT(*) AS live FROM runs WHERE ended_at IS NULL
              AND turn_id <> 0 GROUP BY requester_id) counted",
-        MAX_CHILDREN,
+        |_| MAX_CHILDREN,
     ),
-    ("levels", "SELECT COALESCE(MAX(depth), 0) AS most FROM sessions", MAX_DEPTH),
+    ("levels", "SELECT COALESCE(MAX(depth), 0) AS most FROM sessions", |_| MAX_DEPTH),
+    (
+        "live sessions of one tree",
+        "SELECT COALESCE(MAX(live), 0) AS most FROM (SELECT COUNT(*) AS live FROM sessions s
+             WHERE s.archived_at IS NULL AND (s.parent_id IS NULL
+                 OR EXISTS (SELECT 1 FROM runs r WHERE r.session_id = s.id AND r.ended_at IS NULL))
+             GROUP BY s.tree_id) counted",
+        |_| MAX_SESSIONS,
+    ),
+    ("answers in one exchange", "SELECT COALESCE(MAX(turns - 1), 0) AS most FROM exchanges", |_| MAX_REPLIES),
+    (
+        "messages that wait for one session",
+        "SELECT COALESCE(MAX(unread), 0) AS most FROM (SELECT COUNT(*) AS unread FROM inbox
+             WHERE turn_id IS NULL AND wake = 1 AND kind = 'user' GROUP BY session_id) counted",
+        |setup| setup.inbox_cap,
+    ),
 ];
