@@ -69,7 +69,7 @@ struct Director {
     started: u64,
     /// The director's own look at the database.
     store: Store,
-    watch: Watch,
+    watch: Arc<Watch>,
 }
 
 impl Director {
@@ -86,9 +86,11 @@ impl Director {
             shared: world.chance(40),
             queue: if world.chance(70) { QueueMode::Steer } else { QueueMode::Followup },
             max_turns: *world.one_of(&[0, 0, 2]),
+            inbox_cap: *world.one_of(&[200, 200, 3]),
         };
         let (store, _) = host.store(world.clock.clone(), true, Box::new(|| Box::pin(async {})));
-        Self { world, host, setup, places, nodes: Vec::new(), started: 0, store, watch: Watch::default() }
+        let watch = Arc::new(Watch::new(&world, store.clone(), &setup));
+        Self { world, host, setup, places, nodes: Vec::new(), started: 0, store, watch }
     }
 
     async fn run(mut self) {
@@ -97,8 +99,8 @@ impl Director {
             self.fill_up();
             self.step().await;
             self.world.count(|counts| counts.steps += 1);
-            self.watch.look(&self.world, &self.store).await;
-            if !self.world.broken().is_empty() {
+            self.watch.look().await;
+            if !self.world.is_sound() {
                 return;
             }
         }
@@ -112,7 +114,7 @@ impl Director {
             self.started += 1;
             let name = format!("node-{}", self.started);
             self.world.note(format_args!("{name} starts"));
-            self.nodes.push(Node::start(&self.world, &self.host, &self.setup, name));
+            self.nodes.push(Node::start(&self.world, &self.host, &self.watch, &self.setup, name));
         }
     }
 
@@ -199,9 +201,9 @@ impl Director {
         for round in 5.. {
             // Looking takes longer than waiting.
             tokio::time::sleep(Duration::from_secs(round.min(20))).await;
-            self.watch.look(&self.world, &self.store).await;
-            let left = Watch::audit(&self.world, &self.store).await;
-            if left.is_empty() || !self.world.broken().is_empty() {
+            self.watch.look().await;
+            let left = self.watch.audit().await;
+            if left.is_empty() || !self.world.is_sound() {
                 return;
             }
             if begun.elapsed() > REST {

@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use super::channel::Line;
 use super::life::Life;
 use super::minds::{Deed, Mind};
+use super::rules::Watch;
 use super::world::World;
 
 /// How long what a node holds is its own without renewal.
@@ -38,6 +39,12 @@ pub const MAX_CHILDREN: i64 = 4;
 
 /// Levels below the root.
 pub const MAX_DEPTH: i64 = 3;
+
+/// Live sessions that a tree may have.
+pub const MAX_SESSIONS: i64 = 8;
+
+/// Answers that two agents may give each other in one exchange.
+pub const MAX_REPLIES: i64 = 2;
 
 /// How the nodes of a world are set up.
 #[derive(Clone)]
@@ -50,6 +57,8 @@ pub struct Setup {
     pub queue: QueueMode,
     /// Turns of the worker that may be at work at once; 0: any number.
     pub max_turns: i64,
+    /// Messages that may wait in one session.
+    pub inbox_cap: i64,
 }
 
 /// A node that lives.
@@ -65,10 +74,11 @@ pub struct Node {
 
 impl Node {
     /// Starts a node.
-    pub fn start(world: &Arc<World>, host: &Host, setup: &Setup, name: String) -> Self {
+    pub fn start(world: &Arc<World>, host: &Host, watch: &Arc<Watch>, setup: &Setup, name: String) -> Self {
         let life = Life::default();
         let stalled_until = Arc::new(AtomicI64::new(0));
-        let (store, writer) = host.store(world.clock.clone(), setup.shared, disk(world, &stalled_until));
+        let (store, writer) =
+            host.store(world.clock.clone(), setup.shared, disk(world, watch, &stalled_until));
         let writer = tokio::spawn(writer).abort_handle();
         let lines = setup.accounts.iter().map(|account| {
             let line: Arc<dyn Channel> = Arc::new(Line::new(world, &life, account.clone()));
@@ -138,14 +148,16 @@ impl Node {
     }
 }
 
-fn disk(world: &Arc<World>, stalled_until: &Arc<AtomicI64>) -> Disk {
-    let (world, stalled_until) = (world.clone(), stalled_until.clone());
+/// What a commit waits for; and before it comes, the one before it is looked at.
+fn disk(world: &Arc<World>, watch: &Arc<Watch>, stalled_until: &Arc<AtomicI64>) -> Disk {
+    let (world, watch, stalled_until) = (world.clone(), watch.clone(), stalled_until.clone());
     Box::new(move || {
-        let (world, stalled_until) = (world.clone(), stalled_until.clone());
+        let (world, watch, stalled_until) = (world.clone(), watch.clone(), stalled_until.clone());
         async move {
             let left = stalled_until.load(Ordering::Relaxed) - world.clock.now();
             tokio::time::sleep(Duration::from_millis(u64::try_from(left).unwrap_or(0))).await;
             world.lag(3).await;
+            watch.glance().await;
         }
         .boxed()
     })
@@ -172,10 +184,13 @@ fn agents(world: &Arc<World>, life: &Life, setup: &Setup) -> Arc<Agents> {
         let mut agent = Agent::new(id, name, "You work.", model());
         agent.queue = setup.queue;
         agent.max_turns = max_turns;
+        agent.inbox_cap = setup.inbox_cap;
         agent.turn_timeout = 60_000;
+        agent.max_reply_turns = MAX_REPLIES;
         agent.subagents.allow = vec!["manager".into(), "worker".into()];
         agent.subagents.max_depth = MAX_DEPTH;
         agent.subagents.max_children = MAX_CHILDREN;
+        agent.subagents.max_sessions = MAX_SESSIONS;
         agent.subagents.run_timeout = 5 * 60_000;
         agent
     };

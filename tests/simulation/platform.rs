@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use roundtable_contract::{AccountId, Conversation, Event, Message, MessageId, Part};
 use tokio::sync::watch;
 
+use super::people::Meant;
 use super::world::{World, lock};
 
 /// A repetition with the same nonce shows nothing new for so many milliseconds.
@@ -48,8 +49,8 @@ pub struct Shown {
 pub struct Heard {
     /// The message.
     pub message: Message,
-    /// It is for an agent and not for the program.
-    pub for_agents: bool,
+    /// What it asks for.
+    pub meant: Meant,
 }
 
 /// The counter that numbers a conversation's messages: private chats of an account share one.
@@ -65,11 +66,11 @@ pub fn knows_nonces(account: &AccountId) -> bool {
 
 impl Platform {
     /// A person writes; `message` gets its number.
-    pub fn hears(&self, mut message: Message, for_agents: bool) -> MessageId {
+    pub fn hears(&self, mut message: Message, meant: Meant) -> MessageId {
         let mut chats = lock(&self.chats);
         let number = chats.next(&message.conversation);
         message.id = MessageId(number);
-        chats.heard.push(Heard { message, for_agents });
+        chats.heard.push(Heard { message, meant });
         drop(chats);
         self.news.send_replace(());
         MessageId(number)

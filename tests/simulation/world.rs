@@ -165,6 +165,11 @@ impl World {
         lock(&self.story).broken.push(rule.to_string());
     }
 
+    /// Whether no rule is broken.
+    pub fn is_sound(&self) -> bool {
+        lock(&self.story).broken.is_empty()
+    }
+
     /// The rules that are broken.
     pub fn broken(&self) -> Vec<String> {
         lock(&self.story).broken.clone()
