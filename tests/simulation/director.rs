@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use roundtable::agents::QueueMode;
-use roundtable::store::{Host, Store};
+use roundtable::store::{Fate, Host, Store};
 use roundtable::time::Clock as _;
 use roundtable_contract::Conversation;
 
@@ -88,7 +88,7 @@ impl Director {
             max_turns: *world.one_of(&[0, 0, 2]),
             inbox_cap: *world.one_of(&[200, 200, 3]),
         };
-        let (store, _) = host.store(world.clock.clone(), true, Box::new(|| Box::pin(async {})));
+        let (store, _) = host.store(world.clock.clone(), true, Box::new(|| Box::pin(async { Fate::Stored })));
         let watch = Arc::new(Watch::new(&world, store.clone(), &setup));
         Self { world, host, setup, places, nodes: Vec::new(), started: 0, store, watch }
     }
