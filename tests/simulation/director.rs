@@ -109,6 +109,9 @@ impl Director {
 
     /// Starts the nodes that are missing.
     fn fill_up(&mut self) {
+        if self.nodes.is_empty() {
+            self.watch.somebody();
+        }
         let wanted = if self.setup.shared { 2 } else { 1 };
         while self.nodes.len() < wanted {
             self.started += 1;
@@ -168,6 +171,7 @@ impl Director {
         self.world.count(|counts| counts.crashes += 1);
         self.world.note(format_args!("{} dies", node.name));
         node.kill();
+        self.left_alone().await;
         if self.world.chance(50) {
             self.world.lag(20_000).await;
         }
@@ -183,6 +187,13 @@ impl Director {
         self.fault(format_args!("{} is told to stop", node.name));
         node.drain().await;
         self.world.note("and has stopped");
+        self.left_alone().await;
+    }
+
+    async fn left_alone(&self) {
+        if self.nodes.is_empty() {
+            self.watch.nobody().await;
+        }
     }
 
     fn stall(&mut self) {

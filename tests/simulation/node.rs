@@ -32,11 +32,11 @@ use super::rules::Watch;
 use super::world::{Late, World};
 
 /// How long what a node holds is its own without renewal.
-const LEASE: Duration = Duration::from_secs(15);
+pub const LEASE: Duration = Duration::from_secs(15);
 
 /// A node that shares its database follows the database's clock, and is behind by less milliseconds than an answer may
 /// take: `store::wall`.
-const SKEW: u64 = 250;
+pub const SKEW: i64 = 250;
 
 /// Live children that an agent may have.
 pub const MAX_CHILDREN: i64 = 4;
@@ -81,7 +81,7 @@ impl Node {
     pub fn start(world: &Arc<World>, host: &Host, watch: &Arc<Watch>, setup: &Setup, name: String) -> Self {
         let life = Life::default();
         let stalled_until = Arc::new(AtomicI64::new(0));
-        let by = if setup.shared { world.below(SKEW) } else { 0 };
+        let by = if setup.shared { world.below(SKEW.unsigned_abs()) } else { 0 };
         let clock = Arc::new(Late { hands: world.clock.clone(), by: by.cast_signed() });
         let (store, writer) = host.store(clock, setup.shared, disk(world, watch, &stalled_until));
         let writer = tokio::spawn(writer).abort_handle();
