@@ -10,12 +10,23 @@ use tokio::sync::mpsc;
 
 use super::lite::Connections;
 use super::pulse::Pulse;
-use super::writer::{GROUP, Job, QUEUE, settle};
+use super::writer::{GROUP, Job, QUEUE, commit};
 use super::{Backend, Store, StoreError};
 use crate::time::Clock;
 
-/// What a commit waits for before it begins: a slow disk.
-pub type Disk = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
+/// What becomes of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is made.
+    Stored,
+    /// It fails, and who asked for it is told.
+    Refused,
+    /// It is made, and who asked for it is told nothing but that.
+    Unconfirmed,
+}
+
+/// What a commit waits for before it begins, a slow disk, and what becomes of it.
+pub type Disk = Box<dyn Fn() -> BoxFuture<'static, Fate> + Send + Sync>;
 
 /// A file that has been migrated, with its connections, which outlive the nodes.
 #[derive(Clone)]
@@ -56,15 +67,22 @@ async fn serve(
 ) {
     let mut group = Vec::new();
     while jobs.recv_many(&mut group, GROUP).await > 0 {
-        disk().await;
+        let fate = disk().await;
         while group.len() < GROUP
             && let Ok(job) = jobs.try_recv()
         {
             group.push(job);
         }
-        match connections.take() {
-            Ok(mut conn) => settle(conn.conn(), clock.now(), &mut group).await,
-            Err(error) => group.drain(..).for_each(|job| job.answer(Err(error.again()))),
+        let outcome = match connections.take() {
+            _ if fate == Fate::Refused => Err(StoreError::Commit("refused".into())),
+            Ok(mut conn) => commit(conn.conn(), clock.now(), &mut group).await,
+            Err(error) => Err(error),
+        };
+        for job in group.drain(..) {
+            job.answer(match &outcome {
+                Ok(()) if fate == Fate::Unconfirmed => Err(StoreError::Silent),
+                outcome => outcome.as_ref().map_err(StoreError::again).copied(),
+            });
         }
     }
 }

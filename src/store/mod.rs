@@ -58,7 +58,7 @@ pub use check::Audit;
 pub use db::{Param, Row, Sql, Tx};
 pub(crate) use db::{params, sql, words};
 pub use error::StoreError;
-pub use host::{Disk, Host};
+pub use host::{Disk, Fate, Host};
 pub use news::News;
 pub(crate) use open::private_folder;
 pub use open::{Access, SCHEMA};

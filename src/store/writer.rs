@@ -99,20 +99,21 @@ pub(super) fn writer(
 async fn serve(mut conn: Lite, clock: &dyn Clock, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
     let mut group = Vec::with_capacity(GROUP);
     while jobs.recv_many(&mut group, GROUP).await > 0 {
-        settle(&mut conn, clock.now(), &mut group).await;
+        let outcome = commit(&mut conn, clock.now(), &mut group).await;
+        for job in group.drain(..) {
+            job.answer(outcome.as_ref().map_err(StoreError::again).copied());
+        }
     }
 }
 
-/// Commits a group and answers its callers.
-pub(super) async fn settle(conn: &mut Lite, now: i64, group: &mut Vec<Box<dyn Job>>) {
+/// Commits a group; its jobs are still to be answered.
+pub(super) async fn commit(conn: &mut Lite, now: i64, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
     let outcome = commit_group(conn, now, group).await;
     if outcome.is_err() {
         // The transaction may still be open (a full disk, for one): start the next one clean.
         let _ = conn.execute("ROLLBACK", &[]);
     }
-    for job in group.drain(..) {
-        job.answer(outcome.as_ref().map_err(StoreError::again).copied());
-    }
+    outcome
 }
 
 async fn commit_group(conn: &mut Lite, now: i64, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {

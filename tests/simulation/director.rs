@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use roundtable::agents::QueueMode;
-use roundtable::store::{Host, Store};
+use roundtable::store::{Fate, Host, Store};
 use roundtable::time::Clock as _;
 use roundtable_contract::Conversation;
 
@@ -88,7 +88,7 @@ impl Director {
             max_turns: *world.one_of(&[0, 0, 2]),
             inbox_cap: *world.one_of(&[200, 200, 3]),
         };
-        let (store, _) = host.store(world.clock.clone(), true, Box::new(|| Box::pin(async {})));
+        let (store, _) = host.store(world.clock.clone(), true, Box::new(|| Box::pin(async { Fate::Stored })));
         let watch = Arc::new(Watch::new(&world, store.clone(), &setup));
         Self { world, host, setup, places, nodes: Vec::new(), started: 0, store, watch }
     }
@@ -109,6 +109,9 @@ impl Director {
 
     /// Starts the nodes that are missing.
     fn fill_up(&mut self) {
+        if self.nodes.is_empty() {
+            self.watch.somebody();
+        }
         let wanted = if self.setup.shared { 2 } else { 1 };
         while self.nodes.len() < wanted {
             self.started += 1;
@@ -168,6 +171,7 @@ impl Director {
         self.world.count(|counts| counts.crashes += 1);
         self.world.note(format_args!("{} dies", node.name));
         node.kill();
+        self.left_alone().await;
         if self.world.chance(50) {
             self.world.lag(20_000).await;
         }
@@ -183,6 +187,13 @@ impl Director {
         self.fault(format_args!("{} is told to stop", node.name));
         node.drain().await;
         self.world.note("and has stopped");
+        self.left_alone().await;
+    }
+
+    async fn left_alone(&self) {
+        if self.nodes.is_empty() {
+            self.watch.nobody().await;
+        }
     }
 
     fn stall(&mut self) {

@@ -17,7 +17,7 @@ use roundtable::outbox::{Outbox, Way};
 use roundtable::routing::{DmPolicy, KnownAgent, Policy, Rules};
 use roundtable::store::conversations::Place;
 use roundtable::store::deliveries::Delivery;
-use roundtable::store::{Disk, Host};
+use roundtable::store::{Disk, Fate, Host};
 use roundtable::time::Clock as _;
 use roundtable::tools::{Tool, Tools};
 use roundtable_contract::{AccountId, Channel, Conversation, Outgoing, Part};
@@ -29,10 +29,14 @@ use super::channel::Line;
 use super::life::Life;
 use super::minds::{Deed, Mind};
 use super::rules::Watch;
-use super::world::World;
+use super::world::{Late, World};
 
 /// How long what a node holds is its own without renewal.
-const LEASE: Duration = Duration::from_secs(15);
+pub const LEASE: Duration = Duration::from_secs(15);
+
+/// A node that shares its database follows the database's clock, and is behind by less milliseconds than an answer may
+/// take: `store::wall`.
+pub const SKEW: i64 = 250;
 
 /// Live children that an agent may have.
 pub const MAX_CHILDREN: i64 = 4;
@@ -77,8 +81,9 @@ impl Node {
     pub fn start(world: &Arc<World>, host: &Host, watch: &Arc<Watch>, setup: &Setup, name: String) -> Self {
         let life = Life::default();
         let stalled_until = Arc::new(AtomicI64::new(0));
-        let (store, writer) =
-            host.store(world.clock.clone(), setup.shared, disk(world, watch, &stalled_until));
+        let by = if setup.shared { world.below(SKEW.unsigned_abs()) } else { 0 };
+        let clock = Arc::new(Late { hands: world.clock.clone(), by: by.cast_signed() });
+        let (store, writer) = host.store(clock, setup.shared, disk(world, watch, &stalled_until));
         let writer = tokio::spawn(writer).abort_handle();
         let lines = setup.accounts.iter().map(|account| {
             let line: Arc<dyn Channel> = Arc::new(Line::new(world, &life, account.clone()));
@@ -148,7 +153,7 @@ impl Node {
     }
 }
 
-/// What a commit waits for; and before it comes, the one before it is looked at.
+/// What a commit waits for, and what becomes of it; and before it comes, the one before it is looked at.
 fn disk(world: &Arc<World>, watch: &Arc<Watch>, stalled_until: &Arc<AtomicI64>) -> Disk {
     let (world, watch, stalled_until) = (world.clone(), watch.clone(), stalled_until.clone());
     Box::new(move || {
@@ -158,6 +163,14 @@ fn disk(world: &Arc<World>, watch: &Arc<Watch>, stalled_until: &Arc<AtomicI64>) 
             tokio::time::sleep(Duration::from_millis(u64::try_from(left).unwrap_or(0))).await;
             world.lag(3).await;
             watch.glance().await;
+            let fate = match world.fate() {
+                0..8 => Fate::Refused,
+                8..16 => Fate::Unconfirmed,
+                _ => return Fate::Stored,
+            };
+            world.count(|counts| counts.faults += 1);
+            world.note(format_args!("what is to be stored now is {fate:?}"));
+            fate
         }
         .boxed()
     })

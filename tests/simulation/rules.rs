@@ -3,17 +3,20 @@
 mod heard;
 mod left_over;
 mod never;
+mod timers;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use roundtable::store::{Audit, Param, Read, Row, Sql, Store, StoreError, Tx};
+use roundtable::time::Clock as _;
 
 use super::node::Setup;
 use super::world::{World, lock};
 use heard::Came;
 use never::{LIMITS, NEVER};
+use timers::{Due, Timers};
 
 pub use left_over::left_over;
 
@@ -76,13 +79,21 @@ pub struct Watch {
     /// It looks after every commit.
     closely: bool,
     before: Mutex<Before>,
+    timers: Mutex<Timers>,
 }
 
 impl Watch {
     /// Looks at the world's database with the eyes of `store`.
     pub fn new(world: &Arc<World>, store: Store, setup: &Setup) -> Self {
         let closely = world.chance(CLOSELY);
-        Self { world: world.clone(), store, setup: setup.clone(), closely, before: Mutex::default() }
+        Self {
+            world: world.clone(),
+            store,
+            setup: setup.clone(),
+            closely,
+            before: Mutex::default(),
+            timers: Mutex::default(),
+        }
     }
 
     /// Looks at what a commit has left, in a world that is watched closely.
@@ -98,6 +109,8 @@ impl Watch {
         world.count(|counts| counts.checks += 1);
         let (broken, now) = self.store.read(Look(&self.setup)).await.expect("the database can be read");
         broken.iter().for_each(|rule| world.breaks(rule));
+        let times = self.store.read(Due).await.expect("the database can be read");
+        lock(&self.timers).take(times).iter().for_each(|early| world.breaks(early));
         let mut before = lock(&self.before);
         for (id, turn) in &before.turns {
             let now = now.turns.get(id);
@@ -112,6 +125,17 @@ impl Watch {
             }
         }
         *before = now;
+    }
+
+    /// The last node has gone.
+    pub async fn nobody(&self) {
+        self.look().await;
+        lock(&self.timers).gone(self.world.clock.now());
+    }
+
+    /// After that a node comes.
+    pub fn somebody(&self) {
+        lock(&self.timers).back(self.world.clock.now());
     }
 
     /// What is not over yet, or wrong, now that the world should be at rest.

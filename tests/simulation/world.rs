@@ -126,7 +126,7 @@ impl World {
         !self.is_calm() && self.below(1000) < per_mille
     }
 
-    /// A number of a thousand that decides how a request to a platform goes: the small ones mean ill.
+    /// A number of a thousand that decides how a request to a platform or the disk goes: the small ones mean ill.
     pub fn fate(&self) -> u64 {
         if self.is_calm() { 999 } else { self.below(1000 / self.roughness) }
     }
@@ -231,6 +231,22 @@ impl Clock for Hands {
     fn anchor(&self, _now: i64) {}
 }
 
+/// A clock that is late.
+pub struct Late {
+    /// The clock that it follows.
+    pub hands: Arc<Hands>,
+    /// By so many milliseconds.
+    pub by: i64,
+}
+
+impl Clock for Late {
+    fn now(&self) -> i64 {
+        self.hands.now() - self.by
+    }
+
+    fn anchor(&self, _now: i64) {}
+}
+
 /// Nobody panics while they hold one of these locks.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("nobody panics with it")
@@ -244,7 +260,8 @@ impl std::io::Write for Log {
         let text = String::from_utf8_lossy(line);
         let text = text.trim();
         self.0.note(text);
-        if text.contains("database: ") || text.contains("panicked") {
+        let planned = ["database: no answer", "database: refused"].iter().any(|fault| text.contains(fault));
+        if (text.contains("database: ") && !planned) || text.contains("panicked") {
             self.0.breaks(text);
         }
         Ok(line.len())
