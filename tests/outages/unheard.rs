@@ -7,7 +7,7 @@ use anyhow::ensure;
 use super::{answered, complains, is_well};
 use crate::kills::random::{Random, seed};
 use crate::kills::report::{Outcome, conclude};
-use crate::kills::scene::{Mode, Scene};
+use crate::kills::scene::{Mode, PATIENCE, Scene};
 use crate::support::databases::{Database, change};
 use crate::support::process::Process;
 use crate::support::proxy::{Line, Proxy};
@@ -65,8 +65,9 @@ async fn refuse_to_write() -> anyhow::Result<Outcome> {
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ";
     change("postgres", &format!("{end}'{name}'")).await?;
     scene.ask_all();
-    let said = complains(&process).await;
-    ensure!(said.contains("read-only"), "{said}");
+    // Its first complaint may be that its connections were ended.
+    let read_only = async { while !complains(&process).await.contains("read-only") {} };
+    tokio::time::timeout(PATIENCE, read_only).await?;
     ensure!(process.has_said("read-only transaction"), "the log says nothing\n{}", process.said());
     change("postgres", &format!("ALTER DATABASE {name} RESET default_transaction_read_only")).await?;
     let (first, last) = answered(&scene, Instant::now()).await?;
