@@ -151,6 +151,13 @@ impl<'c> Tx<'c> {
         self.renames.all(agent).map(str::to_owned).collect()
     }
 
+    /// One text with all ids that these agents may be stored under, each between quotes. Taking an id that is in it out of
+    /// it (SQL's `REPLACE`) changes it.
+    pub(super) fn listed<'a>(&'a self, agents: impl IntoIterator<Item = &'a str>) -> String {
+        let ids = agents.into_iter().flat_map(|agent| self.renames.all(agent));
+        ids.fold(String::new(), |listed, id| listed + "\"" + id + "\"")
+    }
+
     /// Locks rows until the end of the transaction (PostgreSQL's `FOR UPDATE`). On SQLite, whose one writer
     /// is alone in any case, it does nothing.
     ///

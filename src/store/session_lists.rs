@@ -113,8 +113,7 @@ pub struct Filter<'a> {
 
 /// Sessions, the most recently changed first, at most `limit`.
 pub async fn list(tx: &mut Tx<'_>, filter: &Filter<'_>, limit: i64) -> Result<Vec<Summary>, StoreError> {
-    // A list in a text: the ids in it are between quotes, and so is the one that is looked for.
-    let agents = filter.agent.map(|agent| format!("{:?}", tx.ids_of(agent)));
+    let agents = filter.agent.map(|agent| tx.listed([agent]));
     let rows = tx
         .all(
         sql!(

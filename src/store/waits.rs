@@ -269,24 +269,18 @@ pub async fn changed(tx: &mut Tx<'_>, tree_id: i64, session_id: i64) -> Result<b
 /// Turns that wait for nothing any more, with their sessions; but for those that a person is writing to, a piece of
 /// whose message is still to come, and those of agents that are `full`.
 pub async fn over(tx: &mut Tx<'_>, limit: i64, full: &[String]) -> Result<Vec<(i64, i64)>, StoreError> {
+    let full = tx.listed(full.iter().map(String::as_str));
     tx.all(
         sql!(
-            lite: "SELECT t.id, t.session_id FROM turns t WHERE t.status = 'waiting' AND NOT EXISTS (
-                       SELECT 1 FROM waits w WHERE w.turn_id = t.id AND w.resolved_at IS NULL)
-                     AND NOT EXISTS (
-                       SELECT 1 FROM inbox i WHERE i.session_id = t.session_id AND i.conversation_id = t.conversation_id
-                         AND i.turn_id IS NULL AND i.kind = 'user' AND i.not_before > $2)
-                     AND t.agent NOT IN (SELECT value FROM json_each($3))
-                   ORDER BY t.id LIMIT $1",
-            pg: "SELECT t.id, t.session_id FROM turns t WHERE t.status = 'waiting' AND NOT EXISTS (
-                     SELECT 1 FROM waits w WHERE w.turn_id = t.id AND w.resolved_at IS NULL)
-                   AND NOT EXISTS (
-                     SELECT 1 FROM inbox i WHERE i.session_id = t.session_id AND i.conversation_id = t.conversation_id
-                       AND i.turn_id IS NULL AND i.kind = 'user' AND i.not_before > $2)
-                   AND t.agent NOT IN (SELECT value FROM json_array_elements_text(CAST($3 AS JSON)))
-                 ORDER BY t.id LIMIT $1"
+            "SELECT t.id, t.session_id FROM turns t WHERE t.status = 'waiting' AND NOT EXISTS (
+                 SELECT 1 FROM waits w WHERE w.turn_id = t.id AND w.resolved_at IS NULL)
+               AND NOT EXISTS (
+                 SELECT 1 FROM inbox i WHERE i.session_id = t.session_id AND i.conversation_id = t.conversation_id
+                   AND i.turn_id IS NULL AND i.kind = 'user' AND i.not_before > $2)
+               AND REPLACE($3, '\"' || t.agent || '\"', '') = $3
+             ORDER BY t.id LIMIT $1"
         ),
-        params![limit, tx.now(), serde_json::to_string(full).expect("words are always JSON")],
+        params![limit, tx.now(), full],
     )
     .await?
     .iter()

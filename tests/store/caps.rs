@@ -5,7 +5,7 @@ use roundtable_contract::Edge as _;
 use serde_json::json;
 
 use super::steps::{self, accept, call, family, finish, message, next, resume, ties};
-use super::world::{World, capped, claimant, team_of};
+use super::world::{World, capped, claimant, renamed, team_of};
 use crate::support::databases::Database;
 
 const AT_WORK: &str = "SELECT CAST(COUNT(*) AS TEXT) FROM turns WHERE status = 'running'";
@@ -114,5 +114,22 @@ async fn sessions_of_a_full_agent_are_not_looked_at() {
         assert_eq!(queued(found(1)).await, [2, 3], "{database:?}");
         let claimed = world.node(1).commit(ClaimQueued { by: claimant(1), ..claim(2, 1) }).await;
         assert!(matches!(claimed, Ok(Some(_))), "{database:?}: {claimed:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_is_full_is_passed_over_under_its_former_id_too() {
+    for database in Database::all() {
+        let world = steps::queued(database).await;
+        let at_work = next(&world, 1).await;
+        world.front(0).accept(message("d", 2)).await.expect("it is stored");
+        let store = world.node(0).clone().with_former_ids([("manager".into(), "chief".into())].into());
+        let queued = async || {
+            let found = FindWork { limit: 2, agents: renamed("chief", 1) };
+            store.read(found).await.expect("it can be read").queued
+        };
+        assert!(queued().await.is_empty(), "{database:?}");
+        assert!(world.node(0).commit(finish(&at_work, None)).await.is_ok(), "{database:?}");
+        assert_eq!(queued().await, [2], "{database:?}");
     }
 }

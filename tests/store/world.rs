@@ -94,7 +94,12 @@ pub fn agents() -> Arc<Agents> {
 
 /// The same with so many turns at work at once; 0: as many as there are.
 pub fn capped(max_turns: i64) -> Arc<Agents> {
-    let manager = Agent::new("manager", "Manager", "", Arc::new(NoModel));
+    renamed("manager", max_turns)
+}
+
+/// The same team with another id for its agent.
+pub fn renamed(id: &str, max_turns: i64) -> Arc<Agents> {
+    let manager = Agent::new(id, "Manager", "", Arc::new(NoModel));
     Arc::new(Agents::new([Agent {
         queue: QueueMode::Followup,
         max_turns,

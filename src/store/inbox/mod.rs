@@ -339,22 +339,17 @@ pub async fn has_work(tx: &mut Tx<'_>, session_id: i64) -> Result<bool, StoreErr
 /// Sessions in use that have something to do, no open turn, and nobody at work on it; not those of agents that are
 /// `full`.
 pub async fn claimable(tx: &mut Tx<'_>, limit: i64, full: &[String]) -> Result<Vec<i64>, StoreError> {
+    let full = tx.listed(full.iter().map(String::as_str));
     tx.all(
         sql!(
-            lite: "SELECT i.session_id, MIN(i.id) AS oldest FROM inbox i JOIN sessions s ON s.id = i.session_id
-                   WHERE i.turn_id IS NULL AND i.wake = 1 AND i.not_before <= $1 AND s.erase_at IS NULL
-                     AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.session_id = i.session_id
-                                     AND t.status IN ('running', 'waiting'))
-                     AND s.agent NOT IN (SELECT value FROM json_each($3))
-                   GROUP BY i.session_id ORDER BY oldest LIMIT $2",
-            pg: "SELECT i.session_id, MIN(i.id) AS oldest FROM inbox i JOIN sessions s ON s.id = i.session_id
-                 WHERE i.turn_id IS NULL AND i.wake = 1 AND i.not_before <= $1 AND s.erase_at IS NULL
-                   AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.session_id = i.session_id
-                                   AND t.status IN ('running', 'waiting'))
-                   AND s.agent NOT IN (SELECT value FROM json_array_elements_text(CAST($3 AS JSON)))
-                 GROUP BY i.session_id ORDER BY oldest LIMIT $2"
+            "SELECT i.session_id, MIN(i.id) AS oldest FROM inbox i JOIN sessions s ON s.id = i.session_id
+             WHERE i.turn_id IS NULL AND i.wake = 1 AND i.not_before <= $1 AND s.erase_at IS NULL
+               AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.session_id = i.session_id
+                               AND t.status IN ('running', 'waiting'))
+               AND REPLACE($3, '\"' || s.agent || '\"', '') = $3
+             GROUP BY i.session_id ORDER BY oldest LIMIT $2"
         ),
-        params![tx.now(), limit, serde_json::to_string(full).expect("words are always JSON")],
+        params![tx.now(), limit, full],
     )
     .await?
     .iter()
