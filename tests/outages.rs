@@ -38,6 +38,16 @@ async fn is_well(process: &Process) {
     ready::until_of(process.data_dir(), "it to say that all is well", |ready| ready.ready).await;
 }
 
+/// Another process answers what is open, and ends when everything is at rest.
+async fn goes_on(scene: &mut Scene, outcome: &mut Outcome) -> anyhow::Result<()> {
+    let process = scene.start(None)?;
+    let (first, last) = answered(scene, process.started()).await?;
+    outcome.took(first, last);
+    scene.look(outcome).await?;
+    scene.at_rest().await?;
+    process.stop().await
+}
+
 /// Waits until what is open is answered; gives the time of the first answer and of the last.
 async fn answered(scene: &Scene, since: Instant) -> anyhow::Result<(Duration, Duration)> {
     let left = scene.unanswered().await;

@@ -7,7 +7,7 @@ use roundtable::store::{Access, Sql, Store, StoreError, Transaction, Tx};
 use roundtable::time::SystemClock;
 use roundtable_fakes::Hold;
 
-use super::{answered, on_each};
+use super::{answered, goes_on, on_each};
 use crate::kills::random::{Random, seed};
 use crate::kills::report::{Outcome, conclude};
 use crate::kills::scene::{Mode, Scene};
@@ -57,12 +57,7 @@ async fn set_between(database: Database, mut random: Random) -> anyhow::Result<O
         process.kill_nine().await?;
         outcome.kills += 1;
         set_back(&scene, back).await?;
-        let process = scene.start(None)?;
-        let (first, last) = answered(&scene, process.started()).await?;
-        outcome.took(first, last);
-        scene.look(&mut outcome).await?;
-        scene.at_rest().await?;
-        process.stop().await?;
+        goes_on(&mut scene, &mut outcome).await?;
     }
     scene.judge([], outcome).await
 }
@@ -83,12 +78,7 @@ async fn set_meanwhile(database: Database) -> anyhow::Result<Outcome> {
         outcome.kills += 1;
         sends.into_iter().for_each(Hold::cut);
         set_back(&scene, back).await?;
-        let process = scene.start(None)?;
-        let (first, last) = answered(&scene, process.started()).await?;
-        outcome.took(first, last);
-        scene.look(&mut outcome).await?;
-        scene.at_rest().await?;
-        process.stop().await?;
+        goes_on(&mut scene, &mut outcome).await?;
     }
     scene.judge([], outcome).await
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 
-use super::{answered, complains, is_well};
+use super::{answered, complains, goes_on, is_well};
 use crate::kills::report::{Outcome, conclude};
 use crate::kills::scene::{Mode, Scene};
 use crate::support::databases::Database;
@@ -43,12 +43,7 @@ async fn start_without_rights() -> anyhow::Result<Outcome> {
         let cure = told.contains("is read-only. Make it and its folder writable for this user, and ");
         ensure!(cure, "{}: {told}", path.display());
         set_permissions(path, before)?;
-        let process = scene.start(None)?;
-        let (first, last) = answered(&scene, process.started()).await?;
-        outcome.took(first, last);
-        scene.look(&mut outcome).await?;
-        scene.at_rest().await?;
-        process.stop().await?;
+        goes_on(&mut scene, &mut outcome).await?;
     }
     scene.judge([], outcome).await
 }
