@@ -29,9 +29,10 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
     let config = Arc::new(config);
     let app = App::start(config.clone()).await?;
     // On stdout, since stderr is the log's, which may be JSON. Nobody needs to read it for the node to run.
-    // The owner's code is for the eyes at a terminal: what a service prints ends in a log.
-    let owner = app.owner_code().map(|code| io::stdout().is_terminal().then_some(code));
-    let _ = out::text(&banner(&config, &app.accounts(), app.address(), owner));
+    let _ = out::text(&banner(&config, &app.accounts(), app.address()));
+    if let Some(code) = app.owner_code() {
+        let _ = out::text(&no_owner(code, io::stdout().is_terminal()));
+    }
     let stop = CancellationToken::new();
     let mut node = pin!(app.run(stop.clone()));
     tokio::select! {
@@ -50,13 +51,8 @@ const NO_PLATFORM: &str = "No platform is configured, and there is no terminal t
     or TELEGRAM_BOT_TOKEN, or write [channels.discord.main] or [channels.telegram.main] into roundtable.toml; or run \
     `roundtable chat`.";
 
-/// What is there. `owner`: nobody owns the bot yet, and the code that changes it where it may be shown.
-fn banner(
-    config: &Config,
-    accounts: &[AccountId],
-    address: SocketAddr,
-    owner: Option<Option<&str>>,
-) -> String {
+/// What is there.
+fn banner(config: &Config, accounts: &[AccountId], address: SocketAddr) -> String {
     let names = |names: Vec<String>| names.join(", ");
     let mut lines = vec![
         format!("roundtable {}", env!("CARGO_PKG_VERSION")),
@@ -77,19 +73,16 @@ fn banner(
     if config.models.values().any(|model| model.provider == Provider::Demo) {
         lines.push(DEMO.into());
     }
-    match owner {
-        None => {}
-        Some(Some(code)) => {
-            lines.push(format!(
-                "owner     nobody yet: send {code} to the bot in a private chat within an hour"
-            ));
-        }
-        Some(None) => {
-            lines
-                .push("owner     nobody yet: `roundtable pair owner` shows a code to send to the bot".into());
-        }
-    }
     lines.join("\n")
+}
+
+/// Nobody owns the bot yet. The code is for the eyes at a terminal: what a service prints ends in a log.
+fn no_owner(code: &str, terminal: bool) -> String {
+    if terminal {
+        format!("owner     nobody yet: send {code} to the bot in a private chat within an hour")
+    } else {
+        "owner     nobody yet: `roundtable pair owner` shows a code to send to the bot".into()
+    }
 }
 
 const DEMO: &str = "          no key of a provider is set: a built-in demonstration answers (set ANTHROPIC_API_KEY, \
@@ -105,11 +98,7 @@ mod tests {
         let config = load(&Sources::default()).unwrap().config;
         let accounts = [AccountId::new("telegram", "main"), AccountId::new("local", "main")];
         let address = ([127, 0, 0, 1], 7080).into();
-        let hidden = banner(&config, &accounts, address, Some(None));
-        assert!(
-            hidden.ends_with("owner     nobody yet: `roundtable pair owner` shows a code to send to the bot")
-        );
-        let banner = banner(&config, &accounts, address, Some(Some("7K3M-01Q0-ZZ9A")));
+        let banner = banner(&config, &accounts, address);
         insta::assert_snapshot!(banner.replace(env!("CARGO_PKG_VERSION"), "VERSION"), @r"
         roundtable VERSION
         accounts  telegram:main, local:main
@@ -117,7 +106,13 @@ mod tests {
         models    main (demo/demo)
         api       http://127.0.0.1:7080
                   no key of a provider is set: a built-in demonstration answers (set ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY or OPENROUTER_API_KEY)
-        owner     nobody yet: send 7K3M-01Q0-ZZ9A to the bot in a private chat within an hour
         ");
+    }
+
+    #[test]
+    fn the_owners_code_is_shown_at_a_terminal_only() {
+        let [seen, logged] = [true, false].map(|terminal| no_owner("7K3M-01Q0-ZZ9A", terminal));
+        insta::assert_snapshot!(seen, @"owner     nobody yet: send 7K3M-01Q0-ZZ9A to the bot in a private chat within an hour");
+        insta::assert_snapshot!(logged, @"owner     nobody yet: `roundtable pair owner` shows a code to send to the bot");
     }
 }
