@@ -23,18 +23,6 @@ pub struct Open {
     pub handed: Option<i64>,
 }
 
-/// Reads where a delivery was called for.
-pub struct CalledIn(pub i64);
-
-#[async_trait]
-impl Read for CalledIn {
-    type Output = Place;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Place, StoreError> {
-        conversations::get(tx, self.0).await
-    }
-}
-
 #[async_trait]
 impl Read for Open {
     /// `None`: the delivery that is known is to be called for.
@@ -47,6 +35,18 @@ impl Read for Open {
         }
         let open = deliveries::open(tx, self.conversation_id, LOOK_AHEAD).await?;
         Ok((place, Some(open)))
+    }
+}
+
+/// Reads where a delivery was called for.
+pub struct CalledIn(pub i64);
+
+#[async_trait]
+impl Read for CalledIn {
+    type Output = Place;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Place, StoreError> {
+        conversations::get(tx, self.0).await
     }
 }
 

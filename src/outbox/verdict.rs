@@ -84,18 +84,17 @@ pub fn of_look(delivery: &Delivery, found: &Result<Found, SendError>, limits: &L
 /// Looks are not counted: the pause after one that failed is as long as the looking has lasted, and so it doubles.
 fn looked_in_vain(delivery: &Delivery, error: &SendError, now: i64) -> Shown {
     let lasted = now - delivery.call_until.unwrap_or(delivery.created_at);
-    match lasted > GIVE_UP {
-        true => Shown::Unknown {
-            due_at: NEVER,
-            error: format!(
-                "{error}; it was looked for for 24 hours; its outcome is unknown; `roundtable deliveries retry` \
-                 sends it again"
-            ),
-        },
-        false => Shown::Unknown {
+    if lasted <= GIVE_UP {
+        return Shown::Unknown {
             due_at: now + lasted.clamp(FIRST_PAUSE, LONGEST_PAUSE),
             error: error.to_string(),
-        },
+        };
+    }
+    Shown::Unknown {
+        due_at: NEVER,
+        error: format!(
+            "{error}; it was looked for for 24 hours; its outcome is unknown; `roundtable deliveries retry` sends it again"
+        ),
     }
 }
 
