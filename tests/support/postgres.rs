@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Runs the server and stops it when no process holds the lock any more. Under the lock, so that nobody
 /// joins a server that is about to go. Arguments: the programs' folder, ours, the port, `on` or `off`.
 const GUARD: &str = r#"
-"$1/postgres" -D "$2/data" -k "$2" -h 127.0.0.1 -p "$3" -c fsync="$4" -c max_connections=200 \
+"$1/postgres" -D "$2/data" -k "$2" -h 127.0.0.1 -p "$3" -c fsync="$4" -c max_connections=500 \
     -c shared_buffers=32MB &
 server=$!
 while sleep 1; do
