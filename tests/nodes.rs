@@ -3,6 +3,7 @@
 
 mod both;
 mod cut_off;
+mod drained;
 pub mod fleet;
 mod killed;
 mod paused;

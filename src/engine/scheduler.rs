@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::recover::{Abandon, Release, Renew, VoidLeases};
 use super::{Engine, lock};
-use crate::store::{News, StoreError};
+use crate::store::{News, Read, StoreError, Tx, nodes};
 
 impl Engine {
     /// Works until `stop` fires. Then no new turn begins; [`Engine::drained`] ends what is at work.
@@ -46,6 +47,15 @@ impl Engine {
             tracing::warn!(turns = tasks.len(), "turns did not end in time; they go on at the next start");
             tasks.shutdown().await;
         }
+    }
+
+    /// Whether another node is there to go on. A database that can't say so counts as nobody.
+    pub async fn is_one_of_many(&self) -> bool {
+        let others = self.store.read(Others { node: self.by.node.clone() }).await;
+        others.unwrap_or_else(|error| {
+            tracing::error!(%error, "the database can't be asked for other nodes");
+            false
+        })
     }
 
     /// Gives back everything this node holds, so that it goes on at once elsewhere. The last thing a node does.
@@ -112,5 +122,19 @@ impl Engine {
             tracing::error!(%error, "a turn that panicked could not be given back");
         }
         self.wake();
+    }
+}
+
+/// Whether another node is at work.
+struct Others {
+    node: String,
+}
+
+#[async_trait]
+impl Read for Others {
+    type Output = bool;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        nodes::others(tx, &self.node).await
     }
 }

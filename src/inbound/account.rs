@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Front;
 use crate::outbox::Outbox;
-use crate::store::{Store, StoreError, Transaction, Tx, leases};
+use crate::store::{News, Store, StoreError, Transaction, Tx, leases};
 
 /// How long a lease that is over is asked for. Nothing is sent meanwhile.
 const LAST_TRY: Duration = Duration::from_secs(1);
@@ -61,14 +61,34 @@ impl Account {
         }
     }
 
-    /// Keeps the lease, if this node has it, while the last answers go out. Returns when it is lost.
-    pub async fn keep_held(&self) {
+    /// Keeps the lease, if this node has it, while the last answers go out; gives it back when `enough` fires. Returns
+    /// when it is lost.
+    pub async fn keep_held(&self, enough: &CancellationToken) {
         let account = self.channel.account();
         while self.outbox.holds(account) {
+            if enough.is_cancelled() {
+                return self.give_back().await;
+            }
             if let Err(error) = self.take().await {
                 tracing::error!(%account, %error, "the account's lease can't be renewed");
             }
-            tokio::time::sleep(self.renew).await;
+            tokio::select! {
+                biased;
+                () = enough.cancelled() => {}
+                () = tokio::time::sleep(self.renew) => {}
+            }
+        }
+    }
+
+    async fn give_back(&self) {
+        let account = self.channel.account();
+        self.outbox.hold(account, 0);
+        let lease = GiveBack { name: leases::of_account(account), node: self.node.clone() };
+        match self.store.commit(lease).await {
+            Ok(()) => self.store.tell(News::Free),
+            Err(error) => {
+                tracing::error!(%account, %error, "the account's lease could not be given back; it ends by itself")
+            }
         }
     }
 
@@ -175,5 +195,21 @@ impl Transaction for TakeLease {
             Some(_token) => Lease::Ours(until),
             None => Lease::Others(leases::until(tx, &self.name).await?),
         })
+    }
+}
+
+/// Gives one lease back while this node goes on with what else it holds.
+struct GiveBack {
+    name: String,
+    node: String,
+}
+
+#[async_trait]
+impl Transaction for GiveBack {
+    type Output = ();
+    const NAME: &'static str = "give_back";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        leases::release(tx, &self.name, &self.node).await
     }
 }

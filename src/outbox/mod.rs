@@ -248,6 +248,9 @@ impl Outlet for Way {
     }
 
     fn send_now(&self, place: &Place) -> Option<i64> {
+        if self.0.closed.is_cancelled() {
+            return None;
+        }
         let now = self.0.store.now();
         let desk = self.0.desk(&place.address.account)?;
         desk.call_within(now)?;

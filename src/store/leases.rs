@@ -40,6 +40,13 @@ pub async fn of_others(tx: &mut Tx<'_>, node: &str) -> Result<Vec<String>, Store
     rows.iter().map(|row| row.get("name")).collect()
 }
 
+/// Gives one lease of a node back.
+pub async fn release(tx: &mut Tx<'_>, name: &str, node: &str) -> Result<(), StoreError> {
+    tx.execute(sql!("UPDATE leases SET until = 0 WHERE name = $1 AND node = $2"), params![name, node])
+        .await?;
+    Ok(())
+}
+
 /// Gives all leases of a node back, so that another can take them at once.
 pub async fn release_all(tx: &mut Tx<'_>, node: &str) -> Result<(), StoreError> {
     tx.execute(sql!("UPDATE leases SET until = 0 WHERE node = $1"), params![node]).await?;

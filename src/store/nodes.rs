@@ -46,6 +46,15 @@ pub async fn left(tx: &mut Tx<'_>, name: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Whether another node is at work.
+pub async fn others(tx: &mut Tx<'_>, name: &str) -> Result<bool, StoreError> {
+    let now = tx.now();
+    let other = tx
+        .optional(sql!("SELECT name FROM nodes WHERE name <> $1 AND until >= $2 LIMIT 1"), params![name, now])
+        .await?;
+    Ok(other.is_some())
+}
+
 /// All nodes, the oldest first.
 pub async fn list(tx: &mut Tx<'_>) -> Result<Vec<Node>, StoreError> {
     let now = tx.now();

@@ -27,7 +27,7 @@ use When::{During, Never, Recovering, Stopping, Working};
 const MIDDLE: &str = "commit.finish.after:4";
 
 /// The boundaries that the load passes by itself, or would, and how a test gets there.
-pub const BOUNDARIES: [(&str, When); 25] = [
+pub const BOUNDARIES: [(&str, When); 26] = [
     ("commit.accept", Working(7)),
     ("commit.claim", Working(2)),
     ("commit.answer", Working(2)),
@@ -47,6 +47,7 @@ pub const BOUNDARIES: [(&str, When); 25] = [
     ("commit.take_over", Recovering("call.model.before:9", 2)),
     ("commit.void_leases", Recovering(MIDDLE, 1)),
     ("commit.new_code", Recovering(MIDDLE, 1)),
+    ("commit.give_back", Never("another node must be there: see `nodes::drained`")),
     ("commit.release", Stopping),
     ("call.model", Working(5)),
     ("call.tool", Working(2)),
