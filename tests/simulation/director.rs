@@ -86,6 +86,7 @@ impl Director {
             shared: world.chance(40),
             queue: if world.chance(70) { QueueMode::Steer } else { QueueMode::Followup },
             max_turns: *world.one_of(&[0, 0, 2]),
+            slots: *world.one_of(&[16, 16, 2]),
             inbox_cap: *world.one_of(&[200, 200, 3]),
         };
         let (store, _) = host.store(world.clock.clone(), true, Box::new(|| Box::pin(async { Fate::Stored })));

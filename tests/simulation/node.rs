@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::channel::Line;
 use super::life::Life;
-use super::minds::{Deed, Mind};
+use super::minds::{Deed, Mind, Thoughts};
 use super::rules::Watch;
 use super::world::{Late, World};
 
@@ -61,6 +61,8 @@ pub struct Setup {
     pub queue: QueueMode,
     /// Turns of the worker that may be at work at once; 0: any number.
     pub max_turns: i64,
+    /// Turns that one node may have at work at once.
+    pub slots: usize,
     /// Messages that may wait in one session.
     pub inbox_cap: i64,
 }
@@ -105,7 +107,7 @@ impl Node {
             lease: LEASE,
             renew: Duration::from_secs(5),
             poll: Duration::from_secs(2),
-            max_turns: 16,
+            max_turns: setup.slots,
         };
         let engine = Engine::new(store.clone(), team.clone(), settings.clone(), work.clone());
         let policy = Policy { dm: DmPolicy::Open, groups: vec!["*".into()], ..Policy::default() };
@@ -192,7 +194,11 @@ async fn steal(world: Arc<World>, work: Arc<Notify>) {
 }
 
 fn agents(world: &Arc<World>, life: &Life, setup: &Setup) -> Arc<Agents> {
-    let model = || Arc::new(Mind { world: world.clone(), life: life.clone() }) as Arc<dyn ModelClient>;
+    let thoughts = Arc::new(Thoughts::new(setup.slots));
+    let model = || {
+        let (world, life, thoughts) = (world.clone(), life.clone(), thoughts.clone());
+        Arc::new(Mind { world, life, thoughts }) as Arc<dyn ModelClient>
+    };
     let ready = |id: &str, name: &str, max_turns| {
         let mut agent = Agent::new(id, name, "You work.", model());
         agent.queue = setup.queue;
