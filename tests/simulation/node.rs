@@ -155,10 +155,20 @@ impl Node {
     }
 }
 
-/// What a commit waits for, and what becomes of it; and before it comes, the one before it is looked at.
+/// What a commit waits for, and what becomes of it; and before it comes, the one before it is looked at. A read is
+/// answered at once or not at all.
 fn disk(world: &Arc<World>, watch: &Arc<Watch>, stalled_until: &Arc<AtomicI64>) -> Disk {
+    let unwell = world.clone();
+    let deaf = move || {
+        let deaf = unwell.fate() < 4;
+        if deaf {
+            unwell.count(|counts| counts.faults += 1);
+            unwell.note("what is to be read now is not answered");
+        }
+        deaf
+    };
     let (world, watch, stalled_until) = (world.clone(), watch.clone(), stalled_until.clone());
-    Box::new(move || {
+    let commits = move || {
         let (world, watch, stalled_until) = (world.clone(), watch.clone(), stalled_until.clone());
         async move {
             let left = stalled_until.load(Ordering::Relaxed) - world.clock.now();
@@ -175,7 +185,8 @@ fn disk(world: &Arc<World>, watch: &Arc<Watch>, stalled_until: &Arc<AtomicI64>) 
             fate
         }
         .boxed()
-    })
+    };
+    Disk { commits: Box::new(commits), deaf: Arc::new(deaf) }
 }
 
 /// Takes wake-ups of the scheduler away, and gives back some of them later.
