@@ -1,6 +1,6 @@
 //! The whole core in simulated worlds: engine, scheduler, outbox, inbound and timers on a real store, under one seed,
-//! in virtual time, with nodes that die between any two awaits, wake-ups that get lost, commits that hang, clocks that
-//! jump, events that come twice and sends of unknown outcome.
+//! in virtual time, with nodes that die between any two awaits, wake-ups that get lost, commits that hang, reads that
+//! fail, clocks that jump, events that come twice and out of order, and sends of unknown outcome.
 //!
 //! `ROUNDTABLE_PROVE_SEED` plays one seed and prints its story.
 

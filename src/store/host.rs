@@ -25,8 +25,26 @@ pub enum Fate {
     Unconfirmed,
 }
 
-/// What a commit waits for before it begins, a slow disk, and what becomes of it.
-pub type Disk = Box<dyn Fn() -> BoxFuture<'static, Fate> + Send + Sync>;
+/// What a commit waits for, and what becomes of it.
+type Commits = Box<dyn Fn() -> BoxFuture<'static, Fate> + Send + Sync>;
+
+/// Whether a read is not answered.
+pub(super) type Deaf = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// What is between a node and the file.
+pub struct Disk {
+    /// What a commit waits for before it begins, a slow disk, and what becomes of it.
+    pub commits: Commits,
+    /// Whether a read is not answered.
+    pub deaf: Deaf,
+}
+
+impl Disk {
+    /// One that stores everything at once and always answers.
+    pub fn sound() -> Self {
+        Self { commits: Box::new(|| async { Fate::Stored }.boxed()), deaf: Arc::new(|| false) }
+    }
+}
 
 /// A file that has been migrated, with its connections, which outlive the nodes.
 #[derive(Clone)]
@@ -51,9 +69,10 @@ impl Host {
     /// death of the node, after which nothing it asked for is stored. `shared`: there may be other nodes.
     pub fn store(&self, clock: Arc<dyn Clock>, shared: bool, disk: Disk) -> (Store, BoxFuture<'static, ()>) {
         let (sender, jobs) = mpsc::channel(QUEUE);
-        let serve = serve(self.0.clone(), clock.clone(), jobs, disk);
+        let serve = serve(self.0.clone(), clock.clone(), jobs, disk.commits);
+        let deaf = Some(disk.deaf);
         let backend =
-            Backend::Lite { writer: sender, readers: self.0.clone(), shared, _lock: Arc::default() };
+            Backend::Lite { writer: sender, readers: self.0.clone(), shared, deaf, _lock: Arc::default() };
         let store = Store { backend, clock, pulse: Arc::new(Pulse::new()), renames: Arc::default() };
         (store, serve.boxed())
     }
@@ -63,11 +82,11 @@ async fn serve(
     connections: Arc<Connections>,
     clock: Arc<dyn Clock>,
     mut jobs: mpsc::Receiver<Box<dyn Job>>,
-    disk: Disk,
+    commits: Commits,
 ) {
     let mut group = Vec::new();
     while jobs.recv_many(&mut group, GROUP).await > 0 {
-        let fate = disk().await;
+        let fate = commits().await;
         while group.len() < GROUP
             && let Ok(job) = jobs.try_recv()
         {

@@ -58,6 +58,7 @@ pub use check::Audit;
 pub use db::{Param, Row, Sql, Tx};
 pub(crate) use db::{params, sql, words};
 pub use error::StoreError;
+use host::Deaf;
 pub use host::{Disk, Fate, Host};
 pub use news::News;
 pub(crate) use open::private_folder;
@@ -121,6 +122,8 @@ enum Backend {
         readers: Arc<Connections>,
         /// Only in simulations.
         shared: bool,
+        /// Only in simulations: whether a read is not answered.
+        deaf: Option<Deaf>,
         _lock: Arc<Option<std::fs::File>>,
     },
     Pg {
@@ -215,6 +218,7 @@ impl Store {
     /// the look-ups are short, and going elsewhere takes longer than they do.
     pub async fn read<R: Read>(&self, body: R) -> Result<R::Output, StoreError> {
         match &self.backend {
+            Backend::Lite { deaf: Some(deaf), .. } if deaf() => Err(StoreError::Silent),
             Backend::Lite { readers, .. } => {
                 let mut reader = readers.take()?;
                 body.run(&mut Tx::new(Conn::Lite(reader.conn()), self.now(), &self.renames)).await

@@ -114,7 +114,10 @@ async fn open_sqlite(
     let (sender, serve) = writer::writer(Lite::open(path)?, clock);
     conn.close().await.map_err(|error| explain(error.into()))?;
     let readers = Arc::new(Connections::reading(path));
-    Ok((Backend::Lite { writer: sender, readers, shared: false, _lock: Arc::new(lock) }, serve.boxed()))
+    Ok((
+        Backend::Lite { writer: sender, readers, shared: false, deaf: None, _lock: Arc::new(lock) },
+        serve.boxed(),
+    ))
 }
 
 /// Makes a folder that only this user can look into: transcripts are kept there.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::future::join_all;
 use roundtable::time::Clock as _;
 use roundtable_contract::{
     AcceptError, AccountId, AccountState, Channel, Conversation, Edge, Event, Found, Limits, Lost, MessageId,
@@ -16,11 +17,8 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::life::Life;
-use super::platform::{knows_nonces, space};
+use super::platform::{knows_nonces, scopes, space};
 use super::world::World;
-
-/// The name of the position up to which events were read.
-const SCOPE: &str = "updates";
 
 /// A request that is answered arrives within so many milliseconds.
 const FLIGHT: u64 = 15;
@@ -43,14 +41,21 @@ impl Line {
         Self { world: world.clone(), life: life.clone(), account, caught_up: AtomicBool::new(false) }
     }
 
-    /// Reads what is new until `stop` fires.
+    /// Reads what is new, for ever: all of an account in order, or each channel by itself, so that one overtakes another.
     async fn listen(&self, edge: &dyn Edge) {
+        join_all(scopes(&self.account).into_iter().map(|scope| self.read(edge, scope))).await;
+    }
+
+    /// Reads what is new in one of them.
+    async fn read(&self, edge: &dyn Edge, scope: String) {
         let mut news = self.world.platform.news();
         loop {
             self.world.lag(40).await;
             self.life.goes_on().await;
-            let position = edge.position(&self.account, SCOPE).await.map_or(0, |(position, _)| position);
-            let events = self.world.platform.events(&self.account, position);
+            let again = self.breaks_off().await;
+            let position =
+                edge.position(&self.account, &scope).await.map_or(0, |(position, _)| position) - again;
+            let events = self.world.platform.events(&self.account, &scope, position);
             self.caught_up.store(events.is_empty(), Ordering::Relaxed);
             if events.is_empty() {
                 edge.report(&self.account, AccountState::Ready);
@@ -58,18 +63,28 @@ impl Line {
                 let _ = tokio::time::timeout(Duration::from_secs(5), news.changed()).await;
                 continue;
             }
-            self.take(edge, events).await;
+            self.take(edge, &scope, events).await;
         }
     }
 
+    /// Where each channel is read by itself, its connection may break off for some time, and bring so many messages again
+    /// that it has brought before.
+    async fn breaks_off(&self) -> i64 {
+        if !knows_nonces(&self.account) || !self.world.mishap(100) {
+            return 0;
+        }
+        self.world.lag(10_000).await;
+        i64::try_from(self.world.below(5)).expect("it is small")
+    }
+
     /// Gives events to the core until all are stored, and moves the position as far as that allows.
-    async fn take(&self, edge: &dyn Edge, events: Vec<(i32, Event)>) {
+    async fn take(&self, edge: &dyn Edge, scope: &str, events: Vec<(i32, Event)>) {
         let (mut batch, rough) = (Batch::of(events), Rough { edge, line: self });
         loop {
             let stored = batch.store(&rough).await;
             if let Some(last) = batch.stored_up_to() {
                 // At worst they are offered again.
-                let _ = edge.advance(&self.account, SCOPE, last.into()).await;
+                let _ = edge.advance(&self.account, scope, last.into()).await;
             }
             if stored.is_ok() {
                 return;

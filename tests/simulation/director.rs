@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use roundtable::agents::QueueMode;
-use roundtable::store::{Fate, Host, Store};
+use roundtable::store::{Disk, Host, Store};
 use roundtable::time::Clock as _;
 use roundtable_contract::Conversation;
 
@@ -86,9 +86,10 @@ impl Director {
             shared: world.chance(40),
             queue: if world.chance(70) { QueueMode::Steer } else { QueueMode::Followup },
             max_turns: *world.one_of(&[0, 0, 2]),
+            slots: *world.one_of(&[16, 16, 2]),
             inbox_cap: *world.one_of(&[200, 200, 3]),
         };
-        let (store, _) = host.store(world.clock.clone(), true, Box::new(|| Box::pin(async { Fate::Stored })));
+        let (store, _) = host.store(world.clock.clone(), true, Disk::sound());
         let watch = Arc::new(Watch::new(&world, store.clone(), &setup));
         Self { world, host, setup, places, nodes: Vec::new(), started: 0, store, watch }
     }

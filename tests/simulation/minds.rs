@@ -1,6 +1,7 @@
 //! What agents do: models that answer at random, and a tool that takes its time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,6 +23,38 @@ pub struct Mind {
     pub world: Arc<World>,
     /// The node's life.
     pub life: Life,
+    /// How many of the node's turns think.
+    pub thoughts: Arc<Thoughts>,
+}
+
+/// How many turns of a node think at the same time.
+pub struct Thoughts {
+    now: AtomicUsize,
+    most: usize,
+}
+
+/// One that thinks, until it is dropped.
+struct Thought(Arc<Thoughts>);
+
+impl Thoughts {
+    /// None yet, and never more than the node may have turns at work.
+    pub fn new(most: usize) -> Self {
+        Self { now: AtomicUsize::new(0), most }
+    }
+
+    fn begin(self: &Arc<Self>, world: &World) -> Thought {
+        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+        if now > self.most {
+            world.breaks(format_args!("{now} turns are at work on one node, of {}", self.most));
+        }
+        Thought(self.clone())
+    }
+}
+
+impl Drop for Thought {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Steps of a turn after which an agent comes to an end.
@@ -129,9 +162,10 @@ impl Mind {
 
 impl ModelClient for Mind {
     fn stream(&self, request: Request) -> BoxStream<'static, Result<ModelEvent, ModelError>> {
-        let (world, life) = (self.world.clone(), self.life.clone());
+        let (world, life, thoughts) = (self.world.clone(), self.life.clone(), self.thoughts.clone());
         let event = async move {
             life.goes_on().await;
+            let _thought = thoughts.begin(&world);
             let bound = *world.one_of(&[1, 50, 500, 4000]);
             world.lag(bound).await;
             if world.mishap(10) {

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::channel::Line;
 use super::life::Life;
-use super::minds::{Deed, Mind};
+use super::minds::{Deed, Mind, Thoughts};
 use super::rules::Watch;
 use super::world::{Late, World};
 
@@ -61,6 +61,8 @@ pub struct Setup {
     pub queue: QueueMode,
     /// Turns of the worker that may be at work at once; 0: any number.
     pub max_turns: i64,
+    /// Turns that one node may have at work at once.
+    pub slots: usize,
     /// Messages that may wait in one session.
     pub inbox_cap: i64,
 }
@@ -105,7 +107,7 @@ impl Node {
             lease: LEASE,
             renew: Duration::from_secs(5),
             poll: Duration::from_secs(2),
-            max_turns: 16,
+            max_turns: setup.slots,
         };
         let engine = Engine::new(store.clone(), team.clone(), settings.clone(), work.clone());
         let policy = Policy { dm: DmPolicy::Open, groups: vec!["*".into()], ..Policy::default() };
@@ -153,10 +155,20 @@ impl Node {
     }
 }
 
-/// What a commit waits for, and what becomes of it; and before it comes, the one before it is looked at.
+/// What a commit waits for, and what becomes of it; and before it comes, the one before it is looked at. A read is
+/// answered at once or not at all.
 fn disk(world: &Arc<World>, watch: &Arc<Watch>, stalled_until: &Arc<AtomicI64>) -> Disk {
+    let unwell = world.clone();
+    let deaf = move || {
+        let deaf = unwell.fate() < 4;
+        if deaf {
+            unwell.count(|counts| counts.faults += 1);
+            unwell.note("what is to be read now is not answered");
+        }
+        deaf
+    };
     let (world, watch, stalled_until) = (world.clone(), watch.clone(), stalled_until.clone());
-    Box::new(move || {
+    let commits = move || {
         let (world, watch, stalled_until) = (world.clone(), watch.clone(), stalled_until.clone());
         async move {
             let left = stalled_until.load(Ordering::Relaxed) - world.clock.now();
@@ -173,7 +185,8 @@ fn disk(world: &Arc<World>, watch: &Arc<Watch>, stalled_until: &Arc<AtomicI64>) 
             fate
         }
         .boxed()
-    })
+    };
+    Disk { commits: Box::new(commits), deaf: Arc::new(deaf) }
 }
 
 /// Takes wake-ups of the scheduler away, and gives back some of them later.
@@ -192,7 +205,11 @@ async fn steal(world: Arc<World>, work: Arc<Notify>) {
 }
 
 fn agents(world: &Arc<World>, life: &Life, setup: &Setup) -> Arc<Agents> {
-    let model = || Arc::new(Mind { world: world.clone(), life: life.clone() }) as Arc<dyn ModelClient>;
+    let thoughts = Arc::new(Thoughts::new(setup.slots));
+    let model = || {
+        let (world, life, thoughts) = (world.clone(), life.clone(), thoughts.clone());
+        Arc::new(Mind { world, life, thoughts }) as Arc<dyn ModelClient>
+    };
     let ready = |id: &str, name: &str, max_turns| {
         let mut agent = Agent::new(id, name, "You work.", model());
         agent.queue = setup.queue;

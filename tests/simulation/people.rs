@@ -19,6 +19,7 @@ pub fn places() -> Vec<Conversation> {
         Conversation::chat(telegram(), "-5").with_thread("8"),
         Conversation::chat(discord(), "3"),
         Conversation::chat(discord(), "-6"),
+        Conversation::chat(discord(), "-7"),
     ]
 }
 

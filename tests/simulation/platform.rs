@@ -1,12 +1,12 @@
 //! The platforms: chats with numbered messages, as people see them. They outlive every node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use roundtable_contract::{AccountId, Conversation, Event, Message, MessageId, Part};
 use tokio::sync::watch;
 
-use super::people::Meant;
+use super::people::{self, Meant};
 use super::world::{World, lock};
 
 /// A repetition with the same nonce shows nothing new for so many milliseconds.
@@ -64,6 +64,17 @@ pub fn knows_nonces(account: &AccountId) -> bool {
     account.channel == "discord"
 }
 
+/// What is read in order, by its name: all of an account, or a channel where there is one order for each.
+fn scope_of(place: &Conversation) -> &str {
+    if knows_nonces(&place.account) { place.chat.as_str() } else { "updates" }
+}
+
+/// All that is read in order of an account.
+pub fn scopes(account: &AccountId) -> BTreeSet<String> {
+    let places = people::places().into_iter().filter(|place| place.account == *account);
+    places.map(|place| scope_of(&place).to_owned()).collect()
+}
+
 impl Platform {
     /// A person writes; `message` gets its number.
     pub fn hears(&self, mut message: Message, meant: Meant) -> MessageId {
@@ -81,11 +92,12 @@ impl Platform {
         self.news.subscribe()
     }
 
-    /// The messages of people to an account behind a position, with their positions.
-    pub fn events(&self, account: &AccountId, behind: i64) -> Vec<(i32, Event)> {
+    /// The messages of people to an account in one of its scopes behind a position, with their positions.
+    pub fn events(&self, account: &AccountId, scope: &str, behind: i64) -> Vec<(i32, Event)> {
         let chats = lock(&self.chats);
-        let of_account = chats.heard.iter().filter(|heard| heard.message.conversation.account == *account);
-        let numbered = (1..).zip(of_account).skip_while(|(number, _)| i64::from(*number) <= behind);
+        let here = |place: &Conversation| place.account == *account && scope_of(place) == scope;
+        let heard = chats.heard.iter().filter(|heard| here(&heard.message.conversation));
+        let numbered = (1..).zip(heard).skip_while(|(number, _)| i64::from(*number) <= behind);
         numbered.map(|(number, heard)| (number, Event::Message(Box::new(heard.message.clone())))).collect()
     }
 

@@ -51,7 +51,7 @@ pub struct Counts {
     pub steps: u64,
     /// Nodes that were killed.
     pub crashes: u64,
-    /// Nodes that were drained, commits that hung, pauses, and steps of the clock.
+    /// Nodes that were drained, commits that hung, reads that failed, pauses, and steps of the clock.
     pub faults: u64,
     /// Messages of people.
     pub heard: u64,

@@ -91,7 +91,7 @@ pub(super) const NEVER: [(&str, &str); 12] = [
 type Limit = (&'static str, &'static str, fn(&Setup) -> i64);
 
 /// Numbers with limits.
-pub(super) const LIMITS: [Limit; 5] = [
+pub(super) const LIMITS: [Limit; 6] = [
     (
         "live children of one session",
         "SELECT COALESCE(MAX(live), 0) AS most FROM (SELECT COUNT(*) AS live FROM runs WHERE ended_at IS NULL
@@ -113,5 +113,11 @@ pub(super) const LIMITS: [Limit; 5] = [
         "SELECT COALESCE(MAX(unread), 0) AS most FROM (SELECT COUNT(*) AS unread FROM inbox
              WHERE turn_id IS NULL AND wake = 1 AND kind = 'user' GROUP BY session_id) counted",
         |setup| setup.inbox_cap,
+    ),
+    (
+        // On all nodes together, and also those that nobody drives: whoever takes them up asks nobody.
+        "turns of the worker at work",
+        "SELECT COUNT(*) AS most FROM turns WHERE status = 'running' AND agent = 'worker'",
+        |setup| if setup.max_turns == 0 { i64::MAX } else { setup.max_turns },
     ),
 ];
