@@ -29,6 +29,9 @@ use crate::support::seeds::seeds;
 use director::{Played, play};
 use world::Counts;
 
+/// After so many worlds a long proof says how far it is.
+const STRETCH: usize = 5_000;
+
 /// A database for one world at a time.
 struct Database {
     host: Host,
@@ -61,11 +64,17 @@ fn play_all(seeds: &[u64]) -> (Counts, BTreeMap<u64, Played>) {
     std::thread::scope(|scope| {
         let work = || {
             let (database, mut counts, mut broken) = (Database::new(), Counts::default(), Vec::new());
-            while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let Some(seed) = seeds.get(number) else { break };
                 let played = play(*seed, &database.host);
                 counts.add(played.counts);
-                if !played.broken.is_empty() {
+                if let Some(rule) = played.broken.first() {
+                    println!("ROUNDTABLE_PROVE_SEED={seed}: {rule}");
                     broken.push((*seed, played));
+                }
+                if number > 0 && number.is_multiple_of(STRETCH) {
+                    println!("simulation: {number} of {} seeds", seeds.len());
                 }
             }
             (counts, broken)
@@ -84,9 +93,6 @@ fn play_all(seeds: &[u64]) -> (Counts, BTreeMap<u64, Played>) {
 fn no_seed_breaks_a_rule() {
     let (counts, broken) = play_all(&seeds("ROUNDTABLE_PROVE_SIMULATE", 500));
     println!("simulation: {counts}");
-    for (seed, played) in &broken {
-        println!("ROUNDTABLE_PROVE_SEED={seed}: {}", played.broken[0]);
-    }
     if let Some((seed, played)) = broken.first_key_value() {
         panic!(
             "{} seeds break a rule. The first:\n{}\nROUNDTABLE_PROVE_SEED={seed}",
