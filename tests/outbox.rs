@@ -132,7 +132,13 @@ impl Bench {
         let account = AccountId::new("recorder", "main");
         let channel = Arc::new(Recorder { account: account.clone(), calls: Mutex::default() });
         let rules = Arc::new(Rules { bindings: vec![], default_agent: "a".into(), agents: vec![] });
-        let outbox = Outbox::new(store.clone(), rules, [channel.clone() as Arc<dyn Channel>], Arc::default());
+        let outbox = Outbox::new(
+            store.clone(),
+            rules,
+            [channel.clone() as Arc<dyn Channel>],
+            Arc::default(),
+            Arc::default(),
+        );
         outbox.hold(&account, store.now() + 60_000);
         Self { channel, store, outbox, _database: database }
     }
