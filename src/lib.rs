@@ -10,6 +10,7 @@ pub mod engine;
 pub mod http;
 pub mod inbound;
 pub mod local;
+pub mod metrics;
 pub mod models;
 pub mod outbox;
 pub mod phrases;

@@ -2,6 +2,7 @@
 
 mod answers;
 mod away;
+mod counted;
 mod ends;
 mod handed_over;
 mod lost;

@@ -5,30 +5,34 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use roundtable::engine::Outlet;
-use roundtable::outbox::{Outbox, Way};
+use roundtable::outbox::{Move, Outbox, Way};
 use roundtable::routing::Rules;
 use roundtable::store::conversations::{self, About, Place};
 use roundtable::store::deliveries::{self, Delivery, NewAnswer};
 use roundtable::store::{Read, Store, StoreError, Transaction, Tx};
 use roundtable::time::SystemClock;
 use roundtable_contract::{
-    AccountId, Channel, ChatKind, Conversation, Edge, Found, Limits, Lost, MessageId, Outgoing, Part,
+    AccountId, Channel, ChatId, ChatKind, Conversation, Edge, Found, Limits, Lost, MessageId, Outgoing, Part,
     Receipt, Reconcile, RunError, SendError,
 };
+use roundtable_fakes::PATIENCE;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::databases::{Database, open};
 
-/// A channel that notes what it is asked for; what it looks for is there.
+/// A channel that notes what it is asked for, and in which chat; what it looks for is there.
 struct Recorder {
     account: AccountId,
-    calls: Mutex<Vec<&'static str>>,
+    calls: Mutex<Vec<String>>,
+    called: Notify,
 }
 
 impl Recorder {
-    fn note(&self, call: &'static str) -> Receipt {
+    fn note(&self, call: &str, to: &Conversation) -> Receipt {
         let mut calls = self.calls.lock().unwrap();
-        calls.push(call);
+        calls.push(format!("{call} in {}", to.chat));
+        self.called.notify_one();
         Receipt { id: MessageId(i64::try_from(calls.len()).unwrap()) }
     }
 }
@@ -63,8 +67,8 @@ impl Channel for Recorder {
         unreachable!("nothing connects this channel")
     }
 
-    async fn send(&self, _: &Conversation, _: &Part, _: &str) -> Result<Receipt, SendError> {
-        Ok(self.note("send"))
+    async fn send(&self, to: &Conversation, _: &Part, _: &str) -> Result<Receipt, SendError> {
+        Ok(self.note("send", to))
     }
 
     fn reconcile(&self) -> Option<&dyn Reconcile> {
@@ -74,8 +78,8 @@ impl Channel for Recorder {
 
 #[async_trait]
 impl Reconcile for Recorder {
-    async fn find(&self, _: &Lost<'_>) -> Result<Found, SendError> {
-        Ok(Found::Visible(self.note("find")))
+    async fn find(&self, lost: &Lost<'_>) -> Result<Found, SendError> {
+        Ok(Found::Visible(self.note("find", lost.conversation)))
     }
 }
 
@@ -127,12 +131,23 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Self {
-        let database = Database::Sqlite.fresh().await;
+        Self::on(Database::Sqlite).await
+    }
+
+    async fn on(database: Database) -> Self {
+        let database = database.fresh().await;
         let store = open(&database.url, Arc::new(SystemClock::new())).await;
         let account = AccountId::new("recorder", "main");
-        let channel = Arc::new(Recorder { account: account.clone(), calls: Mutex::default() });
+        let channel =
+            Arc::new(Recorder { account: account.clone(), calls: Mutex::default(), called: Notify::new() });
         let rules = Arc::new(Rules { bindings: vec![], default_agent: "a".into(), agents: vec![] });
-        let outbox = Outbox::new(store.clone(), rules, [channel.clone() as Arc<dyn Channel>], Arc::default());
+        let outbox = Outbox::new(
+            store.clone(),
+            rules,
+            [channel.clone() as Arc<dyn Channel>],
+            Arc::default(),
+            Arc::default(),
+        );
         outbox.hold(&account, store.now() + 60_000);
         Self { channel, store, outbox, _database: database }
     }
@@ -142,8 +157,15 @@ impl Bench {
         self.store.commit(Born { address, within }).await.unwrap()
     }
 
+    /// The chat of `born` becomes another, as a group does that becomes a supergroup.
+    async fn moves_to(&self, chat: &str) {
+        let account = self.channel.account.clone();
+        let (from, to) = (ChatId::new("1"), ChatId::new(chat));
+        self.store.commit(Move { account, from, to, space: "moved".into() }).await.unwrap();
+    }
+
     /// What the channel was asked for until the conversation had nothing left to deliver.
-    async fn calls(self) -> Vec<&'static str> {
+    async fn calls(self) -> Vec<String> {
         self.outbox.drained(Duration::from_secs(10)).await;
         self.channel.calls.lock().unwrap().clone()
     }
@@ -156,7 +178,7 @@ async fn a_poll_that_comes_first_does_not_keep_an_answer_from_being_sent() {
     let delivery = bench.born(2_500).await;
     way.hint(delivery.conversation_id);
     way.dispatch(delivery);
-    assert_eq!(bench.calls().await, ["send"]);
+    assert_eq!(bench.calls().await, ["send in 1"]);
 }
 
 /// As when this process stood still between the commit and the call.
@@ -167,7 +189,7 @@ async fn an_answer_that_is_handed_over_too_late_is_looked_for_first() {
     let delivery = bench.born(0).await;
     way.hint(delivery.conversation_id);
     way.dispatch(delivery);
-    assert_eq!(bench.calls().await, ["find"]);
+    assert_eq!(bench.calls().await, ["find in 1"]);
 }
 
 /// As when this process stood still between the commit and the call, and another has the account now.
@@ -179,6 +201,21 @@ async fn an_answer_that_is_handed_over_after_the_account_is_lost_is_not_sent() {
     bench.outbox.hold(&bench.channel.account, bench.store.now());
     way.dispatch(delivery);
     assert!(bench.calls().await.is_empty());
+}
+
+/// As when the chat moved between the commit and the call: what was stored is a call at the old address, so it is looked
+/// for there, and nothing is sent to the new one in its name.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_handed_over_as_its_chat_moves_is_looked_for_where_the_chat_was() {
+    for database in Database::all() {
+        let bench = Bench::on(database).await;
+        let delivery = bench.born(1_000).await;
+        bench.moves_to("2").await;
+        Way(bench.outbox.clone()).dispatch(delivery);
+        let called = tokio::time::timeout(PATIENCE, bench.channel.called.notified());
+        called.await.expect("the channel is called");
+        assert_eq!(bench.calls().await, ["find in 1"], "{database:?}");
+    }
 }
 
 /// Whoever has the account next must not look for a message that can still arrive: a request may be on its way for

@@ -23,6 +23,7 @@ use crate::engine::{Engine, Outlet, Settings, Team};
 use crate::http::{self, Api};
 use crate::inbound::{Account, Edges, Front, States};
 use crate::local::Local;
+use crate::metrics::Metrics;
 use crate::outbox::{Outbox, Way};
 use crate::store::{Access, News, Store};
 use crate::time::SystemClock;
@@ -67,7 +68,9 @@ impl App {
         let rules = Arc::new(team::rules(&config));
         let agents = Arc::new(team::agents(&config)?);
         let work = Arc::new(Notify::new());
-        let outbox = Outbox::new(store.clone(), rules.clone(), channels.clone(), work.clone());
+        let metrics = Arc::new(Metrics::default());
+        let outbox =
+            Outbox::new(store.clone(), rules.clone(), channels.clone(), work.clone(), metrics.clone());
         let outlet: Arc<dyn Outlet> = Arc::new(Way(outbox.clone()));
         let settings = settings(&config);
         let hidden = config.secrets().into_iter().chain([token.clone()]).map(SecretString::from);
@@ -82,7 +85,7 @@ impl App {
         });
         let states = Arc::new(States::default());
         let owner_code = owner_code(&store, &config).await?;
-        let front = Front::new(store.clone(), engine.clone(), edges.clone(), states.clone());
+        let front = Front::new(store.clone(), engine.clone(), edges.clone(), states.clone(), metrics.clone());
         let front = Arc::new(front.inviting(owner_code.clone()));
         let free = Arc::new(Notify::new());
         let accounts = channels
@@ -100,8 +103,8 @@ impl App {
             })
             .collect();
         let drain = config.node.drain;
-        let api =
-            Arc::new(Api { store, front, edges, local, outlet, states, node: settings.node, token, config });
+        let node = settings.node;
+        let api = Arc::new(Api { store, front, edges, local, outlet, states, metrics, node, token, config });
         let core = Core { engine, outbox, accounts };
         Ok(Self { core, free, api, listener, node_file, owner_code, drain, writer })
     }

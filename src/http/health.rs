@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use roundtable_contract::AccountId;
 use serde::{Deserialize, Serialize};
 
 use super::Api;
@@ -19,7 +20,7 @@ use crate::{inbound, local};
 const SILENCE: i64 = 90_000;
 
 /// How long a database is given to answer before it counts as silent.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The answer of `/healthz`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +35,7 @@ pub struct Health {
 #[derive(Serialize)]
 pub(super) struct Ready {
     ready: bool,
-    accounts: BTreeMap<String, inbound::Health>,
+    accounts: BTreeMap<AccountId, inbound::Health>,
     /// What is wrong with the database.
     database: Option<String>,
 }
@@ -47,6 +48,15 @@ pub(super) async fn alive() -> Json<Health> {
 /// `GET /readyz`: 200 when all accounts are ready, here or on another node, and the database takes what is given to
 /// it; otherwise 503.
 pub(super) async fn ready(State(api): State<Arc<Api>>) -> (StatusCode, Json<Ready>) {
+    let (accounts, trouble) = accounts(&api).await;
+    let ready = trouble.is_none()
+        && accounts.values().all(|health| ["ready", ELSEWHERE.state].contains(&health.state));
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(Ready { ready, accounts, database: trouble }))
+}
+
+/// How each account is, and what is wrong with the database.
+pub(super) async fn accounts(api: &Api) -> (BTreeMap<AccountId, inbound::Health>, Option<String>) {
     let mut known = api.states.all();
     let now = api.store.now();
     let trouble = api.store.trouble(api.config.node.lease);
@@ -57,24 +67,16 @@ pub(super) async fn ready(State(api): State<Arc<Api>>) -> (StatusCode, Json<Read
         Ok(Err(error)) => (Vec::new(), Some(error.to_string())),
         Err(_) => (Vec::new(), trouble.or_else(|| Some("it does not answer".into()))),
     };
-    let accounts: BTreeMap<String, inbound::Health> = api
-        .edges
-        .channels
-        .keys()
-        .map(|account| {
-            let health = known.remove(&account.to_string()).unwrap_or(STARTING);
-            if elsewhere.contains(&leases::of_account(account)) {
-                return (account.to_string(), ELSEWHERE);
-            }
-            // The local channel polls nothing: it is ready once and for all.
-            let health = if *account == local::account() { health } else { fresh(health, now) };
-            (account.to_string(), health)
-        })
-        .collect();
-    let ready = trouble.is_none()
-        && accounts.values().all(|health| ["ready", ELSEWHERE.state].contains(&health.state));
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Ready { ready, accounts, database: trouble }))
+    let accounts = api.edges.channels.keys().map(|account| {
+        let health = known.remove(&account.to_string()).unwrap_or(STARTING);
+        if elsewhere.contains(&leases::of_account(account)) {
+            return (account.clone(), ELSEWHERE);
+        }
+        // The local channel polls nothing: it is ready once and for all.
+        let health = if *account == local::account() { health } else { fresh(health, now) };
+        (account.clone(), health)
+    });
+    (accounts.collect(), trouble)
 }
 
 /// The leases of other nodes.
@@ -92,7 +94,8 @@ impl Read for Elsewhere {
 }
 
 /// Another node has the account, and says more about it.
-const ELSEWHERE: inbound::Health = inbound::Health { state: "elsewhere", reason: None, last_ready_at: None };
+pub(super) const ELSEWHERE: inbound::Health =
+    inbound::Health { state: "elsewhere", reason: None, last_ready_at: None };
 const STARTING: inbound::Health = inbound::Health { state: "connecting", reason: None, last_ready_at: None };
 
 fn fresh(health: inbound::Health, now: i64) -> inbound::Health {

@@ -7,6 +7,7 @@ mod error;
 mod guard;
 mod health;
 mod local;
+mod metrics;
 mod nodes;
 mod pair;
 mod sessions;
@@ -30,6 +31,7 @@ use crate::config::{Config, Secret};
 use crate::engine::Outlet;
 use crate::inbound::{Edges, Front, States};
 use crate::local::Local;
+use crate::metrics::Metrics;
 use crate::store::Store;
 
 use error::ApiError;
@@ -59,6 +61,8 @@ pub struct Api {
     pub outlet: Arc<dyn Outlet>,
     /// How the accounts' connections are.
     pub states: Arc<States>,
+    /// What was counted.
+    pub metrics: Arc<Metrics>,
     /// This node, among those that share the database.
     pub node: String,
     /// What callers must present.
@@ -88,6 +92,7 @@ impl FromRef<Shared> for CancellationToken {
 /// All routes. Requests that wait for something end when `stop` fires.
 pub fn router(api: Arc<Api>, stop: CancellationToken) -> Router {
     let shared = Shared { api, stop };
+    let guard = from_fn_with_state(shared.clone(), guard::guard);
     let guarded = Router::new()
         .route("/sessions", get(sessions::list))
         .route("/sessions/entries", get(sessions::entries))
@@ -103,10 +108,11 @@ pub fn router(api: Arc<Api>, stop: CancellationToken) -> Router {
         .route("/pair/owner", post(pair::owner))
         .route("/pair/revoke", post(pair::revoke))
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(from_fn_with_state(shared.clone(), guard::guard));
+        .layer(guard.clone());
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::text).layer(guard))
         .nest("/api/v1", guarded)
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)

@@ -88,6 +88,17 @@ async fn only_who_knows_the_token_and_means_us_gets_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_for_who_knows_the_token() {
+    let node = Node::start().await;
+    let metrics = || node.request(Method::GET, "/metrics");
+    assert_eq!(code(answer(metrics()).await), (401, "unauthorized".into()));
+    assert_eq!(code(answer(metrics().bearer_auth("guess")).await), (401, "unauthorized".into()));
+    let text = metrics().bearer_auth(&node.token).send().await.unwrap().text().await.unwrap();
+    assert!(text.contains("\nroundtable_sends_unknown_total{account=\"local:main\"} 0\n"), "{text}");
+    node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_error_is_a_code_and_a_sentence() {
     let node = Node::start().await;
     let open = |path| answer(node.request(Method::GET, path));

@@ -24,6 +24,7 @@ use roundtable_contract::{
 };
 
 use crate::engine::{Engine, Team};
+use crate::metrics::{Counted, Metrics};
 use crate::outbox::Move;
 use crate::routing::{Policy, Rules};
 use crate::store::deliveries::{self, Shown, Thread};
@@ -72,13 +73,20 @@ pub struct Front {
     engine: Arc<Engine>,
     edges: Arc<Edges>,
     states: Arc<States>,
+    metrics: Arc<Metrics>,
     owner_code: Option<String>,
 }
 
 impl Front {
     /// The front of a node.
-    pub fn new(store: Store, engine: Arc<Engine>, edges: Arc<Edges>, states: Arc<States>) -> Self {
-        Self { store, engine, edges, states, owner_code: None }
+    pub fn new(
+        store: Store,
+        engine: Arc<Engine>,
+        edges: Arc<Edges>,
+        states: Arc<States>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { store, engine, edges, states, metrics, owner_code: None }
     }
 
     /// The same with a code that makes its sender an owner, to be shown with an account's address.
@@ -94,6 +102,14 @@ impl Front {
         match (accepted.turn, slot) {
             (Some(turn), Some(slot)) => self.engine.start(turn, slot),
             (_, slot) => drop(slot),
+        }
+        Ok(())
+    }
+
+    async fn thread_seen(&self, seen: ThreadSeen) -> Result<(), StoreError> {
+        let account = seen.thread.address.account.clone();
+        if let Some(counted) = self.store.commit(seen).await? {
+            self.metrics.count(&account, counted);
         }
         Ok(())
     }
@@ -122,7 +138,7 @@ impl Edge for Front {
             Event::Opened { key, conversation, name } => {
                 let space = self.edges.space(&conversation);
                 let seen = ThreadSeen { key, name, thread: Thread { address: conversation, space } };
-                let seen = self.store.commit(seen).await;
+                let seen = self.thread_seen(seen).await;
                 self.engine.wake();
                 seen
             }
@@ -204,16 +220,19 @@ struct ThreadSeen {
 
 #[async_trait]
 impl Transaction for ThreadSeen {
-    type Output = ();
+    /// What there is to count.
+    type Output = Option<Counted>;
     const NAME: &'static str = "thread_seen";
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
         let address = &self.thread.address;
         events::take(tx, &address.account, self.key.as_str(), 0, "thread opened").await?;
-        match deliveries::opening_thread(tx, address, &self.name).await? {
-            Some(delivery) => deliveries::settle(tx, &delivery, &Shown::Opened(self.thread.clone())).await,
-            None => Ok(()),
-        }
+        let Some(delivery) = deliveries::opening_thread(tx, address, &self.name).await? else {
+            return Ok(None);
+        };
+        let shown = Shown::Opened(self.thread.clone());
+        let news = deliveries::settle(tx, &delivery, &shown).await?;
+        Ok(Counted::of(&delivery, &shown, None).filter(|_| news))
     }
 }
 

@@ -80,6 +80,8 @@ pub struct Settle {
 
 /// What may be next after that.
 pub struct Settled {
+    /// `false`: it was known before, or somebody else has the account and knows more.
+    pub news: bool,
     /// What is open in the conversation.
     pub open: Vec<Delivery>,
     /// Another conversation of the chat whose message may go now.
@@ -93,9 +95,9 @@ impl Transaction for Settle {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Settled, StoreError> {
         let conversation_id = self.delivery.conversation_id;
-        deliveries::settle(tx, &self.delivery, &self.shown).await?;
+        let news = deliveries::settle(tx, &self.delivery, &self.shown).await?;
         let open = deliveries::open(tx, conversation_id, LOOK_AHEAD).await?;
-        Ok(Settled { open, beside: chats::waiting_beside(tx, conversation_id).await? })
+        Ok(Settled { news, open, beside: chats::waiting_beside(tx, conversation_id).await? })
     }
 }
 

@@ -14,6 +14,7 @@ use super::desk::Desk;
 use super::order::{self, Next};
 use super::{Outbox, verdict};
 use crate::crash::{self, Side};
+use crate::metrics::Counted;
 use crate::store::StoreError;
 use crate::store::conversations::Place;
 use crate::store::deliveries::{Delivery, Shown, State, Thread};
@@ -141,7 +142,8 @@ async fn call(
         Err(error) => read(Err(error)),
     };
     let opens = delivery.opens_for.is_some();
-    let open = settle(outbox, delivery, shown).await?;
+    let counted = Counted::of(&delivery, &shown, None);
+    let open = settle(outbox, place, delivery, shown, counted).await?;
     if opens {
         outbox.threads.notify_one();
     }
@@ -241,7 +243,7 @@ async fn look(
     if desk.call_within(outbox.store.now()).is_none() {
         return Ok(Vec::new());
     }
-    let delivery = count_unknown(outbox, delivery).await?;
+    let delivery = count_unknown(outbox, place, delivery).await?;
     let there = called_in(outbox, place, &delivery).await?;
     let found = match desk.channel.reconcile() {
         // The second step of a two-step delivery may simply be made again.
@@ -265,7 +267,8 @@ async fn look(
     };
     tracing::info!(delivery.id, account = %place.address.account, ?found, "a message of unknown outcome was looked for");
     let shown = verdict::of_look(&delivery, &found, &desk.channel.limits(), outbox.store.now());
-    settle(outbox, delivery, shown).await
+    let counted = Counted::of(&delivery, &shown, Some(&found));
+    settle(outbox, place, delivery, shown, counted).await
 }
 
 /// The platform's own event would have told of a thread that is there, once all is read that came until the call was
@@ -329,19 +332,33 @@ fn since(then: i64, now: i64) -> Duration {
 
 /// A call of a process that died has no outcome: it becomes `unknown` before anything is asked, so that
 /// it is counted once however often the asking is cut off.
-async fn count_unknown(outbox: &Arc<Outbox>, delivery: Delivery) -> Result<Delivery, StoreError> {
+async fn count_unknown(
+    outbox: &Arc<Outbox>,
+    place: &Place,
+    delivery: Delivery,
+) -> Result<Delivery, StoreError> {
     if delivery.state != State::Sending {
         return Ok(delivery);
     }
     let shown =
         Shown::Unknown { due_at: outbox.store.now(), error: "the process stopped while it was sent".into() };
     let id = delivery.id;
-    let open = settle(outbox, delivery, shown).await?;
+    let open = settle(outbox, place, delivery, shown, Some(Counted::Unknown)).await?;
     open.into_iter().find(|open| open.id == id).ok_or(StoreError::Stale)
 }
 
-async fn settle(outbox: &Arc<Outbox>, delivery: Delivery, shown: Shown) -> Result<Vec<Delivery>, StoreError> {
-    let Settled { open, beside } = outbox.store.commit(Settle { delivery, shown }).await?;
+/// Records what is known, and counts it if nobody else knew.
+async fn settle(
+    outbox: &Arc<Outbox>,
+    place: &Place,
+    delivery: Delivery,
+    shown: Shown,
+    counted: Option<Counted>,
+) -> Result<Vec<Delivery>, StoreError> {
+    let Settled { news, open, beside } = outbox.store.commit(Settle { delivery, shown }).await?;
+    if let Some(counted) = counted.filter(|_| news) {
+        outbox.metrics.count(&place.address.account, counted);
+    }
     if let Some(conversation_id) = beside {
         outbox.work(conversation_id, None);
     }

@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::Outlet;
+use crate::metrics::Metrics;
 use crate::routing::Rules;
 use crate::store::conversations::Place;
 use crate::store::deliveries::Delivery;
@@ -43,6 +44,7 @@ pub struct Outbox {
     closed: CancellationToken,
     /// Told when a thread was opened, or can't be.
     threads: Arc<Notify>,
+    metrics: Arc<Metrics>,
 }
 
 /// Lanes at work. A lane that is asked to work again while it is at it looks once more before it ends.
@@ -61,12 +63,13 @@ struct Again {
 }
 
 impl Outbox {
-    /// An outbox for these accounts; `threads` is told of threads that were opened.
+    /// An outbox for these accounts; `threads` is told of threads that were opened, `metrics` of lost sends.
     pub fn new(
         store: Store,
         rules: Arc<Rules>,
         channels: impl IntoIterator<Item = Arc<dyn Channel>>,
         threads: Arc<Notify>,
+        metrics: Arc<Metrics>,
     ) -> Arc<Self> {
         let desks =
             channels.into_iter().map(|channel| (channel.account().clone(), Desk::new(channel))).collect();
@@ -77,6 +80,7 @@ impl Outbox {
             lanes: Mutex::default(),
             closed: CancellationToken::new(),
             threads,
+            metrics,
         })
     }
 

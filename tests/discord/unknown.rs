@@ -8,7 +8,10 @@ use roundtable_fakes::Fault;
 use roundtable_fakes::discord::{Seat, rights};
 
 use super::next;
+use crate::support::metrics::Metrics;
 use crate::support::world::World;
+
+const ACCOUNT: &str = "discord:main";
 
 /// When a send is given up here.
 const TIMEOUT: Duration = Duration::from_millis(400);
@@ -69,8 +72,20 @@ async fn suffers(nonce_window: &str, listens: bool) {
         world.discord().gateway_up();
         world.discord().connected().await.unwrap();
     }
+    let unknowns: i64 = sent(&world).await.iter().map(|one| one.unknowns).sum();
+    counted(&world, unknowns.unsigned_abs()).await;
     // What was seen a second time would be unread.
     world.end().await;
+}
+
+/// Every send of unknown outcome was counted once, and ended once: it was found, or was not there and is sent again.
+async fn counted(world: &World, unknowns: u64) {
+    let all = |metrics: &Metrics| {
+        let sends = metrics.sends(ACCOUNT);
+        let of = |what: &str| sends.get(what).copied().unwrap_or_default();
+        of("unknown") == unknowns && of("visible") + of("absent") == unknowns && of("failed") == 0
+    };
+    world.until_metrics(&format!("{unknowns} unknown sends that have ended"), all).await;
 }
 
 /// Waits until everything is known to be sent: nothing has failed on the way.
@@ -121,6 +136,8 @@ async fn what_nobody_can_know_is_listed_until_somebody_decides() {
         };
         let [one] = stored.find("an unknown delivery", unknown).await;
         assert!(one.error.is_some(), "{one:#?}");
+        let metrics = world.has_counted(ACCOUNT, &[("unknown", 1), ("given_up", 1)]).await;
+        assert_eq!(metrics.of("deliveries{state=\"given_up\"}"), 1);
         world.discord().gateway_up();
         world.discord().connected().await.unwrap();
         if landed {

@@ -1,59 +1,29 @@
 //! A database of every earlier schema, with data in it, comes up: what it holds is there, and what it had to do is done.
 
+mod rows;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use roundtable::store::SCHEMA;
-use serde_json::Value;
+use async_trait::async_trait;
+use roundtable::store::deliveries::{Listed, State};
+use roundtable::store::{Read, SCHEMA, Sql, StoreError, Tx};
+use roundtable_fakes::{GroupKind, Message, ModelRequest, Place, Reply, Seat};
+use serde_json::json;
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
 use crate::support::databases::Database;
-use crate::support::requests::{heard, next_text};
+use crate::support::requests::{heard, next_text, today};
 use crate::support::world::World;
-
-/// What the first schema held of a chat with Ann: a question that was answered, one that is not, and a word of the
-/// program that is not sent. Written as the program of that schema wrote it; later ones have all these columns.
-const ROWS: &str = r#"
-INSERT INTO spaces (id, channel, account, name) VALUES (1, 'telegram', 'main', 'common');
-INSERT INTO conversations (id, channel, account, chat, thread, kind, title, space_id, created_at)
-    VALUES (1, 'telegram', 'main', '{ann}', '', 'direct', NULL, 1, 1700000000000);
-INSERT INTO trees (id, created_at) VALUES (1, 1700000000000);
-INSERT INTO sessions (id, tree_id, key, generation, kind, agent, label, conversation_id, parent_id, depth, task, next_seq,
-        input_tokens, output_tokens, cost_micros, created_at, updated_at, archived_at)
-    VALUES (1, 1, 'agent:manager:telegram:main:dm:{ann}', 1, 'direct', 'manager', NULL, 1, NULL, 0, NULL, 3,
-        20, 10, 0, 1700000000000, 1700000000000, NULL);
-INSERT INTO inbox (id, session_id, tree_id, kind, wake, conversation_id, sender, sender_name, message_id, body, not_before,
-        created_at, turn_id)
-    VALUES (1, 1, 1, 'user', 1, 1, '{ann}', 'Ann', 2, '{"text":"remember the number 42"}', 0, 1700000000000, 1),
-           (2, 1, 1, 'user', 1, 1, '{ann}', 'Ann', 4, '{"text":"which number was it?"}', 0, 1700000000000, NULL);
-INSERT INTO turns (id, session_id, tree_id, generation, agent, status, trigger_id, conversation_id, node, token, lease_until,
-        held_at, claims, step, deadline, created_at, ended_at)
-    VALUES (1, 1, 1, 1, 'manager', 'done', 1, 1, 'node-1', 1, 0, 1700000000000, 0, 1, 1700000900000, 1700000000000,
-        1700000000000);
-INSERT INTO entries (session_id, seq, tree_id, generation, turn_id, step, role, provenance, author, author_name, body,
-        model, input_tokens, cached_tokens, output_tokens, cost_micros, created_at)
-    VALUES (1, 1, 1, 1, 1, 0, 'user', 'user', '{ann}', 'Ann', '{"text":"remember the number 42"}',
-        NULL, NULL, NULL, NULL, NULL, 1700000000000),
-           (1, 2, 1, 1, 1, 1, 'assistant', 'agent', 'manager', 'Manager', '{"text":"I shall."}',
-        'fake', 20, 0, 10, 0, 1700000000000);
-INSERT INTO deliveries (id, conversation_id, tree_id, session_id, turn_id, kind, answer, part, parts, body, state, after_id,
-        message_id, attempts, unknowns, due_at, created_at, sent_at)
-    VALUES (1, 1, 1, 1, 1, 'answer', 'turn:1', 0, 1, '{"body":"{\"text\":\"I shall.\"}","text":"I shall."}', 'sent', 2,
-        3, 1, 0, 1700000000000, 1700000000000, 1700000000000),
-           (2, 1, NULL, NULL, NULL, 'notice', 'notice:1', 0, 1,
-        '{"body":"{\"text\":\"on its way\"}","text":"on its way"}', 'pending', NULL,
-        NULL, 0, 0, 1700000000000, {now}, NULL);
-INSERT INTO messages (space_id, message_id, conversation_id, delivery_id, session_id, created_at)
-    VALUES (1, 2, 1, NULL, NULL, 1700000000000), (1, 3, 1, 1, 1, 1700000000000), (1, 4, 1, NULL, NULL, 1700000000000);
-"#;
 
 /// PostgreSQL counts on behind what was inserted with numbers.
 const COUNTERS: &str = "
 SELECT setval(pg_get_serial_sequence('spaces', 'id'), 10), setval(pg_get_serial_sequence('conversations', 'id'), 10),
     setval(pg_get_serial_sequence('trees', 'id'), 10), setval(pg_get_serial_sequence('sessions', 'id'), 10),
     setval(pg_get_serial_sequence('inbox', 'id'), 10), setval(pg_get_serial_sequence('turns', 'id'), 10),
+    setval(pg_get_serial_sequence('runs', 'id'), 10), setval(pg_get_serial_sequence('exchanges', 'id'), 10),
     setval(pg_get_serial_sequence('deliveries', 'id'), 10);";
 
 /// The migrations of one kind of database up to a schema, in a folder of their own.
@@ -95,13 +65,63 @@ async fn left_by(schema: i64, database: Database, url: &str, rows: &str) {
     }
 }
 
+/// The people, and a group that became a supergroup when no node ran.
+struct People {
+    ann: Seat,
+    bob: Seat,
+    eve: Seat,
+    old: Place,
+    cooks: Place,
+    /// What Ann said in the group before it moved.
+    asked: Message,
+}
+
+impl People {
+    fn of(world: &World) -> Self {
+        let [ann, bob, eve] = ["ann", "bob", "eve"].map(|name| world.telegram.user(name));
+        // Whoever has never started the bot can't be written to.
+        [&ann, &bob, &eve].into_iter().for_each(Seat::unblocks_bot);
+        let old = world.telegram.new_group("cooks", GroupKind::Basic);
+        old.promote_bot();
+        let asked = ann.in_group("cooks").mentions_bot("and for dinner?");
+        let cooks = old.migrate();
+        Self { ann, bob, eve, old, cooks, asked }
+    }
+
+    /// The rows of a schema, with these people's ids and today's times.
+    fn rows(&self, schema: i64) -> String {
+        let now = i64::try_from(today() * 1000).expect("a sensible time");
+        let values = [
+            ("{ann}", self.ann.id()),
+            ("{bob}", self.bob.id()),
+            ("{eve}", self.eve.id()),
+            ("{old}", self.old.chat_id()),
+            ("{cooks}", self.cooks.chat_id()),
+            ("{asked}", self.asked.id),
+            ("{now}", now),
+            ("{hour_ago}", now - 3_600_000),
+        ];
+        values.iter().fold(rows::of(schema), |rows, (name, value)| rows.replace(name, &value.to_string()))
+    }
+}
+
+/// A second model, for the child that has one of its own.
+fn add_model(text: String) -> String {
+    let (from, to) =
+        (text.find("[models.main]").expect("a model"), text.find("[channels").expect("a channel"));
+    let other = text[from..to].replace("[models.main]", "[models.other]").replace("\"fake\"", "\"other\"");
+    format!("{text}\n{other}")
+}
+
 async fn comes_up(schema: i64, database: Database) {
     let fresh = database.fresh().await;
     let mut world = World::setting().on(&fresh.url).without_node().await;
-    let ann = world.telegram.user("ann");
-    let now = std::time::UNIX_EPOCH.elapsed().expect("it is after 1970").as_millis();
-    let rows = ROWS.replace("{ann}", &ann.id().to_string()).replace("{now}", &now.to_string());
-    left_by(schema, database, &fresh.url, &rows).await;
+    world.configure(add_model);
+    world.model.when("[a result, data only]", Reply::text("NO_REPLY"));
+    world.model.when("stand by", Reply::text("I stand by."));
+    world.model.when("how is it?", Reply::text("All is well."));
+    let people = People::of(&world);
+    left_by(schema, database, &fresh.url, &people.rows(schema)).await;
     let refused = world.runs("sessions list").await;
     assert_eq!(
         refused.failure(),
@@ -110,15 +130,100 @@ async fn comes_up(schema: i64, database: Database) {
         )
     );
     world.start_node().await;
-    let mut said = [next_text(&ann).await, next_text(&ann).await];
-    said.sort();
-    assert_eq!(said, ["echo: which number was it?", "on its way"], "schema {schema}, {database:?}");
-    let asked = world.model.requests();
-    assert_eq!(heard(asked.last().expect("it was asked")), "remember the number 42\nwhich number was it?");
-    let listed: Value = world.runs("sessions list --json").await.json();
-    let (entries, read) = (&listed[0]["entries"], &listed[0]["input_tokens"]);
-    assert!(entries == 4 && read.as_i64() > Some(20), "schema {schema}, {database:?}: {listed}");
+    goes_on(&world, &people).await;
+    if schema >= 2 {
+        has_its_team(&world, &people).await;
+    }
+    if schema >= 3 {
+        let nodes = world.runs("nodes --json").await.json();
+        assert_eq!((&nodes[0]["name"], &nodes[0]["alive"]), (&json!("east-1"), &json!(false)), "{nodes}");
+    }
+    if schema >= 4 {
+        let left = "SELECT CAST((SELECT COUNT(*) FROM sessions WHERE erase_at IS NOT NULL)
+                        + (SELECT COUNT(*) FROM entries WHERE body LIKE '%forget me%') AS TEXT) AS found";
+        let stored = world.stored().await;
+        stored.find("it is erased", async || (stored.read(Asked(left)).await == "0").then_some(())).await;
+    }
+    if schema >= 7 {
+        has_moved(&world, &people).await;
+    } else {
+        // Nobody knew of the group before it was another.
+        let said = next_text(&people.ann.in_group("cooks")).await;
+        assert_eq!(said, "echo: Ann: @roundtable_bot and for dinner?");
+    }
+    if schema >= 6 {
+        let waits = |one: &Listed| one.conversation == format!("telegram:main:{}", people.eve.id());
+        let listed = world.deliveries().await;
+        let one = listed.iter().find(|one| waits(one)).expect("it waits for the end of the pause");
+        assert_eq!((one.state, one.attempts), (State::Pending, 0), "schema {schema}, {database:?}");
+    }
     world.end().await;
+}
+
+/// Ann is answered, by an agent that remembers what was said.
+async fn goes_on(world: &World, people: &People) {
+    let mut said = [next_text(&people.ann).await, next_text(&people.ann).await];
+    said.sort();
+    assert_eq!(said, ["echo: which number was it?", "on its way"]);
+    let asked = asked(world, "which number was it?");
+    assert_eq!(heard(&asked), "remember the number 42\nwhich number was it?");
+    let listed = world.runs("sessions list --json").await.json();
+    let key = format!("agent:manager:telegram:main:dm:{}", people.ann.id());
+    let session = listed.as_array().and_then(|all| all.iter().find(|one| one["key"] == key.as_str()));
+    let session = session.unwrap_or_else(|| panic!("no {key} in {listed}"));
+    assert!(session["entries"] == 4 && session["input_tokens"].as_i64() > Some(20), "{session}");
+}
+
+/// Both children do what they were asked to; the run had as much time left as when the last node was seen. Bob still
+/// speaks to the helper, which knows what he had said before it was made.
+async fn has_its_team(world: &World, people: &People) {
+    let mut said = [next_text(&people.bob).await, next_text(&people.bob).await];
+    said.sort();
+    assert_eq!(said, ["Helper\nI stand by.", "scout\nAll is well."]);
+    let tools = asked(world, "how is it?").tools;
+    assert_eq!(tools.iter().map(|tool| tool.name.as_str()).collect::<Vec<_>>(), ["agents_list"]);
+    people.bob.says("who is Tom?");
+    assert_eq!(next_text(&people.bob).await, "Helper\necho: who is Tom?");
+    let asked = asked(world, "who is Tom?");
+    assert_eq!(asked.model, "other");
+    let task = "[task from manager] {\"task\":\"stand by\"}";
+    assert_eq!(heard(&asked), format!("my cat is called Tom\n{task}\nwho is Tom?"));
+    let kept =
+        "SELECT (SELECT guild || ' ' || parent || ' ' || run_id FROM conversations WHERE id = 3) || ', '
+                    || (SELECT mode || ' ' || cleanup || ' ' || wait_id FROM runs WHERE id = 2) || ', '
+                    || (SELECT max_turns || ' ' || reason FROM exchanges WHERE id = 1) AS found";
+    let kept = world.stored().await.read(Asked(kept)).await;
+    assert_eq!(kept, "900 901 1, session keep 7, 3 answered");
+}
+
+/// The answer of unknown outcome is looked for where the group was, and shown where it is. What was said there before it
+/// moved belongs to its session.
+async fn has_moved(world: &World, people: &People) {
+    let here = people.ann.in_group("cooks");
+    assert_eq!(next_text(&here).await, "Soup.");
+    assert_eq!(next_text(&here).await, "echo: Ann: @roundtable_bot and for dinner?");
+    let asked = asked(world, "and for dinner?");
+    assert_eq!(heard(&asked), "Ann: what is for lunch?\nAnn: @roundtable_bot and for dinner?");
+    let old = people.old.chat_id();
+    let looks = world.telegram.calls_of("editMessageText");
+    assert!(!looks.is_empty() && looks.iter().all(|call| call.params["chat_id"] == old), "{looks:#?}");
+}
+
+/// The last request that ends in these words.
+fn asked(world: &World, words: &str) -> ModelRequest {
+    world.model.requests().into_iter().rfind(|request| request.asks(words)).expect("it was asked")
+}
+
+/// The answer to a question that both databases understand.
+struct Asked(&'static str);
+
+#[async_trait]
+impl Read for Asked {
+    type Output = String;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<String, StoreError> {
+        tx.one(Sql { lite: self.0, pg: self.0 }, &[]).await?.get("found")
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

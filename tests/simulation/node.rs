@@ -95,7 +95,8 @@ impl Node {
         let channels: Vec<_> = setup.accounts.iter().map(|account| lines[account].clone()).collect();
         let work = Arc::new(Notify::new());
         let rules = Arc::new(rules());
-        let outbox = Outbox::new(store.clone(), rules.clone(), channels.clone(), work.clone());
+        let outbox =
+            Outbox::new(store.clone(), rules.clone(), channels.clone(), work.clone(), Arc::default());
         let way = Way(outbox.clone());
         let outlet = Arc::new(Leaky { way: Arc::new(way), world: world.clone(), life: life.clone() });
         let tool =
@@ -113,7 +114,13 @@ impl Node {
         let policy = Policy { dm: DmPolicy::Open, groups: vec!["*".into()], ..Policy::default() };
         let policies = setup.accounts.iter().map(|account| (account.clone(), policy.clone())).collect();
         let edges = Arc::new(Edges { rules, policies, team, channels: lines });
-        let front = Arc::new(Front::new(store.clone(), engine.clone(), edges, Arc::new(States::default())));
+        let front = Arc::new(Front::new(
+            store.clone(),
+            engine.clone(),
+            edges,
+            Arc::new(States::default()),
+            Arc::default(),
+        ));
         let accounts = channels.into_iter().map(|channel| Account {
             channel,
             front: front.clone(),

@@ -138,7 +138,7 @@ impl World {
         };
         let edges = self.edges(node);
         let engine = Engine::new(store.clone(), edges.team.clone(), settings, Arc::default());
-        Front::new(store, engine, edges, Arc::new(States::default()))
+        Front::new(store, engine, edges, Arc::new(States::default()), Arc::default())
     }
 
     /// What decides about messages on a node.
@@ -148,7 +148,7 @@ impl World {
         let rules =
             Arc::new(Rules { bindings: Vec::new(), default_agent: "manager".into(), agents: vec![manager] });
         let channel: Arc<dyn Channel> = Arc::new(Local::new(store.clone()));
-        let outbox = Outbox::new(store, rules.clone(), [channel.clone()], Arc::default());
+        let outbox = Outbox::new(store, rules.clone(), [channel.clone()], Arc::default(), Arc::default());
         let team = Team { outlet: Arc::new(Way(outbox)), ..team() };
         let policy = Policy { dm: DmPolicy::Open, ..Policy::default() };
         Arc::new(Edges {

@@ -5,6 +5,7 @@ pub mod command;
 pub mod databases;
 pub mod discord;
 pub mod look;
+pub mod metrics;
 pub mod online;
 pub mod own_server;
 pub mod postgres;

@@ -154,7 +154,8 @@ impl Sim {
         let (working, stopped) = (engine.clone(), stop.clone());
         tokio::spawn(async move { working.run(stopped).await });
         let edges = Arc::new(edges(team));
-        let front = Front::new(store.clone(), engine.clone(), edges, Arc::new(States::default()));
+        let front =
+            Front::new(store.clone(), engine.clone(), edges, Arc::new(States::default()), Arc::default());
         let (messages, brain) = (AtomicI64::new(1), Box::new(brain));
         Self { store, engine, clock, front, asked, brain, stop, messages, _folder: folder }
     }

@@ -1,6 +1,6 @@
 //! Deliveries as people see them, and what they may do to one.
 
-use super::State;
+use super::{NEVER, State};
 use crate::store::{StoreError, Tx, params, sql};
 
 /// One row of a list of deliveries.
@@ -55,6 +55,45 @@ pub async fn list(tx: &mut Tx<'_>, all: bool, limit: i64) -> Result<Vec<Listed>,
         })
     })
     .collect()
+}
+
+/// How many deliveries there are that are neither sent nor cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// To be sent.
+    pub pending: i64,
+    /// On their way.
+    pub sending: i64,
+    /// Perhaps visible, and looked for.
+    pub unknown: i64,
+    /// Perhaps visible, and left to people.
+    pub given_up: i64,
+    /// Never to be seen.
+    pub failed: i64,
+}
+
+/// Counts those that need attention, by indexes that hold no others.
+pub async fn counts(tx: &mut Tx<'_>) -> Result<Counts, StoreError> {
+    let row = tx
+        .one(
+            sql!(
+                "SELECT COUNT(CASE WHEN state = 'pending' THEN 1 END) AS pending,
+                     COUNT(CASE WHEN state = 'sending' THEN 1 END) AS sending,
+                     COUNT(CASE WHEN state = 'unknown' AND due_at < $1 THEN 1 END) AS unknown,
+                     COUNT(CASE WHEN state = 'unknown' AND due_at = $1 THEN 1 END) AS given_up,
+                     (SELECT COUNT(*) FROM deliveries WHERE state = 'failed') AS failed
+                 FROM deliveries WHERE state IN ('pending', 'sending', 'unknown')"
+            ),
+            params![NEVER],
+        )
+        .await?;
+    Ok(Counts {
+        pending: row.get("pending")?,
+        sending: row.get("sending")?,
+        unknown: row.get("unknown")?,
+        given_up: row.get("given_up")?,
+        failed: row.get("failed")?,
+    })
 }
 
 /// Puts a delivery that is not sent, on its way or wanted no more back in the queue, due now, and returns its

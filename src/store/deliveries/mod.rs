@@ -8,7 +8,7 @@ use roundtable_contract::{MessageId, Part};
 
 use super::{Row, StoreError, Tx, chats, params, sql, words};
 
-pub use lists::{Listed, discard, list, retry, state};
+pub use lists::{Counts, Listed, counts, discard, list, retry, state};
 pub use outcome::{Shown, Thread, opening_thread, settle, start_call};
 
 words!(

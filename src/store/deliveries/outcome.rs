@@ -77,8 +77,9 @@ pub struct Thread {
 }
 
 /// Records what is known about a delivery now. What is visible stays so, whatever is learned later; anything else
-/// counts only while the delivery is as it was `seen`: whoever has lost the account meanwhile changes nothing.
-pub async fn settle(tx: &mut Tx<'_>, seen: &Delivery, shown: &Shown) -> Result<(), StoreError> {
+/// counts only while the delivery is as it was `seen`: whoever has lost the account meanwhile changes nothing, and gets
+/// `false`.
+pub async fn settle(tx: &mut Tx<'_>, seen: &Delivery, shown: &Shown) -> Result<bool, StoreError> {
     let id = seen.id;
     let (state, message, due_at, error) = match shown {
         Shown::Sent(message) => (State::Sent, Some(message.0), None, None),
@@ -89,7 +90,7 @@ pub async fn settle(tx: &mut Tx<'_>, seen: &Delivery, shown: &Shown) -> Result<(
         Shown::Unknown { due_at, error } => (State::Unknown, None, Some(*due_at), Some(error)),
         Shown::Failed(error) => (State::Failed, None, None, Some(error)),
     };
-    tx.execute(
+    let changed = tx.execute(
         sql!(
             "UPDATE deliveries SET state = $2, message_id = COALESCE($3, message_id), due_at = COALESCE($4, due_at),
                  error = $5,
@@ -117,7 +118,7 @@ pub async fn settle(tx: &mut Tx<'_>, seen: &Delivery, shown: &Shown) -> Result<(
     if let Shown::Opened(thread) = shown {
         opened(tx, id, thread).await?;
     }
-    Ok(())
+    Ok(changed == 1)
 }
 
 /// Makes the conversation of a thread that was opened, for the run that asked for it.
