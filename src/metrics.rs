@@ -14,12 +14,14 @@ use crate::store::deliveries::{Delivery, NEVER, Shown, State};
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Counted {
-    /// The outcome of a send became unknown. That ends in one of the six ways that follow, unless people decide before.
+    /// The outcome of a send became unknown. That ends in one of the seven ways that follow, unless people decide before.
     Unknown,
     /// It is visible.
     Visible,
     /// It is not there, and is sent again.
     Absent,
+    /// It may be there; it is sent again while that shows nothing new.
+    Resent,
     /// Nobody can tell; it is sent once more and may be seen twice.
     Repeated,
     /// Nobody can tell whether a stub is there; another is sent, and one of them may stay as it is.
@@ -36,15 +38,15 @@ impl Counted {
     /// What there is to count when this is stored of a delivery as it was `seen`; `found`: by a look at the platform.
     pub fn of(seen: &Delivery, shown: &Shown, found: Option<&Result<Found, SendError>>) -> Option<Self> {
         let counted = match (seen.state, shown) {
-            (State::Sending, Shown::Unknown { .. }) => Self::Unknown,
+            (State::Sending, Shown::Unknown { .. } | Shown::StillUnknown { .. }) => Self::Unknown,
             (State::Unknown, Shown::Unknown { due_at: NEVER, .. }) => Self::GivenUp,
             (State::Unknown, Shown::Unknown { .. }) => return None,
             (State::Unknown, Shown::Sent(_) | Shown::Stubbed(_) | Shown::Opened(_)) => Self::Visible,
             (State::Unknown, Shown::Later { .. }) => match found {
                 Some(Ok(Found::Absent)) => Self::Absent,
-                _ if seen.part.stub.is_some() => Self::StubRepeated,
-                _ => Self::Repeated,
+                _ => Self::StubRepeated,
             },
+            (State::Unknown, Shown::Repeated { .. }) => Self::Repeated,
             (State::Unknown, Shown::Failed(_)) => Self::Refused,
             (_, Shown::Failed(_)) => Self::Failed,
             _ => return None,
@@ -100,6 +102,7 @@ mod tests {
     fn an_unknown_outcome_is_counted_when_it_begins_and_when_it_ends() {
         let (sending, unknown) = (seen(State::Sending, None), seen(State::Unknown, None));
         let later = Shown::Later { due_at: 1, error: String::new() };
+        let repeated = Shown::Repeated { due_at: 1, error: String::new() };
         let still = |due_at| Shown::Unknown { due_at, error: String::new() };
         let (absent, unclear) = (Ok(Found::Absent), Ok(Found::Unclear));
         for (seen, shown, found, counted) in [
@@ -111,7 +114,7 @@ mod tests {
             (&unknown, still(NEVER), Some(&unclear), Some(Counted::GivenUp)),
             (&unknown, Shown::Sent(MessageId(1)), None, Some(Counted::Visible)),
             (&unknown, later.clone(), Some(&absent), Some(Counted::Absent)),
-            (&unknown, later.clone(), Some(&unclear), Some(Counted::Repeated)),
+            (&unknown, repeated, Some(&unclear), Some(Counted::Repeated)),
             (&seen(State::Unknown, Some("…")), later, Some(&unclear), Some(Counted::StubRepeated)),
             (&unknown, Shown::Failed(String::new()), None, Some(Counted::Refused)),
         ] {

@@ -66,6 +66,7 @@ fn write_sends(page: &mut Page, accounts: &[AccountId], metrics: &Metrics) {
         for (found, counted) in [
             ("visible", Counted::Visible),
             ("absent", Counted::Absent),
+            ("resent", Counted::Resent),
             ("repeated", Counted::Repeated),
             ("stub_repeated", Counted::StubRepeated),
             ("given_up", Counted::GivenUp),

@@ -160,7 +160,7 @@ impl Read for Closed<'_> {
 }
 
 /// What is known around a lost delivery: the numbers behind `after`, and how many others of its chat may be
-/// visible under a number that nobody knows.
+/// visible there under a number that nobody knows.
 pub struct Around<'a> {
     /// Its conversation, where it was called for.
     pub place: &'a Place,
@@ -176,9 +176,7 @@ impl Read for Around<'_> {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
         let taken = messages::behind(tx, self.place.space_id, self.after, NUMBERS as i64).await?;
-        // One that was given up long before has a lower number.
-        let given_up = self.delivery.created_at - deliveries::STUCK;
-        Ok((taken, chats::lost_beside(tx, self.place.id, i64::MIN, given_up).await?))
+        Ok((taken, chats::lost_behind(tx, self.place.id, self.delivery.id, self.after.0).await?))
     }
 }
 

@@ -70,6 +70,11 @@ impl Desk {
         i64::try_from(self.channel.limits().send_timeout.as_millis()).unwrap_or(i64::MAX / 4)
     }
 
+    /// The milliseconds after which a call that is stored as begun is over: it begins a little later, or not at all.
+    pub(super) fn over_within(&self) -> i64 {
+        self.on_its_way() + self.on_its_way() / 10
+    }
+
     /// Takes the chat's slot, or says how many milliseconds to wait.
     pub(super) fn pace(&self, place: &Place, now: i64) -> Result<(), u64> {
         self.pacer().take(&place.address.chat, place.kind, now)

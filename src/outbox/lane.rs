@@ -44,7 +44,8 @@ pub(super) async fn run(outbox: &Arc<Outbox>, conversation_id: i64, news: &Notif
                 (Some(delivery), _) => call(outbox, desk, &mut place, delivery).await?,
                 (None, Next::Send(delivery)) => {
                     let delivery = delivery.clone();
-                    let Some(started) = start(outbox, desk, &place, delivery).await? else { return Ok(()) };
+                    let started = start(outbox, desk, &place, delivery, i64::MAX).await?;
+                    let Some(started) = started else { return Ok(()) };
                     call(outbox, desk, &mut place, started).await?
                 }
                 (None, Next::Look(delivery)) => {
@@ -79,19 +80,21 @@ async fn paced(outbox: &Outbox, desk: &Desk, place: &Place) -> bool {
     true
 }
 
-/// Waits for the chat's turn and marks the call as on its way. `None`: the account is not ours any more, or won't be.
+/// Waits for the chat's turn and marks the call as on its way. `None`: the account is not ours any more, or won't be,
+/// or it is later than `until`.
 async fn start(
     outbox: &Arc<Outbox>,
     desk: &Desk,
     place: &Place,
     delivery: Delivery,
+    until: i64,
 ) -> Result<Option<Delivery>, StoreError> {
     let paced = paced(outbox, desk, place).await;
     let now = outbox.store.now();
-    if !paced || desk.call_within(now).is_none() {
+    if !paced || now > until || desk.call_within(now).is_none() {
         return Ok(None);
     }
-    let start = StartCall { delivery, within: desk.on_its_way(), stuck_until: desk.stuck_until(now) };
+    let start = StartCall { delivery, within: desk.over_within(), stuck_until: desk.stuck_until(now) };
     match outbox.store.commit(start).await {
         Ok(delivery) => Ok(Some(delivery)),
         // Somebody discarded or cancelled it meanwhile, or it must wait for another message of its chat:
@@ -112,10 +115,11 @@ async fn call(
     // call was being stored.
     let now = outbox.store.now();
     let Some(within) = desk.call_within(now) else { return Ok(Vec::new()) };
-    let until = delivery.call_until.unwrap_or(0).min(now + within);
-    if until <= now {
+    // What it may have been on its way for must be over when it is looked for.
+    if now + desk.on_its_way() > delivery.call_until.unwrap_or(0) {
         return Ok(Vec::new());
     }
+    let until = now + within;
     let there = called_in(outbox, place, &delivery).await?;
     crash::point("call", kind(&delivery), Side::Before);
     let outcome = in_time(outbox, until, send(desk, &there, &delivery)).await;
@@ -266,9 +270,30 @@ async fn look(
         found => found,
     };
     tracing::info!(delivery.id, account = %place.address.account, ?found, "a message of unknown outcome was looked for");
+    if let Ok(Found::Repeatable(within)) = found {
+        return repeat(outbox, desk, place, delivery, within).await;
+    }
     let shown = verdict::of_look(&delivery, &found, &desk.channel.limits(), outbox.store.now());
     let counted = Counted::of(&delivery, &shown, Some(&found));
     settle(outbox, place, delivery, shown, counted).await
+}
+
+/// Sends again what may be there, while that shows nothing new. If it can't be in time, it is looked for again.
+async fn repeat(
+    outbox: &Arc<Outbox>,
+    desk: &Desk,
+    place: &mut Place,
+    delivery: Delivery,
+    within: Duration,
+) -> Result<Vec<Delivery>, StoreError> {
+    let until = outbox.store.now() + i64::try_from(within.as_millis()).unwrap_or(i64::MAX / 4);
+    match start(outbox, desk, place, delivery, until).await? {
+        Some(started) => {
+            outbox.metrics.count(&place.address.account, Counted::Resent);
+            call(outbox, desk, place, started).await
+        }
+        None => Ok(Vec::new()),
+    }
 }
 
 /// The platform's own event would have told of a thread that is there, once all is read that came until the call was

@@ -258,7 +258,7 @@ impl Outlet for Way {
         let now = self.0.store.now();
         let desk = self.0.desk(&place.address.account)?;
         desk.call_within(now)?;
-        desk.pace(place, now).ok().map(|()| desk.on_its_way())
+        desk.pace(place, now).ok().map(|()| desk.over_within())
     }
 
     fn dispatch(&self, delivery: Delivery) {

@@ -34,12 +34,12 @@ pub fn of_call(
         Err(error @ SendError::Moved { .. }) if delivery.message.is_some() => {
             Shown::Failed(error.to_string())
         }
-        Err(error @ SendError::RateLimited { after, .. }) => later(now + millis(*after), error),
+        Err(error @ SendError::RateLimited { after, .. }) => again(delivery, now + millis(*after), error),
         Err(error @ SendError::Moved { .. }) => later(now, error),
         Err(error @ SendError::Unreachable { .. }) if now - tried_since > GIVE_UP => {
             Shown::Failed(format!("{error}; given up after 24 hours"))
         }
-        Err(error @ SendError::Unreachable { .. }) => later(now + pause(delivery.attempts), error),
+        Err(error @ SendError::Unreachable { .. }) => again(delivery, now + pause(delivery.attempts), error),
         // An edit may be repeated freely; a send must be looked for, after everything on its way has landed.
         Err(error @ SendError::Unknown { .. }) if delivery.message.is_some() => {
             later(now + pause(delivery.attempts), error)
@@ -56,7 +56,9 @@ pub fn of_look(delivery: &Delivery, found: &Result<Found, SendError>, limits: &L
         Ok(Found::Visible(receipt)) if delivery.part.stub.is_some() => Shown::Stubbed(receipt.id),
         Ok(Found::Visible(receipt)) => Shown::Sent(receipt.id),
         Ok(Found::Absent) => Shown::Later { due_at: now, error: "it was lost on the way".into() },
-        Ok(Found::Further(_)) => Shown::Unknown { due_at: now, error: "it is being looked for".into() },
+        Ok(Found::Further(_) | Found::Repeatable(_)) => {
+            Shown::Unknown { due_at: now, error: "it is being looked for".into() }
+        }
         Ok(Found::Later) => Shown::Unknown {
             due_at: now + LOOK_AGAIN,
             error: "it is looked for when all that waits is read".into(),
@@ -67,7 +69,7 @@ pub fn of_look(delivery: &Delivery, found: &Result<Found, SendError>, limits: &L
             error: "its outcome is unknown; its stub is sent again".into(),
         },
         Ok(Found::Unclear) if limits.repeat_unknown && delivery.unknowns <= 1 => {
-            Shown::Later { due_at: now, error: "its outcome is unknown; it is sent once more".into() }
+            Shown::Repeated { due_at: now, error: "its outcome is unknown; it is sent once more".into() }
         }
         Ok(Found::Unclear) => Shown::Unknown {
             due_at: NEVER,
@@ -100,6 +102,15 @@ fn looked_in_vain(delivery: &Delivery, error: &SendError, now: i64) -> Shown {
 
 fn later(due_at: i64, error: &SendError) -> Shown {
     Shown::Later { due_at, error: error.to_string() }
+}
+
+/// This call has shown nothing. What was found out about an earlier one that may have holds no longer by then.
+fn again(delivery: &Delivery, due_at: i64, error: &SendError) -> Shown {
+    let may_be_seen = delivery.unknowns > 0 && delivery.message.is_none() && delivery.part.stub.is_none();
+    match may_be_seen {
+        true => Shown::StillUnknown { due_at, error: error.to_string() },
+        false => later(due_at, error),
+    }
 }
 
 fn pause(attempts: i64) -> i64 {

@@ -72,6 +72,35 @@ pub async fn lost_beside(
     .get("count")
 }
 
+/// How many messages of the chat, other than `id`, may be visible under a number behind `after` that nobody knows: those
+/// that are looked for, and strays. A stray is not there if a message of ours that was made after its last call has a
+/// number up to `after`.
+pub async fn lost_behind(
+    tx: &mut Tx<'_>,
+    conversation_id: i64,
+    id: i64,
+    after: i64,
+) -> Result<i64, StoreError> {
+    tx.one(
+        sql!(
+            "SELECT (SELECT COUNT(*) FROM deliveries d JOIN conversations c ON c.id = d.conversation_id
+                     WHERE c.channel = here.channel AND c.account = here.account AND c.chat = here.chat
+                       AND d.id <> $2 AND d.state IN ('pending', 'sending', 'unknown')
+                       AND d.state <> 'pending' AND d.message_id IS NULL AND d.due_at < $4)
+                 + (SELECT COUNT(*) FROM deliveries d JOIN conversations c ON c.id = d.conversation_id
+                    WHERE c.channel = here.channel AND c.account = here.account AND c.chat = here.chat
+                      AND d.id <> $2 AND d.stray = 1 AND NOT EXISTS (
+                          SELECT 1 FROM messages m JOIN deliveries later ON later.id = m.delivery_id
+                          WHERE m.space_id = here.space_id AND m.message_id <= $3
+                            AND later.created_at > d.call_until)) AS count
+             FROM conversations here WHERE here.id = $1"
+        ),
+        params![conversation_id, id, after, NEVER],
+    )
+    .await?
+    .get("count")
+}
+
 /// The chat's other conversation whose message has waited longest for its turn.
 pub async fn waiting_beside(tx: &mut Tx<'_>, conversation_id: i64) -> Result<Option<i64>, StoreError> {
     let row = tx

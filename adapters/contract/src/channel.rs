@@ -141,8 +141,10 @@ pub struct Lost<'a> {
 pub enum Found {
     /// It is there.
     Visible(Receipt),
-    /// It is not there: sending it again shows it once.
+    /// It is not there: sending it again, whenever that is, shows it once.
     Absent,
+    /// It may be there, but sending it again within this time shows it once all the same.
+    Repeatable(Duration),
     /// It does not have this number: ask again with it as `after`.
     Further(MessageId),
     /// It can't be told yet: ask again a little later.

@@ -23,8 +23,9 @@ impl Reconcile for Discord {
         if let Some(id) = self.echoes.find(lost.nonce) {
             return Ok(Found::Visible(Receipt { id }));
         }
-        if lost.age < self.config.nonce_window {
-            return Ok(Found::Absent);
+        let window = self.config.nonce_window.saturating_sub(lost.age);
+        if !window.is_zero() {
+            return Ok(Found::Repeatable(window));
         }
         let channel = channel(lost.conversation)?;
         let failed = |error| send_error(error, Act::Send, lost.conversation);

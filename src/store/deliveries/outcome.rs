@@ -2,7 +2,7 @@
 
 use roundtable_contract::{Conversation, MessageId};
 
-use super::{Delivery, State};
+use super::{NEVER, Delivery, State};
 use crate::store::conversations::{self, About};
 use crate::store::{StoreError, Tx, chats, messages, params, sql};
 
@@ -56,8 +56,22 @@ pub enum Shown {
         /// Why.
         error: String,
     },
+    /// It may be, but is tried again at this time all the same, and may then be seen twice.
+    Repeated {
+        /// When.
+        due_at: i64,
+        /// Why.
+        error: String,
+    },
     /// It may be; look again at this time.
     Unknown {
+        /// When.
+        due_at: i64,
+        /// Why.
+        error: String,
+    },
+    /// It is not by this call, but may be by an earlier one; look again at this time.
+    StillUnknown {
         /// When.
         due_at: i64,
         /// Why.
@@ -86,15 +100,20 @@ pub async fn settle(tx: &mut Tx<'_>, seen: &Delivery, shown: &Shown) -> Result<b
         Shown::Opened(_) => (State::Sent, None, None, None),
         // The text goes in by an edit, which needs no looking for: the second step is a new call.
         Shown::Stubbed(message) => (State::Pending, Some(message.0), None, None),
-        Shown::Later { due_at, error } => (State::Pending, None, Some(*due_at), Some(error)),
-        Shown::Unknown { due_at, error } => (State::Unknown, None, Some(*due_at), Some(error)),
+        Shown::Later { due_at, error } | Shown::Repeated { due_at, error } => {
+            (State::Pending, None, Some(*due_at), Some(error))
+        }
+        Shown::Unknown { due_at, error } | Shown::StillUnknown { due_at, error } => {
+            (State::Unknown, None, Some(*due_at), Some(error))
+        }
         Shown::Failed(error) => (State::Failed, None, None, Some(error)),
     };
     let changed = tx.execute(
         sql!(
             "UPDATE deliveries SET state = $2, message_id = COALESCE($3, message_id), due_at = COALESCE($4, due_at),
                  error = $5,
-                 unknowns = unknowns + CASE WHEN $2 = 'unknown' AND state = 'sending' THEN 1 ELSE 0 END,
+                 unknowns = unknowns + CASE WHEN state = 'sending' THEN $10 ELSE 0 END,
+                 stray = CASE WHEN $11 = 1 THEN 1 ELSE stray END,
                  sent_at = CASE WHEN $2 = 'sent' THEN $6 ELSE sent_at END
              WHERE id = $1 AND state <> 'sent'
                AND ($2 = 'sent' OR (state = $7 AND attempts = $8 AND unknowns = $9))"
@@ -109,6 +128,8 @@ pub async fn settle(tx: &mut Tx<'_>, seen: &Delivery, shown: &Shown) -> Result<b
             seen.state.as_str(),
             seen.attempts,
             seen.unknowns,
+            i64::from(matches!(shown, Shown::Unknown { .. })),
+            i64::from(is_stray(seen, shown)),
         ],
     )
     .await?;
@@ -119,6 +140,13 @@ pub async fn settle(tx: &mut Tx<'_>, seen: &Delivery, shown: &Shown) -> Result<b
         opened(tx, id, thread).await?;
     }
     Ok(changed == 1)
+}
+
+/// Whether nobody looks any more for a message that may be visible.
+fn is_stray(seen: &Delivery, shown: &Shown) -> bool {
+    let is_over =
+        matches!(shown, Shown::Repeated { .. } | Shown::Unknown { due_at: NEVER, .. } | Shown::Failed(_));
+    seen.state == State::Unknown && is_over
 }
 
 /// Makes the conversation of a thread that was opened, for the run that asked for it.
