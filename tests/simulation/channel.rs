@@ -2,7 +2,7 @@
 //! shows nothing but whether a number is a message of ours.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::life::Life;
-use super::platform::{knows_nonces, scopes, space};
+use super::platform::{Shown, knows_nonces, scopes, space};
 use super::world::World;
 
 /// A request that is answered arrives within so many milliseconds.
@@ -31,14 +31,19 @@ pub struct Line {
     world: Arc<World>,
     life: Life,
     account: AccountId,
+    /// What can't be found is sent once more.
+    repeats: bool,
+    /// Since when the node has had the account.
+    held_since: AtomicI64,
     /// Everything that people had written was given to the core.
     caught_up: AtomicBool,
 }
 
 impl Line {
     /// The account on a node.
-    pub fn new(world: &Arc<World>, life: &Life, account: AccountId) -> Self {
-        Self { world: world.clone(), life: life.clone(), account, caught_up: AtomicBool::new(false) }
+    pub fn new(world: &Arc<World>, life: &Life, account: AccountId, repeats: bool) -> Self {
+        let (world, life, held_since) = (world.clone(), life.clone(), AtomicI64::new(0));
+        Self { world, life, account, repeats, held_since, caught_up: AtomicBool::new(false) }
     }
 
     /// Reads what is new, for ever: all of an account in order, or each channel by itself, so that one overtakes another.
@@ -103,13 +108,14 @@ impl Line {
         nonce: &str,
     ) -> oneshot::Receiver<MessageId> {
         let (world, flight) = (self.world.clone(), self.world.millis(within));
-        let (to, part, nonce) = (to.clone(), part.clone(), nonce.to_owned());
+        let (place, nonce, text) = (to.clone(), nonce.to_owned(), part.text.clone());
+        let since = self.held_since.load(Ordering::Relaxed);
         let (tell, told) = oneshot::channel();
         tokio::spawn(async move {
             world.clock.passes(flight).await;
-            let at = world.clock.now();
+            let shown = Shown { place, number: 0, nonce, text, at: world.clock.now(), since };
             // Whoever asked may be gone.
-            let _ = tell.send(world.platform.shows(&world, &to, &part, &nonce, at));
+            let _ = tell.send(world.platform.shows(&world, shown));
         });
         told
     }
@@ -117,6 +123,7 @@ impl Line {
     async fn call(&self, to: &Conversation, part: &Part, nonce: &str) -> Result<Receipt, SendError> {
         self.life.goes_on().await;
         let lost = |reason: &str| SendError::Unknown { reason: reason.into() };
+        self.world.platform.called.notify_waiters();
         match self.world.fate() {
             0..40 => {
                 self.world.lag(50).await;
@@ -173,8 +180,9 @@ impl Line {
 
     /// Within the window a repetition is safe; behind it the history is read.
     fn read_back(&self, lost: &Lost<'_>) -> Found {
-        if lost.age < Duration::from_secs(60) {
-            return Found::Absent;
+        let window = Duration::from_secs(60).saturating_sub(lost.age);
+        if !window.is_zero() {
+            return Found::Repeatable(window);
         }
         let shown = self.world.platform.shown_in(lost.conversation).into_iter().find(|shown| {
             shown.number > lost.after.0
@@ -199,7 +207,7 @@ impl Channel for Line {
             total_per_second: 30.0,
             send_timeout: Duration::from_secs(10),
             typing_lasts: Duration::from_secs(5),
-            repeat_unknown: false,
+            repeat_unknown: self.repeats,
         }
     }
 
@@ -213,6 +221,7 @@ impl Channel for Line {
     }
 
     async fn run(&self, edge: &dyn Edge, stop: CancellationToken) -> Result<(), RunError> {
+        self.held_since.store(self.world.clock.now(), Ordering::Relaxed);
         tokio::select! {
             biased;
             () = stop.cancelled() => {}
@@ -243,13 +252,19 @@ impl Reconcile for Line {
         if self.world.mishap(50) {
             return Err(SendError::RateLimited { after: self.world.millis(3000), whole_account: false });
         }
-        let found = if knows_nonces(&self.account) {
+        let found = if self.world.mishap(50) {
+            // The history is not ours to read, or the answer is none that anybody knows.
+            Found::Unclear
+        } else if knows_nonces(&self.account) {
             self.read_back(lost)
         } else if self.caught_up.load(Ordering::Relaxed) {
             self.probe(lost)
         } else {
             Found::Later
         };
+        if found == Found::Unclear {
+            self.world.platform.gives_up(&self.world, lost.nonce, self.repeats);
+        }
         self.life.goes_on().await;
         Ok(found)
     }

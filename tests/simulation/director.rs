@@ -14,6 +14,9 @@ use super::people;
 use super::rules::{self, Watch};
 use super::world::{Counts, Log, World};
 
+/// The shortest and the longest time for which there is no node at all, in milliseconds.
+const OUTAGE: (u64, u64) = (10 * 60_000, 2 * 3_600_000);
+
 /// Simulated time after which a world in which nothing goes wrong any more must be at rest.
 const REST: Duration = Duration::from_secs(2 * 3600);
 
@@ -88,6 +91,7 @@ impl Director {
             max_turns: *world.one_of(&[0, 0, 2]),
             slots: *world.one_of(&[16, 16, 2]),
             inbox_cap: *world.one_of(&[200, 200, 3]),
+            repeats: world.chance(50),
         };
         let (store, _) = host.store(world.clock.clone(), true, Disk::sound());
         let watch = Arc::new(Watch::new(&world, store.clone(), &setup));
@@ -127,7 +131,8 @@ impl Director {
             0..45 => self.somebody_writes().await,
             45..60 => self.world.lag(500).await,
             60..75 => self.world.lag(10_000).await,
-            75..85 => self.crash().await,
+            75..84 => self.crash().await,
+            84..85 => self.outage().await,
             85..87 => self.drain().await,
             87..93 => self.stall(),
             93..96 => {
@@ -181,6 +186,29 @@ impl Director {
             self.fault(format_args!("the clock is put back by {back} ms while no node lives"));
             self.world.clock.step(-back);
         }
+    }
+
+    /// All nodes die as something is being sent, and it is long before there is another.
+    async fn outage(&mut self) {
+        people::write(&self.world, self.world.one_of(&self.places));
+        tokio::select! {
+            biased;
+            () = self.world.platform.called.notified() => {}
+            () = self.world.lag(10_000) => {}
+        }
+        polls(self.world.below(100)).await;
+        for node in std::mem::take(&mut self.nodes) {
+            self.world.count(|counts| counts.crashes += 1);
+            node.kill();
+        }
+        self.left_alone().await;
+        let away = self.world.millis(OUTAGE.1 - OUTAGE.0) + Duration::from_millis(OUTAGE.0);
+        self.fault(format_args!("no node lives for {away:?}"));
+        tokio::time::sleep(away / 2).await;
+        if self.world.chance(50) {
+            people::write(&self.world, self.world.one_of(&self.places));
+        }
+        tokio::time::sleep(away / 2).await;
     }
 
     async fn drain(&mut self) {

@@ -65,6 +65,8 @@ pub struct Setup {
     pub slots: usize,
     /// Messages that may wait in one session.
     pub inbox_cap: i64,
+    /// What can't be found on a platform is sent once more, and may then be seen twice.
+    pub repeats: bool,
 }
 
 /// A node that lives.
@@ -88,7 +90,7 @@ impl Node {
         let (store, writer) = host.store(clock, setup.shared, disk(world, watch, &stalled_until));
         let writer = tokio::spawn(writer).abort_handle();
         let lines = setup.accounts.iter().map(|account| {
-            let line: Arc<dyn Channel> = Arc::new(Line::new(world, &life, account.clone()));
+            let line: Arc<dyn Channel> = Arc::new(Line::new(world, &life, account.clone(), setup.repeats));
             (account.clone(), line)
         });
         let lines: HashMap<AccountId, Arc<dyn Channel>> = lines.collect();

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use roundtable_contract::{AccountId, Conversation, Event, Message, MessageId, Part};
-use tokio::sync::watch;
+use roundtable_contract::{AccountId, Conversation, Event, Message, MessageId};
+use tokio::sync::{Notify, watch};
 
 use super::people::{self, Meant};
 use super::world::{World, lock};
@@ -20,6 +20,8 @@ const STUCK: i64 = 5 * 60_000;
 pub struct Platform {
     chats: Mutex<Chats>,
     news: watch::Sender<()>,
+    /// Told of every call that begins.
+    pub called: Notify,
 }
 
 #[derive(Default)]
@@ -27,6 +29,8 @@ struct Chats {
     /// The newest number of each id space.
     newest: BTreeMap<String, i64>,
     shown: Vec<Shown>,
+    /// Nonces of what could not be found, and how many times more each may be seen.
+    unclear: BTreeMap<String, u32>,
     heard: Vec<Heard>,
 }
 
@@ -41,7 +45,10 @@ pub struct Shown {
     pub nonce: String,
     /// What it says.
     pub text: String,
-    at: i64,
+    /// When it arrived.
+    pub at: i64,
+    /// Since when the node that sent it had had the account.
+    pub since: i64,
 }
 
 /// A message of a person.
@@ -106,23 +113,37 @@ impl Platform {
         lock(&self.chats).heard.clone()
     }
 
-    /// A message of ours arrives at the platform; its number.
-    pub fn shows(&self, world: &World, place: &Conversation, part: &Part, nonce: &str, at: i64) -> MessageId {
+    /// A message of ours arrives at the platform, which gives it its number.
+    pub fn shows(&self, world: &World, mut shown: Shown) -> MessageId {
         let mut chats = lock(&self.chats);
-        let same = |shown: &&Shown| shown.place.account == place.account && shown.nonce == nonce;
-        if let Some(shown) = chats.shown.iter().find(same) {
-            if knows_nonces(&place.account) && at - shown.at < NONCE_WINDOW {
-                return MessageId(shown.number);
-            }
-            world.breaks(format_args!("{place} sees {} twice: {}", delivery(nonce), part.text));
+        if let Some(number) = chats.seen(world, &shown) {
+            return MessageId(number);
         }
-        let number = chats.next(place);
-        let (place, nonce, text) = (place.clone(), nonce.to_owned(), part.text.clone());
-        chats.check_order(world, &place, &nonce);
-        world.note(format_args!("    {place} sees {number}: {text} ({})", delivery(&nonce)));
+        shown.number = chats.next(&shown.place);
+        chats.check_order(world, &shown);
+        let Shown { place, number, nonce, text, .. } = &shown;
+        world.note(format_args!("    {place} sees {number}: {text} ({})", delivery(nonce)));
         world.count(|counts| counts.shown += 1);
-        chats.shown.push(Shown { place, number, nonce, text, at });
-        MessageId(number)
+        let number = MessageId(*number);
+        chats.shown.push(shown);
+        number
+    }
+
+    /// It can't be told whether a message was shown: it may be sent once more if it `repeats`.
+    pub fn gives_up(&self, world: &World, nonce: &str, repeats: bool) {
+        world.note(format_args!("    nobody can tell what became of {}", delivery(nonce)));
+        lock(&self.chats).unclear.entry(nonce.to_owned()).or_insert(u32::from(repeats));
+    }
+
+    /// Whether it could not be told of a message if it was shown.
+    pub fn gave_up(&self, nonce: &str) -> bool {
+        lock(&self.chats).unclear.contains_key(nonce)
+    }
+
+    /// Whether a conversation shows this text under this number.
+    pub fn shows_as(&self, place: &str, number: i64, text: &str) -> bool {
+        let here = |shown: &Shown| shown.number == number && shown.text == text;
+        lock(&self.chats).shown.iter().any(|shown| here(shown) && shown.place.to_string() == place)
     }
 
     /// The message of ours with this number.
@@ -161,11 +182,27 @@ impl Chats {
         *newest
     }
 
-    /// Nothing becomes visible before something older, but what has been stuck for five minutes.
-    fn check_order(&self, world: &World, place: &Conversation, nonce: &str) {
-        let (id, created_at) = made(nonce);
+    /// The number of a message that was sent before, if the platform knows it again. If not, it is seen twice.
+    fn seen(&mut self, world: &World, again: &Shown) -> Option<i64> {
+        let place = &again.place;
+        let same = |shown: &&Shown| shown.place.account == place.account && shown.nonce == again.nonce;
+        let shown = self.shown.iter().rev().find(same)?;
+        if knows_nonces(&place.account) && again.at - shown.at < NONCE_WINDOW {
+            return Some(shown.number);
+        }
+        match self.unclear.get_mut(&again.nonce) {
+            Some(times) if *times > 0 => *times -= 1,
+            _ => world.breaks(format_args!("{place} sees {} twice: {}", delivery(&again.nonce), again.text)),
+        }
+        None
+    }
+
+    /// Nothing becomes visible before something older, but what has been stuck for five minutes in which whoever
+    /// passes it has had the account.
+    fn check_order(&self, world: &World, late: &Shown) {
+        let (place, (id, created_at)) = (&late.place, made(&late.nonce));
         let newer = self.shown.iter().filter(|shown| shown.place == *place && made(&shown.nonce).0 > id);
-        for shown in newer.filter(|shown| shown.at - created_at < STUCK) {
+        for shown in newer.filter(|shown| shown.at - created_at.max(shown.since) < STUCK) {
             world.breaks(format_args!("{place} sees delivery {id} after {}", delivery(&shown.nonce)));
         }
     }

@@ -1,5 +1,6 @@
 //! What must hold whenever a transaction is over, and at the end.
 
+mod delivered;
 mod heard;
 mod left_over;
 mod never;
@@ -14,6 +15,7 @@ use roundtable::time::Clock as _;
 
 use super::node::Setup;
 use super::world::{World, lock};
+use delivered::Said;
 use heard::Came;
 use never::{LIMITS, NEVER};
 use timers::{Due, Timers};
@@ -143,6 +145,7 @@ impl Watch {
         let (world, store) = (&self.world, &self.store);
         world.count(|counts| counts.checks += 1);
         let mut broken = store.read(Audit).await.expect("the database can be read");
+        store.read(Said).await.expect("the database can be read").judge(&world.platform, &mut broken);
         let accepted = store.read(Came).await.expect("the database can be read");
         for heard in world.platform.heard() {
             if let Some(wrong) = accepted.wrong(&heard) {
