@@ -165,11 +165,16 @@ mod tests {
     #[test]
     fn a_pause_doubles_up_to_five_minutes_and_ends_after_a_day() {
         let error = Err(SendError::Unreachable { reason: "refused".into() });
-        let due =
-            |attempts| match of_call(&Delivery { attempts, ..delivery() }, &error, &limits(true), NOW, NOW) {
-                Shown::Later { due_at, .. } => due_at - NOW,
-                other => panic!("{other:?}"),
-            };
+        let due = |attempts| match of_call(
+            &Delivery { attempts, unknowns: 0, ..delivery() },
+            &error,
+            &limits(true),
+            NOW,
+            NOW,
+        ) {
+            Shown::Later { due_at, .. } => due_at - NOW,
+            other => panic!("{other:?}"),
+        };
         assert_eq!([1, 2, 3, 9, 10, 1000].map(due), [1000, 2000, 4000, 256_000, 300_000, 300_000]);
         let day_ago = NOW - GIVE_UP - 1;
         assert!(matches!(of_call(&delivery(), &error, &limits(true), day_ago, NOW), Shown::Failed(_)));
@@ -182,6 +187,23 @@ mod tests {
         assert!(matches!(shown, Shown::Unknown { due_at, .. } if due_at == NOW + 10_000));
         let second_step = Delivery { message: Some(MessageId(7)), ..delivery() };
         assert!(matches!(of_call(&second_step, &error, &limits(true), NOW, NOW), Shown::Later { .. }));
+    }
+
+    #[test]
+    fn what_an_earlier_call_may_have_shown_is_looked_for_before_it_is_sent_again() {
+        let part = Part { stub: Some("…".into()), ..delivery().part };
+        let stub = Delivery { part, ..delivery() };
+        let after = Duration::from_secs(9);
+        for error in [
+            SendError::Unreachable { reason: "refused".into() },
+            SendError::RateLimited { after, whole_account: false },
+        ] {
+            let shown = |delivery: &Delivery| of_call(delivery, &Err(error.clone()), &limits(true), NOW, NOW);
+            assert!(matches!(shown(&delivery()), Shown::StillUnknown { .. }), "{error}");
+            for sure in [stub.clone(), Delivery { unknowns: 0, ..delivery() }] {
+                assert!(matches!(shown(&sure), Shown::Later { .. }), "{error}");
+            }
+        }
     }
 
     #[test]
@@ -204,7 +226,7 @@ mod tests {
         let unclear = Ok(Found::Unclear);
         let once =
             |unknowns, repeat| of_look(&Delivery { unknowns, ..delivery() }, &unclear, &limits(repeat), NOW);
-        assert!(matches!(once(1, true), Shown::Later { .. }));
+        assert!(matches!(once(1, true), Shown::Repeated { .. }));
         assert!(matches!(once(2, true), Shown::Unknown { due_at: NEVER, .. }));
         assert!(matches!(once(1, false), Shown::Unknown { due_at: NEVER, .. }));
         let part = Part { stub: Some("…".into()), ..delivery().part };

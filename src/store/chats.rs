@@ -74,7 +74,7 @@ pub async fn lost_beside(
 
 /// How many messages of the chat, other than `id`, may be visible under a number behind `after` that nobody knows: those
 /// that are looked for, and strays. A stray is not there if a message of ours that was made after its last call has a
-/// number up to `after`.
+/// number up to `after`, or if its own last call was answered with one.
 pub async fn lost_behind(
     tx: &mut Tx<'_>,
     conversation_id: i64,
@@ -89,7 +89,8 @@ pub async fn lost_behind(
                        AND d.state <> 'pending' AND d.message_id IS NULL AND d.due_at < $4)
                  + (SELECT COUNT(*) FROM deliveries d JOIN conversations c ON c.id = d.conversation_id
                     WHERE c.channel = here.channel AND c.account = here.account AND c.chat = here.chat
-                      AND d.id <> $2 AND d.stray = 1 AND NOT EXISTS (
+                      AND d.id <> $2 AND d.stray > 0
+                      AND (d.stray = 2 OR d.message_id IS NULL OR d.message_id > $3) AND NOT EXISTS (
                           SELECT 1 FROM messages m JOIN deliveries later ON later.id = m.delivery_id
                           WHERE m.space_id = here.space_id AND m.message_id <= $3
                             AND later.created_at > d.call_until)) AS count

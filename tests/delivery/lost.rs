@@ -181,6 +181,36 @@ async fn a_probe_changes_no_message_that_is_sent_meanwhile() {
     world.end().await;
 }
 
+/// Nobody knows the numbers under which an answer that was given up is seen: the next one is not looked for there.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_was_given_up_is_not_changed_into_the_next_one() {
+    on_each_database(async |url| {
+        let world = world_on(url, "probe").await;
+        let ann = world.telegram.user("ann");
+        let first = world.model.hold("question first");
+        ask(&world, &ann, "first").await;
+        say(&ann, "second");
+        for _ in 0..3 {
+            world.telegram.fail_next_in(&ann.place(), "sendMessage", Fault::DropAfter);
+        }
+        let unheard_of = Fault::Error { code: 400, description: "Bad Request: something new".to_owned() };
+        for _ in 0..2 {
+            world.telegram.fail_next_in(&ann.place(), "editMessageText", unheard_of.clone());
+        }
+        world.until("the second question is stored", |rows| rows.pending == 1).await;
+        first.release();
+        let stored = world.stored().await;
+        let rest = |all: &[Listed]| matches!(all, [second, first] if second.state == State::Sent && first.state == State::Unknown);
+        stored.until("the first is given up and the second is sent", rest).await;
+        let texts = shown(&ann).into_iter().map(|message| (message.text, message.edits.len()));
+        let expected = ["first", "first", "second", "second"].map(|name| (answer(&ann, name), 0));
+        assert_eq!(texts.collect::<Vec<_>>(), expected, "{}", ann.place().history());
+        read_all(&ann).await;
+        world.end().await;
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn topics_of_one_chat_that_lose_their_answers_at_once_do_not_mix_them_up() {
     let world = world("probe").await;

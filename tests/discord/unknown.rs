@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use roundtable::store::deliveries::{Listed, State};
-use roundtable_fakes::Fault;
 use roundtable_fakes::discord::{Seat, rights};
+use roundtable_fakes::{Fault, Scope};
 
 use super::next;
 use crate::support::metrics::Metrics;
@@ -83,7 +83,8 @@ async fn counted(world: &World, unknowns: u64) {
     let all = |metrics: &Metrics| {
         let sends = metrics.sends(ACCOUNT);
         let of = |what: &str| sends.get(what).copied().unwrap_or_default();
-        of("unknown") == unknowns && of("visible") + of("absent") == unknowns && of("failed") == 0
+        let ended = ["visible", "absent", "resent"].into_iter().map(of).sum::<u64>();
+        of("unknown") == unknowns && ended == unknowns && of("failed") == 0
     };
     world.until_metrics(&format!("{unknowns} unknown sends that have ended"), all).await;
 }
@@ -113,6 +114,29 @@ async fn a_lost_answer_is_known_by_its_echo_without_nonces() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_is_looked_for_in_the_history() {
     suffers("0s", false).await;
+}
+
+/// By then the platform has forgotten the nonce: it is looked for before it is sent once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repetition_that_is_put_off_until_nonces_are_forgotten_is_not_made() {
+    let world = world("2s").await;
+    world.discord().set(|settings| settings.nonce_window = Duration::from_secs(2));
+    let [ann, ..] = seats(&world);
+    let call = world.model.hold("lost");
+    ann.says("lost");
+    call.arrived().await.unwrap();
+    world.discord().gateway_down();
+    world.discord().fail_next_in(&ann.place(), "create_message", Fault::DropAfter);
+    let limited = Fault::Limited { scope: Scope::User, retry_after_ms: 2500 };
+    world.discord().fail_next_in(&ann.place(), "create_message", limited);
+    call.release();
+    sent(&world).await;
+    world.has_counted(ACCOUNT, &[("resent", 1), ("unknown", 2), ("visible", 1)]).await;
+    assert_eq!(world.discord().calls_of("create_message").len(), 2);
+    assert!(next(&ann).await.ends_with("lost"));
+    world.discord().gateway_up();
+    world.discord().connected().await.unwrap();
+    world.end().await;
 }
 
 /// Neither nonce nor echo nor history: it stays unknown, is listed as that, and people decide.

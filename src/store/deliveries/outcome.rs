@@ -2,7 +2,7 @@
 
 use roundtable_contract::{Conversation, MessageId};
 
-use super::{NEVER, Delivery, State};
+use super::{Delivery, NEVER, State};
 use crate::store::conversations::{self, About};
 use crate::store::{StoreError, Tx, chats, messages, params, sql};
 
@@ -113,7 +113,7 @@ pub async fn settle(tx: &mut Tx<'_>, seen: &Delivery, shown: &Shown) -> Result<b
             "UPDATE deliveries SET state = $2, message_id = COALESCE($3, message_id), due_at = COALESCE($4, due_at),
                  error = $5,
                  unknowns = unknowns + CASE WHEN state = 'sending' THEN $10 ELSE 0 END,
-                 stray = CASE WHEN $11 = 1 THEN 1 ELSE stray END,
+                 stray = CASE WHEN $11 = 1 THEN 1 WHEN stray = 1 AND $2 = 'sent' AND $7 = 'unknown' THEN 2 ELSE stray END,
                  sent_at = CASE WHEN $2 = 'sent' THEN $6 ELSE sent_at END
              WHERE id = $1 AND state <> 'sent'
                AND ($2 = 'sent' OR (state = $7 AND attempts = $8 AND unknowns = $9))"
