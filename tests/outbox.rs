@@ -59,7 +59,7 @@ impl Channel for Recorder {
         "all".into()
     }
 
-    async fn run(&self, _: &dyn Edge, _: CancellationToken) -> Result<(), RunError> {
+    async fn run(&self, _: u32, _: &dyn Edge, _: CancellationToken) -> Result<(), RunError> {
         unreachable!("nothing connects this channel")
     }
 

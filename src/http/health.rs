@@ -44,7 +44,7 @@ pub(super) async fn alive() -> Json<Health> {
     Json(Health { status: "ok".into(), pid: std::process::id() })
 }
 
-/// `GET /readyz`: 200 when all accounts are ready, here or on another node, and the database takes what is given to
+/// `GET /readyz`: 200 when all connections are ready, here or on another node, and the database takes what is given to
 /// it; otherwise 503.
 pub(super) async fn ready(State(api): State<Arc<Api>>) -> (StatusCode, Json<Ready>) {
     let mut known = api.states.all();
@@ -59,16 +59,15 @@ pub(super) async fn ready(State(api): State<Arc<Api>>) -> (StatusCode, Json<Read
     };
     let accounts: BTreeMap<String, inbound::Health> = api
         .edges
-        .channels
-        .keys()
-        .map(|account| {
-            let health = known.remove(&account.to_string()).unwrap_or(STARTING);
-            if elsewhere.contains(&leases::of_account(account)) {
-                return (account.to_string(), ELSEWHERE);
+        .connections()
+        .map(|connection| {
+            let health = known.remove(&connection.to_string()).unwrap_or(STARTING);
+            if elsewhere.contains(&leases::of_connection(&connection)) {
+                return (connection.to_string(), ELSEWHERE);
             }
             // The local channel polls nothing: it is ready once and for all.
-            let health = if *account == local::account() { health } else { fresh(health, now) };
-            (account.to_string(), health)
+            let health = if connection.account == local::account() { health } else { fresh(health, now) };
+            (connection.to_string(), health)
         })
         .collect();
     let ready = trouble.is_none()
@@ -91,7 +90,7 @@ impl Read for Elsewhere {
     }
 }
 
-/// Another node has the account, and says more about it.
+/// Another node has the connection, and says more about it.
 const ELSEWHERE: inbound::Health = inbound::Health { state: "elsewhere", reason: None, last_ready_at: None };
 const STARTING: inbound::Health = inbound::Health { state: "connecting", reason: None, last_ready_at: None };
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use roundtable::time::Clock as _;
 use roundtable_contract::{
-    AcceptError, AccountId, AccountState, Channel, Conversation, Edge, Event, Found, Limits, Lost, MessageId,
-    Outgoing, Part, Receipt, Reconcile, RunError, SendError,
+    AcceptError, AccountId, AccountState, Channel, Connection, Conversation, Edge, Event, Found, Limits,
+    Lost, MessageId, Outgoing, Part, Receipt, Reconcile, RunError, SendError,
 };
 use roundtable_telegram::Batch;
 use tokio::sync::oneshot;
@@ -53,7 +53,7 @@ impl Line {
             let events = self.world.platform.events(&self.account, position);
             self.caught_up.store(events.is_empty(), Ordering::Relaxed);
             if events.is_empty() {
-                edge.report(&self.account, AccountState::Ready);
+                edge.report(&Connection::new(self.account.clone(), 0), AccountState::Ready);
                 // Whoever does not hear of news asks again.
                 let _ = tokio::time::timeout(Duration::from_secs(5), news.changed()).await;
                 continue;
@@ -197,7 +197,7 @@ impl Channel for Line {
         space(conversation)
     }
 
-    async fn run(&self, edge: &dyn Edge, stop: CancellationToken) -> Result<(), RunError> {
+    async fn run(&self, _shard: u32, edge: &dyn Edge, stop: CancellationToken) -> Result<(), RunError> {
         tokio::select! {
             biased;
             () = stop.cancelled() => {}
@@ -277,7 +277,7 @@ impl Edge for Rough<'_> {
         self.edge.positions(account).await
     }
 
-    fn report(&self, account: &AccountId, state: AccountState) {
-        self.edge.report(account, state);
+    fn report(&self, connection: &Connection, state: AccountState) {
+        self.edge.report(connection, state);
     }
 }

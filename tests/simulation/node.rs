@@ -20,7 +20,7 @@ use roundtable::store::deliveries::Delivery;
 use roundtable::store::{Disk, Fate, Host};
 use roundtable::time::Clock as _;
 use roundtable::tools::{Tool, Tools};
-use roundtable_contract::{AccountId, Channel, Conversation, Outgoing, Part};
+use roundtable_contract::{AccountId, Channel, Connection, Conversation, Outgoing, Part};
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -113,6 +113,7 @@ impl Node {
         let edges = Arc::new(Edges { rules, policies, team, channels: lines });
         let front = Arc::new(Front::new(store.clone(), engine.clone(), edges, Arc::new(States::default())));
         let accounts = channels.into_iter().map(|channel| Account {
+            connection: Connection::new(channel.account().clone(), 0),
             channel,
             front: front.clone(),
             outbox: outbox.clone(),

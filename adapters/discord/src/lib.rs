@@ -177,7 +177,7 @@ impl Channel for Discord {
         conversation.chat.to_string()
     }
 
-    async fn run(&self, edge: &dyn Edge, stop: CancellationToken) -> Result<(), RunError> {
+    async fn run(&self, _shard: u32, edge: &dyn Edge, stop: CancellationToken) -> Result<(), RunError> {
         listen::listen(self, edge, stop).await
     }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use roundtable_contract::{AccountId, AccountState, Edge, MessageKind, Profile, RunError};
+use roundtable_contract::{AccountId, AccountState, Connection, Edge, MessageKind, Profile, RunError};
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -250,7 +250,7 @@ impl<'a> Listener<'a> {
     }
 
     pub(crate) fn report(&self, state: AccountState) {
-        self.edge.report(self.account(), state);
+        self.edge.report(&Connection::new(self.account().clone(), 0), state);
     }
 
     /// Whether the gateway may be read.
