@@ -7,3 +7,4 @@ pub mod fleet;
 mod killed;
 mod paused;
 mod rolling;
+mod shards;
