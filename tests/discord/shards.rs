@@ -197,3 +197,27 @@ async fn a_lost_answer_is_known_by_its_echo_on_every_connection() {
     stored.until("all is known to be sent", sent).await;
     world.end().await;
 }
+
+/// Whoever has the first connection sends: what the second one hears is answered when there is somebody who does.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_wait_while_nobody_has_the_first_connection() {
+    let world = split().await;
+    let seats = met(&world).await;
+    let stored = world.stored().await;
+    let taken =
+        "UPDATE leases SET node = 'nobody', until = until + 3600000 WHERE name = 'account:discord:main'";
+    stored.changes(taken).await;
+    let parted =
+        |now: &Ready| [now.state("discord:main"), now.state("discord:main/1")] == ["elsewhere", "ready"];
+    ready::until(&world, "the first to be gone", parted).await;
+    // The database says it before the node notices.
+    world.discord().wait_until("one session", |world| world.connected() == 1).await.unwrap();
+    seats[2].mentions_bot("who speaks?");
+    let waits = |all: &[Listed]| all.iter().any(|one| one.state == State::Pending);
+    stored.until("an answer that waits", waits).await;
+    stored.changes("UPDATE leases SET until = 0 WHERE name = 'account:discord:main'").await;
+    answered(&seats[2..], "who speaks?").await;
+    ready::all(&world).await;
+    says(&seats, "and now?").await;
+    world.end().await;
+}
