@@ -5,6 +5,7 @@ mod gateway;
 mod output;
 mod places;
 mod rival;
+mod shards;
 mod silence;
 mod sweep;
 mod unknown;

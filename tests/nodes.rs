@@ -8,3 +8,4 @@ pub mod fleet;
 mod killed;
 mod paused;
 mod rolling;
+mod shards;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use roundtable_contract::AccountId;
+use roundtable_contract::{AccountId, Connection};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -88,9 +88,12 @@ impl App {
         let front = Front::new(store.clone(), engine.clone(), edges.clone(), states.clone(), metrics.clone());
         let front = Arc::new(front.inviting(owner_code.clone()));
         let free = Arc::new(Notify::new());
-        let accounts = channels
-            .into_iter()
-            .map(|channel| Account {
+        let connections = channels
+            .iter()
+            .flat_map(|channel| (0..channel.shards()).map(move |shard| (channel.clone(), shard)));
+        let accounts = connections
+            .map(|(channel, shard)| Account {
+                connection: Connection::new(channel.account().clone(), shard),
                 channel,
                 front: front.clone(),
                 outbox: outbox.clone(),
@@ -126,7 +129,8 @@ impl App {
 
     /// The accounts that will be connected.
     pub fn accounts(&self) -> Vec<AccountId> {
-        self.core.accounts.iter().map(|account| account.channel.account().clone()).collect()
+        let connections = self.core.accounts.iter().map(|account| &account.connection);
+        connections.filter(|first| first.shard == 0).map(|first| first.account.clone()).collect()
     }
 
     /// Works until `stop` fires, then drains: no new turns, running steps end or stay to be taken up again,

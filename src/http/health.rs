@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use roundtable_contract::AccountId;
+use roundtable_contract::Connection;
 use serde::{Deserialize, Serialize};
 
 use super::Api;
@@ -35,7 +35,7 @@ pub struct Health {
 #[derive(Serialize)]
 pub(super) struct Ready {
     ready: bool,
-    accounts: BTreeMap<AccountId, inbound::Health>,
+    accounts: BTreeMap<String, inbound::Health>,
     /// What is wrong with the database.
     database: Option<String>,
 }
@@ -45,18 +45,20 @@ pub(super) async fn alive() -> Json<Health> {
     Json(Health { status: "ok".into(), pid: std::process::id() })
 }
 
-/// `GET /readyz`: 200 when all accounts are ready, here or on another node, and the database takes what is given to
+/// `GET /readyz`: 200 when all connections are ready, here or on another node, and the database takes what is given to
 /// it; otherwise 503.
 pub(super) async fn ready(State(api): State<Arc<Api>>) -> (StatusCode, Json<Ready>) {
-    let (accounts, trouble) = accounts(&api).await;
+    let (connections, trouble) = connections(&api).await;
+    let accounts: BTreeMap<_, _> =
+        connections.into_iter().map(|(connection, health)| (connection.to_string(), health)).collect();
     let ready = trouble.is_none()
         && accounts.values().all(|health| ["ready", ELSEWHERE.state].contains(&health.state));
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Ready { ready, accounts, database: trouble }))
 }
 
-/// How each account is, and what is wrong with the database.
-pub(super) async fn accounts(api: &Api) -> (BTreeMap<AccountId, inbound::Health>, Option<String>) {
+/// How each connection is, and what is wrong with the database.
+pub(super) async fn connections(api: &Api) -> (BTreeMap<Connection, inbound::Health>, Option<String>) {
     let mut known = api.states.all();
     let now = api.store.now();
     let trouble = api.store.trouble(api.config.node.lease);
@@ -67,16 +69,16 @@ pub(super) async fn accounts(api: &Api) -> (BTreeMap<AccountId, inbound::Health>
         Ok(Err(error)) => (Vec::new(), Some(error.to_string())),
         Err(_) => (Vec::new(), trouble.or_else(|| Some("it does not answer".into()))),
     };
-    let accounts = api.edges.channels.keys().map(|account| {
-        let health = known.remove(&account.to_string()).unwrap_or(STARTING);
-        if elsewhere.contains(&leases::of_account(account)) {
-            return (account.clone(), ELSEWHERE);
+    let connections = api.edges.connections().map(|connection| {
+        let health = known.remove(&connection.to_string()).unwrap_or(STARTING);
+        if elsewhere.contains(&leases::of_connection(&connection)) {
+            return (connection, ELSEWHERE);
         }
         // The local channel polls nothing: it is ready once and for all.
-        let health = if *account == local::account() { health } else { fresh(health, now) };
-        (account.clone(), health)
+        let health = if connection.account == local::account() { health } else { fresh(health, now) };
+        (connection, health)
     });
-    (accounts.collect(), trouble)
+    (connections.collect(), trouble)
 }
 
 /// The leases of other nodes.
@@ -93,7 +95,7 @@ impl Read for Elsewhere {
     }
 }
 
-/// Another node has the account, and says more about it.
+/// Another node has the connection, and says more about it.
 pub(super) const ELSEWHERE: inbound::Health =
     inbound::Health { state: "elsewhere", reason: None, last_ready_at: None };
 const STARTING: inbound::Health = inbound::Health { state: "connecting", reason: None, last_ready_at: None };

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use roundtable_contract::AccountId;
+use roundtable_contract::{AccountId, Connection};
 
 use super::Api;
 use super::health::{self, ELSEWHERE, PATIENCE};
@@ -22,10 +22,11 @@ const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// `GET /metrics`. A database that does not answer is not waited for: its numbers are left out.
 pub(super) async fn text(State(api): State<Arc<Api>>) -> impl IntoResponse {
     let stored = tokio::time::timeout(PATIENCE, api.store.read(Stored));
-    let ((accounts, _), stored) = tokio::join!(health::accounts(&api), stored);
+    let ((connections, _), stored) = tokio::join!(health::connections(&api), stored);
     let mut page = Page::default();
-    write_accounts(&mut page, &accounts);
-    write_sends(&mut page, &accounts.into_keys().collect::<Vec<_>>(), &api.metrics);
+    write_connections(&mut page, &connections);
+    let accounts = connections.into_keys().filter(|first| first.shard == 0).map(|first| first.account);
+    write_sends(&mut page, &accounts.collect::<Vec<_>>(), &api.metrics);
     if let Ok(Ok(counts)) = stored {
         write_deliveries(&mut page, counts);
     }
@@ -44,11 +45,11 @@ impl Read for Stored {
     }
 }
 
-fn write_accounts(page: &mut Page, accounts: &BTreeMap<AccountId, Health>) {
-    page.begin("roundtable_account_ready", "gauge", "Whether the account is connected.");
-    // Whoever has an account says how it is.
-    for (account, health) in accounts.iter().filter(|(_, health)| health.state != ELSEWHERE.state) {
-        page.sample(&[("account", account)], u64::from(health.state == "ready"));
+fn write_connections(page: &mut Page, connections: &BTreeMap<Connection, Health>) {
+    page.begin("roundtable_connection_ready", "gauge", "Whether the account, or its shard, is connected.");
+    // Whoever has a connection says how it is.
+    for (connection, health) in connections.iter().filter(|(_, health)| health.state != ELSEWHERE.state) {
+        page.sample(&[("connection", connection)], u64::from(health.state == "ready"));
     }
 }
 
@@ -129,14 +130,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_account_that_another_node_has_is_neither_ready_nor_not() {
-        let account = |name| AccountId::new("telegram", name);
+    fn a_connection_that_another_node_has_is_neither_ready_nor_not() {
+        let connection = |shard| Connection::new(AccountId::new("discord", "main"), shard);
         let ready = Health { state: "ready", ..ELSEWHERE };
-        let accounts = [(account("here"), ready), (account("there"), ELSEWHERE)].into();
+        let connections = [(connection(1), ready), (connection(0), ELSEWHERE)].into();
         let mut page = Page::default();
-        write_accounts(&mut page, &accounts);
+        write_connections(&mut page, &connections);
         let samples: Vec<_> = page.text.lines().filter(|line| !line.starts_with('#')).collect();
-        assert_eq!(samples, ["roundtable_account_ready{account=\"telegram:here\"} 1"]);
+        assert_eq!(samples, ["roundtable_connection_ready{connection=\"discord:main/1\"} 1"]);
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! One account's connection: it runs while this node holds the account's lease, and no longer.
+//! A connection of an account: it runs while this node holds its lease, and no longer.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use roundtable_contract::{AccountState, Channel, Edge};
+use roundtable_contract::{AccountState, Channel, Connection, Edge};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -15,8 +15,11 @@ use crate::store::{News, Store, StoreError, Transaction, Tx, leases};
 /// How long a lease that is over is asked for. Nothing is sent meanwhile.
 const LAST_TRY: Duration = Duration::from_secs(1);
 
-/// An account of this node.
+/// One of the connections of an account, as this node may have it. Whoever has the first one sends; the others only
+/// listen.
 pub struct Account {
+    /// Which one.
+    pub connection: Connection,
     /// The channel.
     pub channel: Arc<dyn Channel>,
     /// The way in.
@@ -38,9 +41,9 @@ pub struct Account {
 }
 
 impl Account {
-    /// Connects whenever the account is this node's, until `stop` fires.
+    /// Connects whenever the connection is this node's, until `stop` fires.
     pub async fn run(&self, stop: CancellationToken) {
-        self.front.report(self.channel.account(), AccountState::Connecting);
+        self.front.report(&self.connection, AccountState::Connecting);
         while !stop.is_cancelled() {
             let taken = tokio::select! {
                 biased;
@@ -50,11 +53,14 @@ impl Account {
             match taken {
                 Ok(Lease::Ours(until)) => {
                     self.hold(until, &stop).await;
-                    self.front.report(self.channel.account(), AccountState::Connecting);
+                    self.front.report(&self.connection, AccountState::Connecting);
+                    if stop.is_cancelled() && !self.sends() {
+                        self.give_back().await;
+                    }
                 }
                 Ok(Lease::Others(until)) => self.pause(Some(until), &stop).await,
                 Err(error) => {
-                    tracing::error!(account = %self.channel.account(), %error, "the account's lease can't be taken");
+                    tracing::error!(connection = %self.connection, %error, "the account's lease can't be taken");
                     self.pause(None, &stop).await;
                 }
             }
@@ -64,13 +70,13 @@ impl Account {
     /// Keeps the lease, if this node has it, while the last answers go out; gives it back when `enough` fires. Returns
     /// when it is lost.
     pub async fn keep_held(&self, enough: &CancellationToken) {
-        let account = self.channel.account();
-        while self.outbox.holds(account) {
+        while self.sends() && self.outbox.holds(&self.connection.account) {
             if enough.is_cancelled() {
+                self.outbox.hold(&self.connection.account, 0);
                 return self.give_back().await;
             }
             if let Err(error) = self.take().await {
-                tracing::error!(%account, %error, "the account's lease can't be renewed");
+                tracing::error!(connection = %self.connection, %error, "the account's lease can't be renewed");
             }
             tokio::select! {
                 biased;
@@ -81,13 +87,12 @@ impl Account {
     }
 
     async fn give_back(&self) {
-        let account = self.channel.account();
-        self.outbox.hold(account, 0);
-        let lease = GiveBack { name: leases::of_account(account), node: self.node.clone() };
+        let connection = &self.connection;
+        let lease = GiveBack { name: leases::of_connection(connection), node: self.node.clone() };
         match self.store.commit(lease).await {
             Ok(()) => self.store.tell(News::Free),
             Err(error) => {
-                tracing::error!(%account, %error, "the account's lease could not be given back; it ends by itself")
+                tracing::error!(%connection, %error, "the account's lease could not be given back; it ends by itself")
             }
         }
     }
@@ -103,17 +108,27 @@ impl Account {
         }
     }
 
-    /// Works for the account until its lease is lost or `stop` fires.
+    /// Whether this is the connection with which the account's deliveries go.
+    fn sends(&self) -> bool {
+        self.connection.shard == 0
+    }
+
+    /// Works for the account until the lease is lost or `stop` fires.
     async fn hold(&self, until: i64, stop: &CancellationToken) {
         let over = stop.child_token();
         let connection = async {
-            if let Err(error) = self.channel.run(self.front.as_ref(), over.clone()).await {
-                self.front.report(self.channel.account(), AccountState::Stopped(error.reason));
+            let shard = self.connection.shard;
+            if let Err(error) = self.channel.run(shard, self.front.as_ref(), over.clone()).await {
+                self.front.report(&self.connection, AccountState::Stopped(error.reason));
                 // Its lease is kept: another node would try in vain, and what waits can still be delivered.
                 over.cancelled().await;
             }
         };
-        let deliveries = self.outbox.poll(self.channel.account(), self.poll, &over);
+        let deliveries = async {
+            if self.sends() {
+                self.outbox.poll(&self.connection.account, self.poll, &over).await;
+            }
+        };
         let lease = async {
             tokio::select! {
                 biased;
@@ -127,7 +142,7 @@ impl Account {
     /// Renews the lease; returns when it is lost. A database that fails for a moment takes nothing away, and one that
     /// does not answer leaves the rest of the lease.
     async fn keep(&self, mut until: i64) {
-        let account = self.channel.account();
+        let connection = &self.connection;
         loop {
             tokio::time::sleep(self.renew).await;
             // A process that has slept through its lease may still have it: it is asked for once more.
@@ -136,25 +151,36 @@ impl Account {
             match taken {
                 Ok(Ok(Lease::Ours(renewed))) => until = renewed,
                 Ok(Ok(Lease::Others(_))) => {
-                    tracing::warn!(%account, "another node has the account now");
+                    tracing::warn!(%connection, "another node has the account now");
                     return;
                 }
-                Ok(Err(error)) => tracing::error!(%account, %error, "the account's lease can't be renewed"),
-                Err(_) => tracing::error!(%account, "the account's lease can't be renewed: no answer"),
+                Ok(Err(error)) => {
+                    tracing::error!(%connection, %error, "the account's lease can't be renewed")
+                }
+                Err(_) => tracing::error!(%connection, "the account's lease can't be renewed: no answer"),
             }
             if self.store.now() >= until {
-                tracing::warn!(%account, "the account's lease is over: it may be another node's now");
+                tracing::warn!(%connection, "the account's lease is over: it may be another node's now");
                 return;
             }
         }
     }
 
-    /// Takes or renews the lease and tells the outbox how long it may call.
+    /// Takes or renews the lease.
     async fn take(&self) -> Result<Lease, StoreError> {
-        let account = self.channel.account();
         let lease = i64::try_from(self.lease.as_millis()).unwrap_or(i64::MAX / 4);
-        let take = TakeLease { name: leases::of_account(account), node: self.node.clone(), lease };
+        let take =
+            TakeLease { name: leases::of_connection(&self.connection), node: self.node.clone(), lease };
         let taken = self.store.commit(take).await?;
+        if self.sends() {
+            self.tell_outbox(taken).await?;
+        }
+        Ok(taken)
+    }
+
+    /// Tells the outbox how long it may call.
+    async fn tell_outbox(&self, taken: Lease) -> Result<(), StoreError> {
+        let account = &self.connection.account;
         let ours = match taken {
             Lease::Ours(until) => until,
             Lease::Others(_) => 0,
@@ -163,7 +189,7 @@ impl Account {
             self.outbox.keep_pauses(account).await?;
         }
         self.outbox.hold(account, ours);
-        Ok(taken)
+        Ok(())
     }
 }
 

@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use roundtable_contract::{
-    AcceptError, AccountId, AccountState, Channel, ChatId, Conversation, Edge, Event, EventKey, Message,
-    Profile, UserId,
+    AcceptError, AccountId, AccountState, Channel, ChatId, Connection, Conversation, Edge, Event, EventKey,
+    Message, Profile, UserId,
 };
 
 use crate::engine::{Engine, Team};
@@ -48,6 +48,13 @@ pub struct Edges {
 }
 
 impl Edges {
+    /// All connections of all accounts.
+    pub fn connections(&self) -> impl Iterator<Item = Connection> {
+        self.channels.iter().flat_map(|(account, channel)| {
+            (0..channel.shards()).map(|shard| Connection::new(account.clone(), shard))
+        })
+    }
+
     fn policy(&self, account: &AccountId) -> &Policy {
         static NOBODY: std::sync::LazyLock<Policy> = std::sync::LazyLock::new(Policy::default);
         self.policies.get(account).unwrap_or(&NOBODY)
@@ -182,8 +189,8 @@ impl Edge for Front {
         }
     }
 
-    fn report(&self, account: &AccountId, state: AccountState) {
-        self.states.report(account, state, self.store.now());
+    fn report(&self, connection: &Connection, state: AccountState) {
+        self.states.report(connection, state, self.store.now());
     }
 }
 

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use roundtable_contract::{AccountId, AccountState};
+use roundtable_contract::{AccountState, Connection};
 use serde::Serialize;
 
-/// The states of all accounts of a node.
+/// The states of all connections of a node.
 #[derive(Default)]
 pub struct States(Mutex<BTreeMap<String, Health>>);
 
-/// How one account is.
+/// How one connection is.
 #[derive(Debug, Clone, Serialize)]
 pub struct Health {
     /// `connecting`, `ready`, `degraded` or `stopped`.
@@ -23,7 +23,7 @@ pub struct Health {
 
 impl States {
     /// Takes a report and logs it when it is news.
-    pub fn report(&self, account: &AccountId, state: AccountState, now: i64) {
+    pub fn report(&self, connection: &Connection, state: AccountState, now: i64) {
         let (word, reason) = match state {
             AccountState::Connecting => ("connecting", None),
             AccountState::Ready => ("ready", None),
@@ -31,19 +31,19 @@ impl States {
             AccountState::Stopped(reason) => ("stopped", Some(reason)),
         };
         let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = states.get(&account.to_string());
+        let before = states.get(&connection.to_string());
         if before.is_none_or(|before| before.state != word || before.reason != reason) {
             match &reason {
-                Some(reason) => tracing::warn!(%account, state = word, "{reason}"),
-                None => tracing::info!(%account, "{account} is {word}"),
+                Some(reason) => tracing::warn!(%connection, state = word, "{reason}"),
+                None => tracing::info!(%connection, "{connection} is {word}"),
             }
         }
         let last_ready_at =
             if word == "ready" { Some(now) } else { before.and_then(|before| before.last_ready_at) };
-        states.insert(account.to_string(), Health { state: word, reason, last_ready_at });
+        states.insert(connection.to_string(), Health { state: word, reason, last_ready_at });
     }
 
-    /// All accounts as they are.
+    /// All connections as they are.
     pub fn all(&self) -> BTreeMap<String, Health> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

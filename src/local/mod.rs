@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use roundtable_contract::{
-    AccountId, AccountState, Channel, Conversation, Edge, Found, Limits, Lost, MessageId, Outgoing, Part,
-    Receipt, Reconcile, RunError, SendError, Speaker,
+    AccountId, AccountState, Channel, Connection, Conversation, Edge, Found, Limits, Lost, MessageId,
+    Outgoing, Part, Receipt, Reconcile, RunError, SendError, Speaker,
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -125,8 +125,8 @@ impl Channel for Local {
         "lines".into()
     }
 
-    async fn run(&self, edge: &dyn Edge, stop: CancellationToken) -> Result<(), RunError> {
-        edge.report(&self.account, AccountState::Ready);
+    async fn run(&self, _shard: u32, edge: &dyn Edge, stop: CancellationToken) -> Result<(), RunError> {
+        edge.report(&Connection::new(self.account.clone(), 0), AccountState::Ready);
         stop.cancelled().await;
         Ok(())
     }

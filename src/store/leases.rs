@@ -1,12 +1,12 @@
-//! Leases with fencing tokens: who may connect an account.
+//! Leases with fencing tokens: who may hold a connection of an account.
 
-use roundtable_contract::AccountId;
+use roundtable_contract::Connection;
 
 use super::{StoreError, Tx, params, sql};
 
-/// The name of the lease of an account's connection.
-pub fn of_account(account: &AccountId) -> String {
-    format!("account:{account}")
+/// The name of the lease of a connection.
+pub fn of_connection(connection: &Connection) -> String {
+    format!("account:{connection}")
 }
 
 /// Takes the lease `name` for `node` until `until` if it is free, over, or already the node's own.

@@ -19,7 +19,7 @@ pub struct Node {
     pub started_at: i64,
     /// When it last did.
     pub seen_at: i64,
-    /// What it holds now: accounts, written `telegram:main`.
+    /// What it holds now: connections of accounts, written `telegram:main` and `discord:main/1`.
     pub holds: Vec<String>,
     /// Its turns that run. Those of a node that is gone go on elsewhere when their leases are over.
     pub turns: i64,

@@ -145,8 +145,9 @@ impl Heard for Discord {
     /// Everything here has been read before anything is said: a channel is older than its messages.
     fn edge(&self) -> Edge {
         let read = |seat: &Seat| {
-            let channel = seat.place().channel_id();
-            (channel.to_string(), channel.cast_signed())
+            let (channel, guild) = (seat.place().channel_id(), seat.place().guild_id());
+            let name = guild.map_or_else(|| channel.to_string(), |guild| format!("{guild}/{channel}"));
+            (name, channel.cast_signed())
         };
         Edge::knowing(self.seats.iter().map(read).collect::<HashMap<_, _>>())
     }

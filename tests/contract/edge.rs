@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use roundtable_contract::{
-    AcceptError, AccountId, AccountState, Channel, Event, EventKey, Message, RunError,
+    AcceptError, AccountId, AccountState, Channel, Connection, Event, EventKey, Message, RunError,
 };
 use roundtable_fakes::PATIENCE;
 use tokio::sync::watch;
@@ -131,7 +131,7 @@ impl roundtable_contract::Edge for Edge {
         self.told.borrow().positions.get(scope).map(|position| (*position, Duration::ZERO))
     }
 
-    fn report(&self, _account: &AccountId, state: AccountState) {
+    fn report(&self, _connection: &Connection, state: AccountState) {
         self.told.send_modify(|told| told.states.push(state));
     }
 }
@@ -148,7 +148,7 @@ pub fn listen(channel: Arc<dyn Channel>, edge: Edge) -> Listener {
     let (edge, stop) = (Arc::new(edge), CancellationToken::new());
     let run = tokio::spawn({
         let (edge, stop) = (Arc::clone(&edge), stop.clone());
-        async move { channel.run(edge.as_ref(), stop).await }
+        async move { channel.run(0, edge.as_ref(), stop).await }
     });
     Listener { edge, stop, run }
 }

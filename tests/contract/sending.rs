@@ -18,7 +18,7 @@ pub async fn what_is_constant_stays_the_same(subject: &mut dyn Subject) {
     let (channel, places) = (subject.channel(), subject.places());
     let about = || {
         let spaces: Vec<_> = places.iter().map(|at| channel.id_space(at)).collect();
-        (channel.account().clone(), channel.limits(), spaces)
+        (channel.account().clone(), channel.limits(), spaces, channel.shards())
     };
     let can = || [channel.edits().is_some(), channel.typing().is_some(), channel.reconcile().is_some()];
     let before = about();
@@ -26,6 +26,7 @@ pub async fn what_is_constant_stays_the_same(subject: &mut dyn Subject) {
     let shared = before.2[0] == before.2[1];
     assert_eq!(shared, subject.shares_counters(), "{} and {}", places[0], places[1]);
     assert_eq!(can(), subject.capabilities());
+    assert!(before.3 > 0, "it is connected somehow");
     for at in &places {
         deliver(channel.as_ref(), at, &part(channel.as_ref(), "hello")).await;
         assert_eq!(subject.visible(at).await.len(), 1);

@@ -37,7 +37,7 @@ async fn a_lost_answer_is_counted_once_and_so_is_what_was_found() {
         ready::all(&world).await;
         let metrics = world.metrics().await;
         for account in [ACCOUNT, "local:main"] {
-            assert_eq!(metrics.of(&format!("account_ready{{account={account:?}}}")), 1);
+            assert_eq!(metrics.of(&format!("connection_ready{{connection={account:?}}}")), 1);
         }
         for state in ["pending", "sending", "unknown", "given_up", "failed"] {
             assert_eq!(metrics.of(&format!("deliveries{{state={state:?}}}")), 0, "{state}");

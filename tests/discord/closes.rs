@@ -65,8 +65,8 @@ async fn a_code_that_passes_loses_and_doubles_nothing() {
 /// What `/readyz` and the log say of a code that doesn't pass, with what to do about it.
 const FATAL: [(u16, &str); 6] = [
     (4004, "set it as `token` in [channels.discord.main] or as DISCORD_TOKEN"),
-    (4010, "Take it off some"),
-    (4011, "Take it off some"),
+    (4010, "Set a higher `shards` in [channels.discord.main]"),
+    (4011, "Set a higher `shards` in [channels.discord.main]"),
     (4012, "Update Roundtable"),
     (4013, "Update Roundtable"),
     (4014, "Switch on \"Message Content Intent\""),

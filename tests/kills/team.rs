@@ -208,7 +208,10 @@ impl Team {
 fn seat(world: &World, number: usize) -> Seat {
     let name = format!("lead{number:02}");
     if number % 2 == 1 {
-        return Seat::Discord(world.discord().user(&name).in_channel(&format!("table-{number:02}")));
+        // On servers that are of different connections, where the account has two.
+        let server = u64::from(number % 4 == 3);
+        let person = world.discord().user(&name).in_guild_of_shard(&format!("server {server}"), [server, 2]);
+        return Seat::Discord(person.in_channel(&format!("table-{number:02}")));
     }
     let person = world.telegram.user(&name);
     Seat::Telegram(match Manner::of(number) {

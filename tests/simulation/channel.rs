@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use roundtable::time::Clock as _;
 use roundtable_contract::{
-    AcceptError, AccountId, AccountState, Channel, Conversation, Edge, Event, Found, Limits, Lost, MessageId,
-    Outgoing, Part, Receipt, Reconcile, RunError, SendError,
+    AcceptError, AccountId, AccountState, Channel, Connection, Conversation, Edge, Event, Found, Limits,
+    Lost, MessageId, Outgoing, Part, Receipt, Reconcile, RunError, SendError,
 };
 use roundtable_telegram::Batch;
 use tokio::sync::oneshot;
@@ -63,7 +63,7 @@ impl Line {
             let events = self.world.platform.events(&self.account, &scope, position);
             self.caught_up.store(events.is_empty(), Ordering::Relaxed);
             if events.is_empty() {
-                edge.report(&self.account, AccountState::Ready);
+                edge.report(&Connection::new(self.account.clone(), 0), AccountState::Ready);
                 // Whoever does not hear of news asks again.
                 let _ = tokio::time::timeout(Duration::from_secs(5), news.changed()).await;
                 continue;
@@ -220,7 +220,7 @@ impl Channel for Line {
         space(conversation)
     }
 
-    async fn run(&self, edge: &dyn Edge, stop: CancellationToken) -> Result<(), RunError> {
+    async fn run(&self, _shard: u32, edge: &dyn Edge, stop: CancellationToken) -> Result<(), RunError> {
         self.held_since.store(self.world.clock.now(), Ordering::Relaxed);
         tokio::select! {
             biased;
@@ -307,7 +307,7 @@ impl Edge for Rough<'_> {
         self.edge.positions(account).await
     }
 
-    fn report(&self, account: &AccountId, state: AccountState) {
-        self.edge.report(account, state);
+    fn report(&self, connection: &Connection, state: AccountState) {
+        self.edge.report(connection, state);
     }
 }

@@ -20,7 +20,7 @@ use roundtable::store::deliveries::Delivery;
 use roundtable::store::{Disk, Fate, Host};
 use roundtable::time::Clock as _;
 use roundtable::tools::{Tool, Tools};
-use roundtable_contract::{AccountId, Channel, Conversation, Outgoing, Part};
+use roundtable_contract::{AccountId, Channel, Connection, Conversation, Outgoing, Part};
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -124,6 +124,7 @@ impl Node {
             Arc::default(),
         ));
         let accounts = channels.into_iter().map(|channel| Account {
+            connection: Connection::new(channel.account().clone(), 0),
             channel,
             front: front.clone(),
             outbox: outbox.clone(),

@@ -13,6 +13,7 @@ pub fn channel(fake: &DiscordFake, nonce_window: Duration) -> Discord {
         account: AccountId::new("discord", "main"),
         token: fake.token(),
         api_url: fake.api_url().parse().expect("the fake has an address"),
+        shards: 1,
         limits: Limits { send_timeout: Duration::from_secs(10), ..default_limits() },
         nonce_window,
         pauses: Pauses { first: pause, most: 2 * pause, identify: pause, store: pause, ..Pauses::default() },

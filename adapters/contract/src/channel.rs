@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    AcceptError, AccountId, Conversation, Event, MessageId, Outgoing, Part, Receipt, RunError, SendError,
+    AcceptError, AccountId, Connection, Conversation, Event, MessageId, Outgoing, Part, Receipt, RunError,
+    SendError,
 };
 
 /// One account on one platform.
@@ -31,10 +32,17 @@ pub trait Channel: Send + Sync + 'static {
     /// name share one rising sequence of [`MessageId`]s. Pure.
     fn id_space(&self, conversation: &Conversation) -> String;
 
+    /// How many connections the account is split into; each hears of conversations of its own. Any node may have any of
+    /// them; whoever has the first one sends. Constant.
+    fn shards(&self) -> u32 {
+        1
+    }
+
     /// Connects and listens until `stop` fires, giving every event to `edge` and confirming it to the
-    /// platform only after [`Edge::accept`] returned `Ok`. Called once; holds the account's only
-    /// connection. Reconnects by itself; an `Err` means the account is of no use as configured.
-    async fn run(&self, edge: &dyn Edge, stop: CancellationToken) -> Result<(), RunError>;
+    /// platform only after [`Edge::accept`] returned `Ok`. `shard` is the connection to hold, below
+    /// [`Channel::shards`], which nobody else holds meanwhile. Reconnects by itself; an `Err` means the account is of
+    /// no use as configured.
+    async fn run(&self, shard: u32, edge: &dyn Edge, stop: CancellationToken) -> Result<(), RunError>;
 
     /// Sends one part (its `stub`, when it has one) and returns its number. The core calls it for one
     /// part of a conversation at a time, with no lock or database connection held, and drops the call
@@ -194,8 +202,8 @@ pub trait Edge: Send + Sync {
     /// Says as whom the account is connected, for people. Called after every login.
     fn connected(&self, _account: &AccountId, _profile: Profile) {}
 
-    /// Says how the connection is. Called on every change and after every completed poll or heartbeat.
-    fn report(&self, account: &AccountId, state: AccountState);
+    /// Says how a connection is. Called on every change and after every completed poll or heartbeat.
+    fn report(&self, connection: &Connection, state: AccountState);
 }
 
 /// Our own bot, as its platform knows it.
@@ -207,7 +215,7 @@ pub struct Profile {
     pub link: Option<String>,
 }
 
-/// The state of an account's connection, for `/readyz` and people.
+/// The state of one of an account's connections, for `/readyz` and people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountState {
     /// Connecting for the first time, or after a loss.

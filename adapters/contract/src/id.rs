@@ -108,6 +108,32 @@ impl FromStr for AccountId {
     }
 }
 
+/// One of the connections that an account is split into. The first is written like the account, another one with its
+/// number behind it, `discord:main/1`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Connection {
+    /// The bot login.
+    pub account: AccountId,
+    /// The number of the connection, from 0.
+    pub shard: u32,
+}
+
+impl Connection {
+    /// The connection `shard` of an account.
+    pub fn new(account: AccountId, shard: u32) -> Self {
+        Self { account, shard }
+    }
+}
+
+impl fmt::Display for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.shard {
+            0 => self.account.fmt(f),
+            shard => write!(f, "{}/{shard}", self.account),
+        }
+    }
+}
+
 /// An exact external address: account, chat and perhaps a thread. Written `telegram:main:-100123:42`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -203,6 +229,12 @@ mod tests {
         for text in ["", "telegram", "telegram:main", "telegram:main:", "a:b:c:d:e", "::x"] {
             assert!(text.parse::<Conversation>().is_err(), "{text:?} was taken");
         }
+    }
+
+    #[test]
+    fn the_first_connection_is_written_like_its_account() {
+        let written = |shard| Connection::new(AccountId::new("discord", "main"), shard).to_string();
+        assert_eq!([written(0), written(1)], ["discord:main", "discord:main/1"]);
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub use channel::{
     AccountState, Channel, Edge, Edits, Found, Limits, Lost, Profile, Reconcile, Threads, Typing,
 };
 pub use error::{AcceptError, RunError, SendError};
-pub use id::{AccountId, ChatId, Conversation, EventKey, MessageId, ParseIdError, ThreadId, UserId};
+pub use id::{
+    AccountId, ChatId, Connection, Conversation, EventKey, MessageId, ParseIdError, ThreadId, UserId,
+};
 pub use inbound::{Attachment, ChatKind, Event, Message, MessageKind, Quote, Sender, Span, SpanKind};
 pub use outgoing::{Outgoing, Part, Receipt, Speaker};

@@ -160,13 +160,13 @@ async fn fetch(listener: &Listener<'_>, channel: u64) -> u64 {
             Ok(page) => wire::list(&page, "").to_vec(),
             Err(error @ ApiError::Refused { .. }) => {
                 tracing::debug!(
-                    discord.account = %listener.account(), channel, %error, "nothing more is to be fetched"
+                    discord.connection = %listener.connection(), channel, %error, "nothing more is to be fetched"
                 );
                 return channel;
             }
             Err(error) => {
                 tracing::debug!(
-                    discord.account = %listener.account(), channel, %error, "what was missed is not there yet"
+                    discord.connection = %listener.connection(), channel, %error, "what was missed is not there yet"
                 );
                 listener.lanes().release(channel);
                 listener.wake();

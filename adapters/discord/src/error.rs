@@ -118,8 +118,9 @@ pub(crate) fn fatal_close(account: &AccountId, code: u16) -> Option<RunError> {
     let reason = match code {
         4004 => return Some(token_refused(account, "close code 4004")),
         4010 | 4011 => format!(
-            "Discord wants {account} to be split into shards (close code {code}): the bot is on more servers \
-             than one connection may serve. Take it off some."
+            "Discord wants {account} to be split into more connections (close code {code}): the bot is on more \
+             servers than one may serve. Set a higher `shards` in [channels.discord.{}], then start again.",
+            account.name
         ),
         4012 => format!(
             "Discord no longer speaks the gateway version of this program with {account} (close code 4012). \

@@ -10,6 +10,7 @@ use std::time::Duration;
 use roundtable_contract::{AccountState, RunError};
 use serde_json::{Value, json};
 use serenity::model::gateway::GatewayIntents;
+use tokio::sync::MutexGuard;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::Pauses;
@@ -53,7 +54,6 @@ pub(crate) async fn connect(listener: &Listener<'_>) -> RunError {
         listener,
         session: None,
         pause: Pause::new(listener.pauses()),
-        last_login: None,
         heard: false,
         failed_resumes: 0,
     };
@@ -118,27 +118,32 @@ struct Gateway<'a> {
     listener: &'a Listener<'a>,
     session: Option<Session>,
     pause: Pause,
-    last_login: Option<Instant>,
     /// The session has been heard on this connection.
     heard: bool,
     failed_resumes: u32,
 }
 
-impl Gateway<'_> {
+impl<'a> Gateway<'a> {
     /// Opens a connection, and listens on it until it ends.
     async fn connection(&mut self) -> Result<Never, End> {
         self.heard = false;
         let patience = self.listener.pauses().patience;
+        let turn = self.turn().await;
         let mut socket = self.open().await?;
         let hello = timeout(patience, socket.next()).await;
         let hello = hello.map_err(|_| Gone::because("the gateway says nothing"))??;
         if hello.op != op::HELLO {
+            drop(turn);
             return self.other(hello, socket).await;
         }
         let interval = wire::number(&hello.data, "/heartbeat_interval").unwrap_or(41_250).max(1);
         let mut pulse = Pulse::new(Duration::from_millis(interval.unsigned_abs()), patience);
         let (op, data) = self.greeting();
-        socket.send(op, data).await?;
+        let sent = socket.send(op, data).await;
+        if let Some(mut last) = turn {
+            *last = Some(Instant::now());
+        }
+        sent?;
         let mut late = Instant::now() + HEAVY * patience;
         loop {
             let has_room = self.listener.has_room();
@@ -201,6 +206,19 @@ impl Gateway<'_> {
         }
     }
 
+    /// Our turn to log in, until we have: the bot's connections do it one after the other, with a pause. `None`: we go on
+    /// with a session.
+    async fn turn(&self) -> Option<MutexGuard<'a, Option<Instant>>> {
+        if self.session.is_some() {
+            return None;
+        }
+        let turn = self.listener.login().lock().await;
+        if let Some(last) = *turn {
+            sleep_until(last + self.listener.pauses().identify).await;
+        }
+        Some(turn)
+    }
+
     /// Connects to where the session goes on, or to where a new one begins.
     async fn open(&mut self) -> Result<Socket, End> {
         let patience = self.listener.pauses().patience;
@@ -216,17 +234,12 @@ impl Gateway<'_> {
         let url = wire::text(&gateway, "/url");
         let url =
             url.ok_or_else(|| End::Refused(ApiError::Unknown("an answer without an address".into())))?;
-        if let Some(last) = self.last_login {
-            sleep_until(last + self.listener.pauses().identify).await;
-        }
-        let socket = Socket::open(url, patience).await?;
-        self.last_login = Some(Instant::now());
-        Ok(socket)
+        Ok(Socket::open(url, patience).await?)
     }
 
     /// The first payload: who we are, or what we want to go on with.
     fn greeting(&self) -> (i64, Value) {
-        let token = self.listener.token();
+        let (token, shard) = (self.listener.token(), self.listener.shard());
         match &self.session {
             Some(session) => {
                 (op::RESUME, json!({"token": token, "session_id": session.id, "seq": session.seq}))
@@ -236,6 +249,7 @@ impl Gateway<'_> {
                 json!({
                     "token": token,
                     "intents": intents().bits(),
+                    "shard": [shard.number, shard.of],
                     "properties": {"os": std::env::consts::OS, "browser": "roundtable", "device": "roundtable"},
                 }),
             ),
@@ -292,7 +306,7 @@ impl Gateway<'_> {
     async fn degrade(&mut self, reason: String, pause: Duration) {
         let pause = self.pause.next().max(pause);
         tracing::warn!(
-            discord.account = %self.listener.account(), pause_ms = pause.as_millis() as u64, "{reason}"
+            discord.connection = %self.listener.connection(), pause_ms = pause.as_millis() as u64, "{reason}"
         );
         self.listener.report(AccountState::Degraded(reason));
         sleep(pause).await;

@@ -1,7 +1,7 @@
 //! The Discord channel: the gateway in, REST out.
 //!
 //! One [`Discord`] is one bot. It keeps nothing durable and never retries a send; the core decides.
-//! Where to look: `gateway` (the connection), `listen` (what is done with what it brings), `lane` (the order
+//! Where to look: `gateway` (a connection), `shard` (which servers are its own), `listen` (what is done with what it brings), `lane` (the order
 //! of a channel's messages), `backfill` (what was missed), `update` (what comes in), `render` and `markup`
 //! (what goes out), `send`, `reconcile` and `echo` (was it sent?), `error` (what refusals mean), `api` and
 //! `bucket` (the one way to the server).
@@ -24,12 +24,14 @@ mod places;
 mod reconcile;
 mod render;
 mod send;
+mod shard;
 mod socket;
 mod update;
 mod wire;
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -38,11 +40,13 @@ use roundtable_contract::{
     SendError, Threads, Typing,
 };
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use api::{Api, ApiError, Call};
 use echo::Echoes;
+use shard::Shard;
 
 /// What an account is configured with. Made by the core's configuration.
 #[derive(Clone)]
@@ -53,6 +57,8 @@ pub struct Config {
     pub token: String,
     /// The server, `https://discord.com`; it names the gateway.
     pub api_url: Url,
+    /// Connections that the bot's servers are shared out to; at least 1.
+    pub shards: u32,
     /// Rates and patience; start from [`default_limits`].
     pub limits: Limits,
     /// For how long after a send a repetition with the same nonce shows nothing new. Discord says "the past
@@ -64,11 +70,12 @@ pub struct Config {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { account, token: _, api_url, limits, nonce_window, pauses } = self;
+        let Self { account, token: _, api_url, shards, limits, nonce_window, pauses } = self;
         f.debug_struct("Config")
             .field("account", account)
             .field("token", &"(hidden)")
             .field("api_url", &api_url.as_str())
+            .field("shards", shards)
             .field("limits", limits)
             .field("nonce_window", nonce_window)
             .field("pauses", pauses)
@@ -132,8 +139,10 @@ pub struct Discord {
     echoes: Echoes,
     /// Our own number.
     me: OnceCell<u64>,
-    /// Whether the gateway shows us our own messages at this time.
-    listens: AtomicBool,
+    /// The connections on which the gateway tells this process at this time what happens.
+    open: Mutex<BTreeSet<u32>>,
+    /// When the last login began. Its holder logs in; all connections of the bot take turns.
+    login: tokio::sync::Mutex<Option<Instant>>,
 }
 
 impl Discord {
@@ -141,7 +150,7 @@ impl Discord {
     pub fn new(config: Config) -> Result<Self, RunError> {
         let api = Api::new(&config.api_url, &config.token, config.limits.send_timeout)?;
         let (echoes, me) = (Echoes::default(), OnceCell::new());
-        Ok(Self { config, api, echoes, me, listens: AtomicBool::new(false) })
+        Ok(Self { config, api, echoes, me, open: Mutex::default(), login: tokio::sync::Mutex::default() })
     }
 
     /// Our own number, asked for once.
@@ -153,8 +162,14 @@ impl Discord {
         self.me.get_or_try_init(|| ask).await.copied()
     }
 
+    /// Whether the gateway shows us all our own messages at this time. A conversation does not say which server it is
+    /// on, so all connections must be here for that.
     fn listens(&self) -> bool {
-        self.listens.load(Ordering::Relaxed)
+        self.open().len() == self.config.shards as usize
+    }
+
+    fn open(&self) -> MutexGuard<'_, BTreeSet<u32>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -177,8 +192,12 @@ impl Channel for Discord {
         conversation.chat.to_string()
     }
 
-    async fn run(&self, edge: &dyn Edge, stop: CancellationToken) -> Result<(), RunError> {
-        listen::listen(self, edge, stop).await
+    fn shards(&self) -> u32 {
+        self.config.shards
+    }
+
+    async fn run(&self, shard: u32, edge: &dyn Edge, stop: CancellationToken) -> Result<(), RunError> {
+        listen::listen(self, Shard { number: shard, of: self.config.shards }, edge, stop).await
     }
 
     async fn send(&self, to: &Conversation, part: &Part, nonce: &str) -> Result<Receipt, SendError> {
@@ -212,6 +231,7 @@ mod tests {
             account: AccountId::new("discord", "main"),
             token: "SECRET".into(),
             api_url: Url::parse("https://discord.com").unwrap(),
+            shards: 1,
             limits: default_limits(),
             nonce_window: NONCE_WINDOW,
             pauses: Pauses::default(),

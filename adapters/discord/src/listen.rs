@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use roundtable_contract::{AccountId, AccountState, Edge, MessageKind, Profile, RunError};
+use roundtable_contract::{AccountId, AccountState, Connection, Edge, MessageKind, Profile, RunError};
 use serde_json::Value;
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
@@ -22,6 +22,7 @@ use crate::backfill::Backfill;
 use crate::gateway;
 use crate::lane::{Item, Key, Lanes};
 use crate::places::{Kind, Places};
+use crate::shard::Shard;
 use crate::update::{Us, edited_at, number};
 use crate::{Discord, Pauses, wire};
 
@@ -31,12 +32,13 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// Listens until `stop` fires, or until the account turns out to be of no use.
 pub(crate) async fn listen(
     discord: &Discord,
+    shard: Shard,
     edge: &dyn Edge,
     stop: CancellationToken,
 ) -> Result<(), RunError> {
-    let listener = Listener::new(discord, edge);
+    let listener = Listener::new(discord, shard, edge);
     let outcome = stop.run_until_cancelled(listener.run()).await;
-    discord.listens.store(false, Ordering::Relaxed);
+    listener.lost();
     // whatever is not kept now is offered again by the next process
     let _ = timeout(GOODBYE, listener.keep_positions()).await;
     match outcome {
@@ -51,6 +53,7 @@ pub(crate) async fn listen(
 /// What is shared by all that runs while we listen.
 pub(crate) struct Listener<'a> {
     discord: &'a Discord,
+    shard: Shard,
     edge: &'a dyn Edge,
     us: Mutex<Option<Arc<Us>>>,
     places: Mutex<Places>,
@@ -72,9 +75,10 @@ pub(crate) struct Listener<'a> {
 }
 
 impl<'a> Listener<'a> {
-    fn new(discord: &'a Discord, edge: &'a dyn Edge) -> Self {
+    fn new(discord: &'a Discord, shard: Shard, edge: &'a dyn Edge) -> Self {
         Self {
             discord,
+            shard,
             edge,
             us: Mutex::default(),
             places: Mutex::default(),
@@ -112,7 +116,7 @@ impl<'a> Listener<'a> {
             application: wire::id(data, "/application/id").unwrap_or(0),
             name: wire::text(data, "/user/username").unwrap_or_default().to_owned(),
         };
-        tracing::info!(discord.account = %us.account, "connected to Discord as {}", us.name);
+        tracing::info!(discord.connection = %self.connection(), "connected to Discord as {}", us.name);
         self.edge.connected(&us.account, Profile { name: format!("@{}", us.name), link: None });
         // it was asked for before, and is the same
         let _ = self.discord.me.set(us.id);
@@ -132,7 +136,7 @@ impl<'a> Listener<'a> {
 
     /// The connection is there, with everything that was missed on it.
     pub(crate) fn found(&self) {
-        self.discord.listens.store(true, Ordering::Relaxed);
+        self.discord.open().insert(self.shard.number);
         self.connected.store(true, Ordering::Relaxed);
         self.alive();
     }
@@ -147,13 +151,13 @@ impl<'a> Listener<'a> {
 
     /// The connection is gone.
     pub(crate) fn lost(&self) {
-        self.discord.listens.store(false, Ordering::Relaxed);
+        self.discord.open().remove(&self.shard.number);
         self.connected.store(false, Ordering::Relaxed);
     }
 
     /// A dispatch is missing: what is in use is looked through.
     pub(crate) fn missed(&self) {
-        tracing::warn!(discord.account = %self.account(), "the gateway left out an event");
+        tracing::warn!(discord.connection = %self.connection(), "the gateway left out an event");
         self.sweep();
     }
 
@@ -217,6 +221,9 @@ impl<'a> Listener<'a> {
     /// Puts a message into its lane.
     pub(crate) fn put(&self, channel: u64, kind: MessageKind, message: Value, live: bool) {
         let Some(id) = wire::id(&message, "/id") else { return };
+        if let Some(guild) = wire::id(&message, "/guild_id") {
+            self.places().lies_on(channel, guild);
+        }
         if let Some(us) = self.us()
             && us.wrote(&message)
             && let Some(nonce) = wire::text(&message, "/nonce")
@@ -237,6 +244,20 @@ impl<'a> Listener<'a> {
         &self.discord.config.account
     }
 
+    pub(crate) fn shard(&self) -> Shard {
+        self.shard
+    }
+
+    /// What we are called in logs and reports.
+    pub(crate) fn connection(&self) -> Connection {
+        Connection::new(self.account().clone(), self.shard.number)
+    }
+
+    /// Whose turn it is to log in.
+    pub(crate) fn login(&self) -> &tokio::sync::Mutex<Option<Instant>> {
+        &self.discord.login
+    }
+
     pub(crate) fn api(&self) -> &Api {
         &self.discord.api
     }
@@ -250,7 +271,7 @@ impl<'a> Listener<'a> {
     }
 
     pub(crate) fn report(&self, state: AccountState) {
-        self.edge.report(self.account(), state);
+        self.edge.report(&self.connection(), state);
     }
 
     /// Whether the gateway may be read.

@@ -71,6 +71,8 @@ struct Role {
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     places: HashMap<u64, Place>,
+    /// The servers of channels, also of those that are gone: how far they were read is kept under both names.
+    servers: HashMap<u64, u64>,
     roles: HashMap<u64, Role>,
 }
 
@@ -132,8 +134,21 @@ impl Places {
             place.newest = place.newest.max(old.newest);
             place.guild = place.guild.or(old.guild);
         }
+        if let Some(guild) = place.guild {
+            self.lies_on(id, guild);
+        }
         self.places.insert(id, place);
         Some(id)
+    }
+
+    /// A channel is on a server.
+    pub(crate) fn lies_on(&mut self, channel: u64, guild: u64) {
+        self.servers.insert(channel, guild);
+    }
+
+    /// The server of a channel, gone or not; `None` for what is private.
+    pub(crate) fn server(&self, channel: u64) -> Option<u64> {
+        self.servers.get(&channel).copied()
     }
 
     /// The place of a channel's number, if it is known.
@@ -189,5 +204,6 @@ mod tests {
         assert_eq!((places.get(20), places.get(30)), (None, None), "threads go with their channel");
         places.apply("GUILD_DELETE", &json!({"id": "1"}));
         assert_eq!((places.get(21), places.role_name(7)), (None, None));
+        assert_eq!((places.server(20), places.server(21), places.server(22)), (Some(1), Some(1), None));
     }
 }

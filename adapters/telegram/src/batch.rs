@@ -112,7 +112,7 @@ mod tests {
     use std::time::Duration;
 
     use async_trait::async_trait;
-    use roundtable_contract::{AccountId, AccountState};
+    use roundtable_contract::{AccountId, AccountState, Connection};
     use serde_json::json;
 
     use super::*;
@@ -155,7 +155,7 @@ mod tests {
             Ok(Vec::new())
         }
 
-        fn report(&self, _: &AccountId, _: AccountState) {}
+        fn report(&self, _: &Connection, _: AccountState) {}
     }
 
     fn says(id: i32, chat: i64, text: &str) -> Value {

@@ -159,7 +159,7 @@ impl Channel for Telegram {
         }
     }
 
-    async fn run(&self, edge: &dyn Edge, stop: CancellationToken) -> Result<(), RunError> {
+    async fn run(&self, _shard: u32, edge: &dyn Edge, stop: CancellationToken) -> Result<(), RunError> {
         match stop.run_until_cancelled(poll::listen(self, edge)).await {
             None => Ok(()),
             Some(error) => Err(error),

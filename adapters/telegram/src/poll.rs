@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use roundtable_contract::{AccountState, Edge, Profile, RunError};
+use roundtable_contract::{AccountState, Connection, Edge, Profile, RunError};
 use serde::Deserialize;
 use serde_json::Value;
 use teloxide::payloads::{DeleteWebhook, GetMe, GetUpdates, GetUpdatesSetters as _};
@@ -227,7 +227,7 @@ impl Poller<'_> {
     }
 
     fn report(&self, state: AccountState) {
-        self.edge.report(&self.telegram.config.account, state);
+        self.edge.report(&Connection::new(self.telegram.config.account.clone(), 0), state);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use roundtable_contract::{AcceptError, AccountId, AccountState, Edge, Event};
+use roundtable_contract::{AcceptError, AccountId, AccountState, Connection, Edge, Event};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -182,7 +182,7 @@ impl Edge for Core {
         Ok(Vec::new())
     }
 
-    fn report(&self, _: &AccountId, state: AccountState) {
+    fn report(&self, _: &Connection, state: AccountState) {
         self.states.lock().unwrap().push(state);
     }
 }

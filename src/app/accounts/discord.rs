@@ -21,6 +21,7 @@ pub(super) fn channel(name: &str, account: &config::Discord) -> anyhow::Result<D
         account: AccountId::new("discord", name),
         token: account.token.expose().to_owned(),
         api_url: account.api_url.url().clone(),
+        shards: account.shards,
         limits,
         nonce_window: account.nonce_window,
         pauses: Pauses {

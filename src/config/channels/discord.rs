@@ -18,6 +18,8 @@ pub struct Discord {
     pub token: Secret,
     /// The server; it names the gateway.
     pub api_url: WebUrl,
+    /// Connections that its servers are shared out to; the same on all nodes.
+    pub shards: u32,
     /// Allow-listed servers and channels by number, or `*`.
     #[serde(deserialize_with = "values::ids")]
     pub guilds: Vec<String>,
@@ -51,6 +53,7 @@ impl Default for Discord {
             enabled: true,
             token: Secret::default(),
             api_url: WebUrl::discord(),
+            shards: 1,
             guilds: vec!["*".to_owned()],
             group: BTreeMap::new(),
             dm: DirectMessages::Pairing,

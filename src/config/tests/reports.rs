@@ -165,11 +165,15 @@ token = "file:nothing"
 [channels.discord.main]
 [channels.discord.two]
 token = "x"
+shards = 0
 guilds = ["ours", 5]
 users = ["ann"]
 group.general.roles = [1]
 group."*".senders = "roles"
 limits.group_per_minute = 5
+[channels.discord.three]
+token = "y"
+shards = 20000
 "#;
     insta::assert_snapshot!(report(file, &[]), @r#"
     error: roundtable.toml:2: channels.telegram.main.token: the variable TELEGRAM_BOT_TOKEN is not set; set it to the token that @BotFather gave your bot, or write `token = "file:PATH"`
@@ -182,14 +186,17 @@ limits.group_per_minute = 5
     error: roundtable.toml:10: channels.telegram.three.token: there is no file `nothing`; set it to the token that @BotFather gave your bot, or write `token = "file:PATH"`
     error: roundtable.toml:11: channels.telegram.three.group.12: `12` is no group; write the group's number, like "-1001234567890" (`/whoami` in the group says it), or "*"
     error: roundtable.toml:12: channels.discord.main.token: the variable DISCORD_TOKEN is not set; set it to the token on your bot's page at discord.com/developers, or write `token = "file:PATH"`
-    error: roundtable.toml:15: channels.discord.two.guilds[0]: `ours` is no server; write the number of a server or channel ("Copy ID" in Discord's developer mode), or "*"
-    error: roundtable.toml:16: channels.discord.two.users[0]: `ann` is no person; write the person's number (`/whoami` says it): names can be taken over by others
-    error: roundtable.toml:17: channels.discord.two.group.general: `general` is no server or channel; write the number of a server or channel ("Copy ID" in Discord's developer mode), or "*"
-    error: roundtable.toml:17: channels.discord.two.group.general.roles: has no meaning here; write `senders = "roles"` beside it
-    error: roundtable.toml:18: channels.discord.two.group."*".roles: is empty, so that only owners would be heard; name them: `roles = ["…"]`
-    error: roundtable.toml:19: channels.discord.two.limits.group_per_minute: unknown key; choose from `chat_per_second`, `chat_burst` and `total_per_second`
+    error: roundtable.toml:15: channels.discord.two.shards: must be at least 1
+    error: roundtable.toml:16: channels.discord.two.guilds[0]: `ours` is no server; write the number of a server or channel ("Copy ID" in Discord's developer mode), or "*"
+    error: roundtable.toml:17: channels.discord.two.users[0]: `ann` is no person; write the person's number (`/whoami` says it): names can be taken over by others
+    error: roundtable.toml:18: channels.discord.two.group.general: `general` is no server or channel; write the number of a server or channel ("Copy ID" in Discord's developer mode), or "*"
+    error: roundtable.toml:18: channels.discord.two.group.general.roles: has no meaning here; write `senders = "roles"` beside it
+    error: roundtable.toml:19: channels.discord.two.group."*".roles: is empty, so that only owners would be heard; name them: `roles = ["…"]`
+    error: roundtable.toml:20: channels.discord.two.limits.group_per_minute: unknown key; choose from `chat_per_second`, `chat_burst` and `total_per_second`
+    error: roundtable.toml:23: channels.discord.three.shards: is too large; write a number from 1 to 16384; Discord wants one for every 2,500 servers
     warning: roundtable.toml:14: channels.discord.two.token: the secret itself is in the file; write `token = "env:NAME"` or `"file:PATH"`
-    16 errors in the configuration
+    warning: roundtable.toml:22: channels.discord.three.token: the secret itself is in the file; write `token = "env:NAME"` or `"file:PATH"`
+    18 errors in the configuration
     "#);
 }
 

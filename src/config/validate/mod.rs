@@ -15,6 +15,9 @@ use super::report::{Findings, list, suggest};
 /// Words that address more than one session (design §5), so no agent may be called that.
 const RESERVED: [&str; 7] = ["all", "here", "everyone", "channel", "admin", "bot", "team"];
 
+/// The most connections of one bot: more than any needs, and few enough that a slip is one.
+const MOST_SHARDS: u32 = 16_384;
+
 /// The ids that the text defines. They are taken from the tree, so that an entry which is wrong in
 /// itself is not reported a second time as missing.
 pub(super) struct Defined {
@@ -64,6 +67,12 @@ fn numbers(config: &Config, findings: &mut Findings) {
     }
     for (name, account) in &config.channels.discord {
         let path = KeyPath::of(["channels", "discord", name]);
+        counts.push((path.clone().key("shards"), account.shards));
+        if account.shards > MOST_SHARDS {
+            let help =
+                format!("write a number from 1 to {MOST_SHARDS}; Discord wants one for every 2,500 servers");
+            findings.error(&path.clone().key("shards"), "is too large", Some(help));
+        }
         periods.push((path.clone().key("send_timeout"), account.send_timeout));
         let (path, connection) = (path.key("connection"), account.connection);
         periods.push((path.clone().key("retry"), connection.retry));

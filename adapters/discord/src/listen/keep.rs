@@ -1,4 +1,4 @@
-//! What outlives the process: how far each channel was read, and when the account was last online.
+//! What outlives the process: how far each channel was read, and when this connection was last online.
 
 use std::convert::Infallible;
 use std::sync::atomic::Ordering;
@@ -8,10 +8,9 @@ use tokio::time::{Instant, interval_at};
 
 use super::{Listener, now};
 use crate::gateway::Pause;
+use crate::shard::{ONLINE, place, scope};
 use crate::wire;
 
-/// The name under which the core keeps when the account was last online: a snowflake of that time.
-const ONLINE: &str = "@online";
 /// Positions that are kept at the same time.
 const KEEPERS: usize = 16;
 /// Time to let pass before a newer "online" is worth keeping, in milliseconds.
@@ -27,13 +26,18 @@ impl Listener<'_> {
                 Err(error) => self.refused_by_core(&error.to_string(), pause.next()).await,
             }
         };
-        let mut lanes = self.lanes();
-        for (scope, position) in positions {
-            let position = u64::try_from(position).unwrap_or(0);
-            if scope == ONLINE {
-                self.online.store(position, Ordering::Relaxed);
-            } else if let Ok(channel) = scope.parse() {
-                lanes.remember(channel, position);
+        let kept = |name: &str| positions.iter().find(|(scope, _)| scope == name);
+        // one that was never there begins where the bot was last online before it was split any further
+        let online = kept(&self.shard.online()).or(kept(ONLINE));
+        self.online.store(online.map_or(0, |(_, at)| snowflake(*at)), Ordering::Relaxed);
+        let (mut lanes, mut places) = (self.lanes(), self.places());
+        for (scope, at) in &positions {
+            let Some((guild, channel)) = place(scope).filter(|(guild, _)| self.shard.hears(*guild)) else {
+                continue;
+            };
+            lanes.remember(channel, snowflake(*at));
+            if let Some(guild) = guild {
+                places.lies_on(channel, guild);
             }
         }
     }
@@ -63,9 +67,10 @@ impl Listener<'_> {
 
     pub(super) async fn keep_position(&self, channel: u64, position: u64) {
         let position = i64::try_from(position).unwrap_or(i64::MAX);
-        if let Err(error) = self.edge.advance(self.account(), &channel.to_string(), position).await {
+        let scope = scope(self.places().server(channel), channel);
+        if let Err(error) = self.edge.advance(self.account(), &scope, position).await {
             // the messages are stored, so at worst they are offered again after a restart
-            tracing::warn!(discord.account = %self.account(), %error, "a position was not kept");
+            tracing::warn!(discord.connection = %self.connection(), %error, "a position was not kept");
             self.lanes().not_kept(channel);
         }
     }
@@ -78,7 +83,7 @@ impl Listener<'_> {
             return;
         }
         let position = i64::try_from(online).unwrap_or(i64::MAX);
-        if self.edge.advance(self.account(), ONLINE, position).await.is_ok() {
+        if self.edge.advance(self.account(), &self.shard.online(), position).await.is_ok() {
             *kept = online;
         }
     }
@@ -93,4 +98,9 @@ impl Listener<'_> {
             self.backfill.add(channel);
         }
     }
+}
+
+/// What was kept as a position.
+fn snowflake(position: i64) -> u64 {
+    u64::try_from(position).unwrap_or(0)
 }

@@ -89,7 +89,7 @@ impl Listener<'_> {
 
     pub(super) async fn refused_by_core(&self, reason: &str, pause: Duration) {
         let reason = format!("Messages wait until they can be stored: {reason}");
-        tracing::warn!(discord.account = %self.account(), pause_ms = pause.as_millis() as u64, "{reason}");
+        tracing::warn!(discord.connection = %self.connection(), pause_ms = pause.as_millis() as u64, "{reason}");
         self.report(AccountState::Degraded(reason));
         sleep(pause).await;
     }
@@ -124,7 +124,7 @@ impl Listener<'_> {
                 places.get(channel).cloned().unwrap_or_else(|| unknown(Kind::Channel))
             }
             Err(error) => {
-                tracing::debug!(discord.account = %self.account(), channel, %error, "a channel can't be seen");
+                tracing::debug!(discord.connection = %self.connection(), channel, %error, "a channel can't be seen");
                 unknown(if guild.is_some() { Kind::Channel } else { Kind::Direct })
             }
         }
@@ -153,7 +153,7 @@ impl Listener<'_> {
         loop {
             match self.api().patiently(&call).await {
                 Err(ApiError::Unknown(reason) | ApiError::Unreachable(reason)) => {
-                    tracing::debug!(discord.account = %self.account(), "Discord is asked again: {reason}");
+                    tracing::debug!(discord.connection = %self.connection(), "Discord is asked again: {reason}");
                     sleep(pause.next()).await;
                 }
                 answer => return answer,

@@ -27,7 +27,7 @@ async fn listened(core: &Core, script: Vec<Reply>) -> (Vec<(String, Option<i64>)
     let mut server = StandIn::start(script).await;
     let (bot, stop) = (server.bot(ExactlyOnce::Probe), CancellationToken::new());
     let stopped = stop.clone();
-    let (result, calls) = tokio::join!(bot.run(core, stop), async {
+    let (result, calls) = tokio::join!(bot.run(0, core, stop), async {
         let calls = server.until_called(calls).await;
         stopped.cancel();
         calls
@@ -82,7 +82,7 @@ async fn a_long_poll_is_cut_short_for_whoever_wants_to_know_that_nothing_waits()
     let (bot, stop) = (server.bot(ExactlyOnce::Probe), CancellationToken::new());
     let threads = bot.threads().expect("there are topics");
     let (stopped, over) = (stop.clone(), Instant::now());
-    let (result, ()) = tokio::join!(bot.run(&core, stop), async {
+    let (result, ()) = tokio::join!(bot.run(0, &core, stop), async {
         server.until_called(3).await;
         assert!(threads.has_told_all(over.elapsed()), "the answer of a poll that began later is stored");
         let over = Instant::now();
@@ -105,7 +105,7 @@ async fn one_update_of_a_throttled_poll_may_not_be_all() {
     let (bot, stop) = (server.bot(ExactlyOnce::Probe), CancellationToken::new());
     let (stopped, threads) = (stop.clone(), bot.threads().expect("there are topics"));
     let begun = Instant::now();
-    let (result, ()) = tokio::join!(bot.run(&core, stop), async {
+    let (result, ()) = tokio::join!(bot.run(0, &core, stop), async {
         server.until_called(4).await;
         assert!(!threads.has_told_all(begun.elapsed()));
         stopped.cancel();
@@ -166,7 +166,7 @@ async fn a_wrong_token_ends_the_account_and_says_where_to_set_it() {
     ] {
         let core = Core::default();
         let server = StandIn::start(script).await;
-        let error = server.bot(ExactlyOnce::Probe).run(&core, CancellationToken::new()).await.unwrap_err();
+        let error = server.bot(ExactlyOnce::Probe).run(0, &core, CancellationToken::new()).await.unwrap_err();
         assert!(error.reason.contains("[channels.telegram.main]"), "{error}");
         assert!(!error.reason.contains("SECRET"), "{error}");
         assert_eq!(server.calls().len(), calls);
@@ -222,7 +222,7 @@ async fn a_hung_poll_is_given_up() {
     config.limits.send_timeout = Duration::from_millis(200);
     let (bot, core, stop) = (Telegram::new(config).unwrap(), Core::default(), CancellationToken::new());
     let stopped = stop.clone();
-    let (result, calls) = tokio::join!(bot.run(&core, stop), async {
+    let (result, calls) = tokio::join!(bot.run(0, &core, stop), async {
         let calls = server.until_called(3).await;
         stopped.cancel();
         calls
@@ -237,7 +237,7 @@ async fn only_who_was_answered_waits_long_for_the_next_answer() {
     let mut server = StandIn::start(script).await;
     let (bot, core, stop) = (server.bot(ExactlyOnce::Probe), Core::default(), CancellationToken::new());
     let stopped = stop.clone();
-    let (_, calls) = tokio::join!(bot.run(&core, stop), async {
+    let (_, calls) = tokio::join!(bot.run(0, &core, stop), async {
         let calls = server.until_called(6).await;
         stopped.cancel();
         calls

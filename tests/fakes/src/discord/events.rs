@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     render::{Viewer, thread_member},
-    session::Out,
+    session::{Out, Session},
     world::{Lost, World},
 };
 
@@ -125,11 +125,19 @@ impl World {
 
     /// GUILD_CREATE to every session that has a right to it.
     pub(super) fn tell_guild(&mut self, guild: u64) {
-        for (session, viewer) in self.viewers(|intents| intents & intents::GUILDS != 0) {
+        for (session, viewer) in self.viewers_of(Some(guild), intents::GUILDS) {
             if self.guilds[&guild].members.contains_key(&viewer.bot) {
                 let shown = self.guild_json(guild, viewer.bot);
                 self.push(&session, "GUILD_CREATE", &shown, None);
             }
+        }
+    }
+
+    /// GUILD_DELETE of a guild that will be back.
+    pub(super) fn tell_guild_away(&mut self, guild: u64) {
+        for (session, _) in self.viewers_of(Some(guild), intents::GUILDS) {
+            let data = json!({"id": guild.to_string(), "unavailable": true});
+            self.push(&session, "GUILD_DELETE", &data, None);
         }
     }
 
@@ -148,10 +156,16 @@ impl World {
         fields
     }
 
-    fn viewers(&self, wants: impl Fn(u64) -> bool) -> Vec<(String, Viewer)> {
-        let wanting = self.sessions.iter().filter(|(_, session)| wants(session.intents));
-        let viewer = |intents: u64, bot| Viewer { bot, content: intents & intents::MESSAGE_CONTENT != 0 };
-        wanting.map(|(id, session)| (id.clone(), viewer(session.intents, session.bot))).collect()
+    fn viewers(&self, wants: impl Fn(&Session) -> bool) -> Vec<(String, Viewer)> {
+        let wanting = self.sessions.iter().filter(|(_, session)| wants(session));
+        let viewer =
+            |session: &Session| Viewer { bot: session.bot, content: session.wants(intents::MESSAGE_CONTENT) };
+        wanting.map(|(id, session)| (id.clone(), viewer(session))).collect()
+    }
+
+    /// Those who hear of what happens in a guild, or in DMs, and want to.
+    fn viewers_of(&self, guild: Option<u64>, intents: u64) -> Vec<(String, Viewer)> {
+        self.viewers(|session| session.shard.hears(guild) && session.wants(intents))
     }
 
     fn tell(
@@ -164,8 +178,8 @@ impl World {
         let found = &self.channels[&channel];
         let bit = if found.pair.is_some() { event.dm } else { event.guild };
         let available = found.guild.is_none_or(|guild| self.guilds[&guild].available);
-        for (session, viewer) in self.viewers(|intents| intents & bit != 0 && available) {
-            if self.sees(viewer.bot, channel) {
+        for (session, viewer) in self.viewers_of(found.guild, bit) {
+            if available && self.sees(viewer.bot, channel) {
                 let data = make(self, viewer);
                 self.push(&session, event.name, &data, asks);
             }

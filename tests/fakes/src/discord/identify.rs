@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{events::intents, session::Session, world::World};
+use super::{events::intents, session::Session, shard::Shard, world::World};
 
 impl World {
     /// IDENTIFY; the error is a close code.
@@ -23,15 +23,15 @@ impl World {
         if wanted & privileged & !granted != 0 {
             return Err(4014);
         }
-        let shard = if data["shard"].is_null() { json!([0, 1]) } else { data["shard"].clone() };
-        if shard != json!([0, 1]) {
-            return Err(4010);
+        let shard = Shard::read(&data["shard"]).ok_or(4010_u16)?;
+        if self.guilds_of(bot, shard).len() > self.settings.guilds_per_shard {
+            return Err(4011);
         }
         if self.too_many_identifies(bot) {
             self.say(connection, json!({"op": 9, "s": null, "t": null, "d": false}));
             return Ok(());
         }
-        self.open_session(connection, bot, wanted, &shard);
+        self.open_session(connection, bot, wanted, shard);
         Ok(())
     }
 
@@ -76,19 +76,25 @@ impl World {
         early
     }
 
-    fn open_session(&mut self, connection: u64, bot: u64, intents: u64, shard: &Value) {
+    /// The guilds of a bot that a shard hears of, and whether they are there.
+    pub(super) fn guilds_of(&self, bot: u64, shard: Shard) -> Vec<(u64, bool)> {
+        let all = self.guilds.values().filter(|guild| guild.members.contains_key(&bot));
+        let mine = all.filter(|guild| shard.hears(Some(guild.id)));
+        mine.map(|guild| (guild.id, guild.available)).collect()
+    }
+
+    fn open_session(&mut self, connection: u64, bot: u64, intents: u64, shard: Shard) {
         let id = self.session_id();
-        self.sessions.insert(id.clone(), Session::new(bot, intents, connection));
+        self.sessions.insert(id.clone(), Session::new(bot, intents, shard, connection));
         if let Some(socket) = self.connections.get_mut(&connection) {
             socket.session = Some(id.clone());
         }
-        let mine = self.guilds.values().filter(|guild| guild.members.contains_key(&bot));
-        let mine: Vec<(u64, bool)> = mine.map(|guild| (guild.id, guild.available)).collect();
+        let mine = self.guilds_of(bot, shard);
         let waiting: Vec<Value> =
             mine.iter().map(|(id, _)| json!({"id": id.to_string(), "unavailable": true})).collect();
         let ready = json!({
             "v": 10, "user": self.me_json(bot), "guilds": waiting, "session_id": id, "session_type": "normal",
-            "resume_gateway_url": format!("ws://{}/resume", self.host), "shard": shard, "private_channels": [],
+            "resume_gateway_url": format!("ws://{}/resume", self.host), "shard": shard.json(), "private_channels": [],
             "user_settings": {}, "application": {"id": self.bots[&bot].application.to_string(), "flags": 0},
         });
         self.push(&id, "READY", &ready, None);

@@ -15,6 +15,7 @@ mod request;
 mod routes;
 mod session;
 mod settings;
+mod shard;
 mod threads;
 mod verbs;
 mod world;

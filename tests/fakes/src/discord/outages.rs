@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     DiscordFake,
-    session::Out,
+    session::{Out, Session},
     world::{Lost, World},
 };
 
@@ -44,6 +44,15 @@ impl DiscordFake {
         self.every_connection(|| Out::Freeze);
     }
 
+    /// The connection of one shard stays open and is dead; the others go on.
+    pub fn freeze_shard(&self, number: u64) {
+        self.fake.change(|world| {
+            for id in world.connections_of(|session| session.shard.number == number) {
+                world.connections.entry(id).and_modify(|socket| socket.outbox.push_back(Out::Freeze));
+            }
+        });
+    }
+
     /// Closes every gateway connection with a code; those that end sessions end them.
     pub fn close_gateway(&self, code: u16) {
         self.fake.change(|world| {
@@ -57,7 +66,7 @@ impl DiscordFake {
     pub fn close_gateway_of(&self, bot: &str, code: u16) {
         self.fake.change(|world| {
             let bot = world.bot_named(bot);
-            for connection in world.connections_of(bot) {
+            for connection in world.connections_of(|session| session.bot == bot) {
                 world.close(connection, code);
             }
         });
@@ -67,7 +76,7 @@ impl DiscordFake {
     pub fn bar(&self, bot: &str, code: u16) {
         self.fake.change(|world| {
             let bot = world.bot_named(bot);
-            let connections = world.connections_of(bot);
+            let connections = world.connections_of(|session| session.bot == bot);
             if let Some(account) = world.bots.get_mut(&bot) {
                 account.barred = Some((code, !connections.is_empty()));
             }
@@ -138,7 +147,7 @@ impl DiscordFake {
             if available {
                 world.tell_guild(guild);
             } else {
-                world.tell_all("GUILD_DELETE", &json!({"id": guild.to_string(), "unavailable": true}));
+                world.tell_guild_away(guild);
             }
         });
     }
@@ -162,8 +171,8 @@ impl World {
         found.unwrap_or_else(|| panic!("no bot is called {name}"))
     }
 
-    fn connections_of(&self, bot: u64) -> Vec<u64> {
-        let sessions = self.sessions.values().filter(|session| session.bot == bot);
+    fn connections_of(&self, mut is_meant: impl FnMut(&Session) -> bool) -> Vec<u64> {
+        let sessions = self.sessions.values().filter(|session| is_meant(session));
         sessions.filter_map(|session| session.connection).collect()
     }
 }

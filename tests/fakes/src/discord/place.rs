@@ -22,6 +22,11 @@ impl Place {
         self.channel
     }
 
+    /// The id of its guild; a DM has none.
+    pub fn guild_id(&self) -> Option<u64> {
+        self.fake.look(|world| world.channels[&self.channel].guild)
+    }
+
     /// Takes the oldest message here that a bot wrote and no test has read, as it stands now; waits for it
     /// [`crate::PATIENCE`] at most. Deleted messages are passed over.
     pub async fn next_message(&self) -> anyhow::Result<Message> {

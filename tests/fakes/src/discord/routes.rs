@@ -10,6 +10,7 @@ use super::{
         create_message, create_reaction, delete_message, edit_message, get_message, get_messages, typing,
     },
     request::{Answer, Failure, Request},
+    shard::Shard,
     threads::{active_threads, archived_threads, create_thread, create_thread_from_message, edit_channel},
     world::World,
 };
@@ -123,7 +124,9 @@ fn gateway_bot(world: &mut World, request: &Request) -> Answer {
         "total": world.settings.identify_budget, "remaining": remaining, "reset_after": reset_after,
         "max_concurrency": 1,
     });
-    Ok(json!({"url": format!("ws://{}", world.host), "shards": 1, "session_start_limit": limit}))
+    let guilds = world.guilds_of(request.bot, Shard::ALL).len();
+    let shards = guilds.div_ceil(world.settings.guilds_per_shard).max(1);
+    Ok(json!({"url": format!("ws://{}", world.host), "shards": shards, "session_start_limit": limit}))
 }
 
 fn me(world: &mut World, request: &Request) -> Answer {

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Instant};
 
 use serde_json::{Value, json};
 
-use super::{settings::Greeting, world::World};
+use super::{settings::Greeting, shard::Shard, world::World};
 
 /// What a connection is to write, or to do.
 #[derive(Debug)]
@@ -35,7 +35,8 @@ pub(crate) struct Connection {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub bot: u64,
-    pub intents: u64,
+    intents: u64,
+    pub shard: Shard,
     pub seq: u64,
     events: VecDeque<(u64, String)>,
     pub connection: Option<u64>,
@@ -44,8 +45,14 @@ pub(crate) struct Session {
 
 impl Session {
     /// A new one, with nothing to replay.
-    pub fn new(bot: u64, intents: u64, connection: u64) -> Self {
-        Self { bot, intents, seq: 0, events: VecDeque::new(), connection: Some(connection), lost_at: None }
+    pub fn new(bot: u64, intents: u64, shard: Shard, connection: u64) -> Self {
+        let (events, connection) = (VecDeque::new(), Some(connection));
+        Self { bot, intents, shard, seq: 0, events, connection, lost_at: None }
+    }
+
+    /// It has asked for one of these intents.
+    pub fn wants(&self, intents: u64) -> bool {
+        self.intents & intents != 0
     }
 
     /// Numbers an event and keeps the last `keep`.

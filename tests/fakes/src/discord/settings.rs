@@ -59,6 +59,8 @@ pub struct Settings {
     pub identify_budget: u32,
     /// How long after the first of them it has as many again.
     pub identify_reset: Duration,
+    /// How many guilds one shard may have; with more a bot is refused with 4011.
+    pub guilds_per_shard: usize,
     /// How many events a session can replay.
     pub replay: usize,
     /// How long a session can be resumed after its connection ended.
@@ -88,6 +90,7 @@ impl Default for Settings {
             identify_gap: Duration::ZERO,
             identify_budget: 1_000,
             identify_reset: Duration::from_secs(24 * 3600),
+            guilds_per_shard: 2_500,
             replay: 10_000,
             session_life: Duration::from_secs(180),
             repeat_on_resume: 0,

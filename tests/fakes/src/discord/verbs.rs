@@ -8,6 +8,7 @@ use super::{
     channel::{Kind, Message},
     mentions::Allowed,
     place::Place,
+    shard::Shard,
     world::World,
 };
 use crate::fake::Fake;
@@ -63,8 +64,17 @@ impl Seat {
 
     /// The same person as a member of another guild, new on first use; choose a channel there next.
     pub fn in_guild(&self, name: &str) -> Self {
+        self.in_guild_of(name, Shard::ALL)
+    }
+
+    /// The same, and a new guild is one that shard `number` of `of` hears of.
+    pub fn in_guild_of_shard(&self, name: &str, [number, of]: [u64; 2]) -> Self {
+        self.in_guild_of(name, Shard::new(number, of).expect("there is such a shard"))
+    }
+
+    fn in_guild_of(&self, name: &str, shard: Shard) -> Self {
         let guild = self.fake.change(|world| {
-            let guild = world.guild(name);
+            let guild = world.guild_of(name, shard);
             world.join(guild, self.user);
             guild
         });

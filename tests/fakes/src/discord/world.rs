@@ -10,6 +10,7 @@ use super::{
     limits::Limits,
     session::{Connection, Session},
     settings::Settings,
+    shard::Shard,
 };
 use crate::{
     call::{Call, Calls},
@@ -163,6 +164,15 @@ impl World {
         self.last_id
     }
 
+    /// The same for a guild that a shard hears of.
+    fn fresh_of(&mut self, shard: Shard) -> u64 {
+        while !shard.hears(Some(self.fresh())) {
+            // the next millisecond's ids are another shard's
+            self.last_id |= (1 << 22) - 1;
+        }
+        self.last_id
+    }
+
     pub(crate) fn violation(&mut self, what: impl Into<String>) {
         self.violations.push(what.into());
     }
@@ -206,10 +216,15 @@ impl World {
 
     /// The guild of that name, with all bots in it; new on first use.
     pub(crate) fn guild(&mut self, name: &str) -> u64 {
+        self.guild_of(name, Shard::ALL)
+    }
+
+    /// The same, and a new one is one that this shard hears of.
+    pub(crate) fn guild_of(&mut self, name: &str, shard: Shard) -> u64 {
         if let Some(guild) = self.guilds.values().find(|guild| guild.name == name) {
             return guild.id;
         }
-        let (id, owner) = (self.fresh(), self.user("owner"));
+        let (id, owner) = (self.fresh_of(shard), self.user("owner"));
         let members = self.bots.keys().chain([&owner]).map(|id| (*id, BTreeSet::new())).collect();
         let roles = BTreeMap::from([(id, "@everyone".to_owned())]);
         self.guilds.insert(id, Guild { id, name: name.to_owned(), owner, roles, members, available: true });

@@ -68,13 +68,20 @@ async fn each_wrong_step_has_its_close_code() {
     let properties = json!({"os": "linux"});
     let identify = |token: &str, intents: u64| json!({"op": 2, "d": {"token": token, "intents": intents, "properties": properties}});
     let token = discord.token();
-    let mut sharded = identify(&token, INTENTS);
-    sharded["d"]["shard"] = json!([3, 2]);
+    let sharded = |shard: Value| {
+        let mut payload = identify(&token, INTENTS);
+        payload["d"]["shard"] = shard;
+        payload
+    };
     for (payload, code) in [
         (identify("wrong", INTENTS), 4004),
         (identify(&token, 1 << 40), 4013),
         (identify(&token, INTENTS | 1 << 1), 4014),
-        (sharded, 4010),
+        (sharded(json!([3, 2])), 4010),
+        (sharded(json!([2, 2])), 4010),
+        (sharded(json!([0, 0])), 4010),
+        (sharded(json!([0])), 4010),
+        (sharded(json!("0/1")), 4010),
         (json!({"op": 8, "d": {}}), 4003),
         (json!({"op": 99}), 4001),
         (json!({"op": 3, "d": "x".repeat(5000)}), 4002),
@@ -115,6 +122,61 @@ async fn intents_choose_the_events_and_content_needs_its_own() {
     assert_eq!(blind.event("MESSAGE_CREATE").await["content"], "psst");
     let first = dms.event("MESSAGE_CREATE").await;
     assert_eq!((&first["content"], &first["guild_id"]), (&json!("psst"), &Value::Null));
+    discord.finish().unwrap();
+}
+
+#[tokio::test]
+async fn each_shard_hears_of_its_own_guilds_and_the_first_of_dms() {
+    let discord = DiscordFake::start().await.unwrap();
+    let ann = discord.user("ann");
+    let rooms =
+        [0, 1].map(|shard| ann.in_guild_of_shard(&format!("of {shard}"), [shard, 2]).in_channel("general"));
+    let mut sockets = [Socket::open(&discord).await, Socket::open(&discord).await];
+    for ((number, socket), room) in (0..).zip(&mut sockets).zip(&rooms) {
+        socket.identify_as(&discord, INTENTS, json!([number, 2])).await;
+        let ready = socket.event("READY").await;
+        assert_eq!(ready["shard"], json!([number, 2]));
+        let guilds = ready["guilds"].as_array().unwrap();
+        assert!(guilds.iter().all(|guild| (id(&guild["id"]) >> 22) % 2 == number), "{guilds:?}");
+        let mut told = Vec::new();
+        for _ in guilds {
+            told.push(socket.event("GUILD_CREATE").await);
+        }
+        let has_room = |guild: &&Value| guild["name"] == format!("of {number}");
+        let channels = &told.iter().find(has_room).expect("it is told of its own")["channels"];
+        assert_eq!(id(&channels[0]["id"]), room.place().channel_id());
+    }
+    rooms[1].says("one");
+    rooms[0].says("zero");
+    ann.dm().says("psst");
+    rooms[1].in_channel("new").says("two");
+    let [zero, one] = &mut sockets;
+    assert_eq!(zero.event("MESSAGE_CREATE").await["content"], "zero");
+    assert_eq!(zero.event("MESSAGE_CREATE").await["content"], "psst");
+    assert_eq!(one.event("MESSAGE_CREATE").await["content"], "one");
+    assert_eq!(one.event("CHANNEL_CREATE").await["name"], "new");
+    assert_eq!(one.event("MESSAGE_CREATE").await["content"], "two");
+    discord.freeze_shard(1);
+    rooms[0].says("still here");
+    assert_eq!(zero.event("MESSAGE_CREATE").await["content"], "still here");
+    discord.finish().unwrap();
+}
+
+#[tokio::test]
+async fn a_shard_with_too_many_guilds_is_refused() {
+    let discord = DiscordFake::start().await.unwrap();
+    let ann = discord.user("ann");
+    for shard in [0, 1] {
+        ann.in_guild_of_shard(&format!("of {shard}"), [shard, 2]);
+    }
+    discord.set(|settings| settings.guilds_per_shard = 2);
+    assert_eq!(Rest::of(&discord).get("/gateway/bot").await["shards"], 2);
+    let mut all = Socket::open(&discord).await;
+    all.identify(&discord, INTENTS).await;
+    assert_eq!(all.closed().await, 4011);
+    let mut half = Socket::open(&discord).await;
+    half.identify_as(&discord, INTENTS, json!([0, 2])).await;
+    half.event("READY").await;
     discord.finish().unwrap();
 }
 

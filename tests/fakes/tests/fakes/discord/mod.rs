@@ -114,9 +114,13 @@ impl Socket {
     }
 
     async fn identify(&mut self, discord: &DiscordFake, intents: u64) {
+        self.identify_as(discord, intents, json!([0, 1])).await;
+    }
+
+    async fn identify_as(&mut self, discord: &DiscordFake, intents: u64, shard: Value) {
         let properties = json!({"os": "linux", "browser": "x", "device": "x"});
         let token = format!("Bot {}", discord.token());
-        let data = json!({"token": token, "intents": intents, "properties": properties, "compress": true, "shard": [0, 1]});
+        let data = json!({"token": token, "intents": intents, "properties": properties, "compress": true, "shard": shard});
         self.say(json!({"op": 2, "d": data})).await;
     }
 
