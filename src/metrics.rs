@@ -14,7 +14,7 @@ use crate::store::deliveries::{Delivery, NEVER, Shown, State};
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Counted {
-    /// The outcome of a send became unknown. That ends in one of the seven ways that follow, unless people decide before.
+    /// The outcome of a send became unknown, or is again when it could not be repeated. That ends in one of the seven ways that follow, unless people decide before.
     Unknown,
     /// It is visible.
     Visible,

@@ -226,5 +226,5 @@ async fn what_is_left_of_a_lease_does_not_shorten_how_long_a_request_is_on_its_w
     let delivery = bench.born(2_500).await;
     let place = bench.store.read(PlaceOf(delivery.conversation_id)).await.unwrap();
     bench.outbox.hold(&bench.channel.account, bench.store.now() + 1_000);
-    assert_eq!(Way(bench.outbox.clone()).send_now(&place), Some(2_200));
+    assert_eq!(Way(bench.outbox.clone()).send_now(&place), Some(2_300));
 }

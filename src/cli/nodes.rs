@@ -26,7 +26,12 @@ fn list(nodes: &[Node], now: i64) -> String {
     let row = |node: &Node| {
         [
             node.name.clone(),
-            if node.alive { "alive" } else { "gone" }.to_owned(),
+            match (node.alive, node.draining) {
+                (true, false) => "alive",
+                (true, true) => "stopping",
+                (false, _) => "gone",
+            }
+            .to_owned(),
             out::age(now, node.started_at),
             format!("{} ago", out::age(now, node.seen_at)),
             node.turns.to_string(),
@@ -46,6 +51,7 @@ mod tests {
         let node = |name: &str, alive, seen_at, turns, holds: &[&str]| Node {
             name: name.into(),
             alive,
+            draining: turns == 2,
             started_at: 0,
             seen_at,
             holds: holds.iter().map(ToString::to_string).collect(),

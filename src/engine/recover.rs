@@ -255,6 +255,8 @@ pub struct Renew {
     pub by: Claimant,
     /// The turns, by their numbers.
     pub driven: Vec<i64>,
+    /// This node was told to stop.
+    pub draining: bool,
     /// What the database's own clock shows.
     pub wall: i64,
 }
@@ -266,7 +268,7 @@ impl Transaction for Renew {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         attendance::note(tx, self.by.lease, self.wall).await?;
-        nodes::note(tx, &self.by.node, self.by.lease).await?;
+        nodes::note(tx, &self.by.node, self.by.lease, self.draining).await?;
         turns::renew(tx, &self.by, &self.driven).await
     }
 }

@@ -22,9 +22,12 @@ const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// `GET /metrics`. A database that does not answer is not waited for: its numbers are left out.
 pub(super) async fn text(State(api): State<Arc<Api>>) -> impl IntoResponse {
     let stored = tokio::time::timeout(PATIENCE, api.store.read(Stored));
-    let ((connections, _), stored) = tokio::join!(health::connections(&api), stored);
+    let ((connections, trouble), stored) = tokio::join!(health::connections(&api), stored);
     let mut page = Page::default();
-    write_connections(&mut page, &connections);
+    // Whose they are is not known then.
+    if trouble.is_none() {
+        write_connections(&mut page, &connections);
+    }
     let accounts = connections.into_keys().filter(|first| first.shard == 0).map(|first| first.account);
     write_sends(&mut page, &accounts.collect::<Vec<_>>(), &api.metrics);
     if let Ok(Ok(counts)) = stored {

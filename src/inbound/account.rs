@@ -12,7 +12,7 @@ use super::Front;
 use crate::outbox::Outbox;
 use crate::store::{News, Store, StoreError, Transaction, Tx, leases};
 
-/// How long a lease that is over is asked for. Nothing is sent meanwhile.
+/// How long a lease that is over is asked for, or one that is not wanted any more given back. Nothing is sent meanwhile.
 const LAST_TRY: Duration = Duration::from_secs(1);
 
 /// One of the connections of an account, as this node may have it. Whoever has the first one sends; the others only
@@ -55,7 +55,8 @@ impl Account {
                     self.hold(until, &stop).await;
                     self.front.report(&self.connection, AccountState::Connecting);
                     if stop.is_cancelled() && !self.sends() {
-                        self.give_back().await;
+                        // If the database does not answer, it ends by itself.
+                        let _ = tokio::time::timeout(LAST_TRY, self.give_back()).await;
                     }
                 }
                 Ok(Lease::Others(until)) => self.pause(Some(until), &stop).await,
@@ -151,7 +152,7 @@ impl Account {
             match taken {
                 Ok(Ok(Lease::Ours(renewed))) => until = renewed,
                 Ok(Ok(Lease::Others(_))) => {
-                    tracing::warn!(%connection, "another node has the account now");
+                    tracing::warn!(%connection, "another node has it now");
                     return;
                 }
                 Ok(Err(error)) => {

@@ -12,6 +12,9 @@ use crate::store::deliveries::{Delivery, STUCK};
 /// Calls get at least this much time, in milliseconds; with less of the lease left none is begun.
 const SHORTEST_CALL: i64 = 20;
 
+/// A call may begin at least so many milliseconds after it was stored that it does.
+const SHORTEST_DELAY: i64 = 300;
+
 /// One account.
 pub(super) struct Desk {
     pub(super) channel: Arc<dyn Channel>,
@@ -70,9 +73,11 @@ impl Desk {
         i64::try_from(self.channel.limits().send_timeout.as_millis()).unwrap_or(i64::MAX / 4)
     }
 
-    /// The milliseconds after which a call that is stored as begun is over: it begins a little later, or not at all.
-    pub(super) fn over_within(&self) -> i64 {
-        self.on_its_way() + self.on_its_way() / 10
+    /// The milliseconds after which a call that is stored as begun is over. It begins a little later, or not at all:
+    /// then the next one has more time for that.
+    pub(super) fn over_within(&self, attempts: i64) -> i64 {
+        let late = (self.on_its_way() / 10).max(SHORTEST_DELAY);
+        self.on_its_way() + late * (attempts + 1)
     }
 
     /// Takes the chat's slot, or says how many milliseconds to wait.

@@ -94,7 +94,11 @@ async fn start(
     if !paced || now > until || desk.call_within(now).is_none() {
         return Ok(None);
     }
-    let start = StartCall { delivery, within: desk.over_within(), stuck_until: desk.stuck_until(now) };
+    let start = StartCall {
+        within: desk.over_within(delivery.attempts),
+        delivery,
+        stuck_until: desk.stuck_until(now),
+    };
     match outbox.store.commit(start).await {
         Ok(delivery) => Ok(Some(delivery)),
         // Somebody discarded or cancelled it meanwhile, or it must wait for another message of its chat:
@@ -117,7 +121,8 @@ async fn call(
     let Some(within) = desk.call_within(now) else { return Ok(Vec::new()) };
     // What it may have been on its way for must be over when it is looked for.
     if now + desk.on_its_way() > delivery.call_until.unwrap_or(0) {
-        return Ok(Vec::new());
+        return not_called(outbox, place, delivery, "the database took too long to store that it is sent")
+            .await;
     }
     let until = now + within;
     let there = called_in(outbox, place, &delivery).await?;
@@ -152,6 +157,32 @@ async fn call(
         outbox.threads.notify_one();
     }
     Ok(open)
+}
+
+/// Puts a delivery back that was stored as on its way and is not.
+async fn not_called(
+    outbox: &Arc<Outbox>,
+    place: &Place,
+    delivery: Delivery,
+    why: &str,
+) -> Result<Vec<Delivery>, StoreError> {
+    let shown = verdict::again(&delivery, outbox.store.now(), why.to_owned());
+    let counted = Counted::of(&delivery, &shown, None);
+    settle(outbox, place, delivery, shown, counted).await
+}
+
+/// Leaves a conversation to whoever has its account next, with a delivery that this process was to call for.
+pub(super) async fn leave(
+    outbox: &Arc<Outbox>,
+    conversation_id: i64,
+    handed: Option<Delivery>,
+) -> Result<(), StoreError> {
+    let place = outbox.store.read(CalledIn(conversation_id)).await?;
+    if let Some(delivery) = handed {
+        not_called(outbox, &place, delivery, "its node is being told to stop").await?;
+    }
+    outbox.store.tell_said(&place.address.account, conversation_id);
+    Ok(())
 }
 
 /// The chat continues as `to`.

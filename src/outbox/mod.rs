@@ -161,6 +161,8 @@ impl Outbox {
     fn work(self: &Arc<Self>, conversation_id: i64, handed: Option<Delivery>) {
         let mut lanes = self.lanes();
         if self.closed.is_cancelled() {
+            let outbox = self.clone();
+            lanes.tasks.spawn(async move { outbox.leave(conversation_id, handed).await });
             return;
         }
         if let Some(again) = lanes.at_work.get_mut(&conversation_id) {
@@ -183,6 +185,13 @@ impl Outbox {
         let again = lanes.at_work.get_mut(&conversation_id)?;
         again.asked = false;
         again.handed.take()
+    }
+
+    /// Leaves what is to be said to whoever has the account next.
+    async fn leave(self: Arc<Self>, conversation_id: i64, handed: Option<Delivery>) {
+        if let Err(error) = lane::leave(&self, conversation_id, handed).await {
+            tracing::error!(%error, "what is left for the next node could not be told; it finds it by itself");
+        }
     }
 
     async fn lane(self: &Arc<Self>, conversation_id: i64, news: &Notify) {
@@ -258,7 +267,7 @@ impl Outlet for Way {
         let now = self.0.store.now();
         let desk = self.0.desk(&place.address.account)?;
         desk.call_within(now)?;
-        desk.pace(place, now).ok().map(|()| desk.over_within())
+        desk.pace(place, now).ok().map(|()| desk.over_within(0))
     }
 
     fn dispatch(&self, delivery: Delivery) {

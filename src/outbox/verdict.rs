@@ -34,12 +34,16 @@ pub fn of_call(
         Err(error @ SendError::Moved { .. }) if delivery.message.is_some() => {
             Shown::Failed(error.to_string())
         }
-        Err(error @ SendError::RateLimited { after, .. }) => again(delivery, now + millis(*after), error),
+        Err(error @ SendError::RateLimited { after, .. }) => {
+            again(delivery, now + millis(*after), error.to_string())
+        }
         Err(error @ SendError::Moved { .. }) => later(now, error),
         Err(error @ SendError::Unreachable { .. }) if now - tried_since > GIVE_UP => {
             Shown::Failed(format!("{error}; given up after 24 hours"))
         }
-        Err(error @ SendError::Unreachable { .. }) => again(delivery, now + pause(delivery.attempts), error),
+        Err(error @ SendError::Unreachable { .. }) => {
+            again(delivery, now + pause(delivery.attempts), error.to_string())
+        }
         // An edit may be repeated freely; a send must be looked for, after everything on its way has landed.
         Err(error @ SendError::Unknown { .. }) if delivery.message.is_some() => {
             later(now + pause(delivery.attempts), error)
@@ -105,11 +109,11 @@ fn later(due_at: i64, error: &SendError) -> Shown {
 }
 
 /// This call has shown nothing. What was found out about an earlier one that may have holds no longer by then.
-fn again(delivery: &Delivery, due_at: i64, error: &SendError) -> Shown {
+pub fn again(delivery: &Delivery, due_at: i64, error: String) -> Shown {
     let may_be_seen = delivery.unknowns > 0 && delivery.message.is_none() && delivery.part.stub.is_none();
     match may_be_seen {
-        true => Shown::StillUnknown { due_at, error: error.to_string() },
-        false => later(due_at, error),
+        true => Shown::StillUnknown { due_at, error },
+        false => Shown::Later { due_at, error },
     }
 }
 

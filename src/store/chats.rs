@@ -2,8 +2,8 @@
 //!
 //! A lost message is found by its number in the chat, so there must be no second one that could be found in
 //! its place: of a chat, one message is on its way or unknown at a time. Others pass one that has been stuck
-//! for five minutes, as they do within a conversation; but one that is still looked for makes every look beside it
-//! unclear.
+//! for five minutes, as they do within a conversation; but one that is still looked for, or may be seen under a number
+//! that nobody knows, makes every look beside it unclear.
 
 use super::deliveries::{NEVER, STUCK};
 use super::{StoreError, Tx, params, sql};
@@ -92,7 +92,8 @@ pub async fn lost_behind(
                       AND d.id <> $2 AND d.stray > 0
                       AND (d.stray = 2 OR d.message_id IS NULL OR d.message_id > $3) AND NOT EXISTS (
                           SELECT 1 FROM messages m JOIN deliveries later ON later.id = m.delivery_id
-                          WHERE m.space_id = here.space_id AND m.message_id <= $3
+                          WHERE m.space_id = here.space_id AND m.message_id > COALESCE(d.after_id, 0)
+                            AND m.message_id <= $3
                             AND later.created_at > d.call_until)) AS count
              FROM conversations here WHERE here.id = $1"
         ),

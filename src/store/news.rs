@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub enum News {
     /// There is more to do than this node can, or will.
     Work,
-    /// This node has given back all that it held.
+    /// This node has given something back, or all that it held.
     Free,
     /// A conversation of an account that this node does not have is to be told something.
     Said(String, i64),

@@ -47,7 +47,7 @@ pub const BOUNDARIES: [(&str, When); 26] = [
     ("commit.take_over", Recovering("call.model.before:9", 2)),
     ("commit.void_leases", Recovering(MIDDLE, 1)),
     ("commit.new_code", Recovering(MIDDLE, 1)),
-    ("commit.give_back", Stopping),
+    ("commit.give_back", Never("another node must be there: see `nodes::drained`")),
     ("commit.release", Stopping),
     ("call.model", Working(5)),
     ("call.tool", Working(2)),

@@ -56,7 +56,10 @@ impl Node {
     async fn renews(&self) -> i64 {
         self.store.anchor_clock().await.unwrap();
         let wall = self.store.wall();
-        self.store.commit(Renew { by: claimant(self.number), driven: Vec::new(), wall }).await.unwrap();
+        self.store
+            .commit(Renew { by: claimant(self.number), driven: Vec::new(), draining: false, wall })
+            .await
+            .unwrap();
         self.clock.now()
     }
 }

@@ -159,8 +159,12 @@ async fn a_renewal_in_time_keeps_the_turn() {
     for database in Database::all() {
         let (world, turn) = at_work(database).await;
         world.clock.advance(LEASE + 1);
-        let (renewed, taken) =
-            world.meet(Renew { by: claimant(0), driven: vec![turn.id], wall: 0 }, take_over(turn.id)).await;
+        let (renewed, taken) = world
+            .meet(
+                Renew { by: claimant(0), driven: vec![turn.id], draining: false, wall: 0 },
+                take_over(turn.id),
+            )
+            .await;
         assert!(renewed.is_ok(), "{database:?}: {renewed:?}");
         assert!(matches!(taken, Ok(TakenOver::Gone)), "{database:?}");
         world.node(0).commit(answer(&turn, 1, Vec::new())).await.expect("it is still its owner's");
@@ -172,8 +176,12 @@ async fn a_renewal_after_a_take_over_keeps_nothing() {
     for database in Database::all() {
         let (world, turn) = at_work(database).await;
         world.clock.advance(LEASE + 1);
-        let (taken, renewed) =
-            world.meet(take_over(turn.id), Renew { by: claimant(0), driven: vec![turn.id], wall: 0 }).await;
+        let (taken, renewed) = world
+            .meet(
+                take_over(turn.id),
+                Renew { by: claimant(0), driven: vec![turn.id], draining: false, wall: 0 },
+            )
+            .await;
         assert!(matches!(taken, Ok(TakenOver::Turn(_))), "{database:?}");
         assert!(renewed.is_ok(), "{database:?}: {renewed:?}");
         let old = world.node(0).commit(answer(&turn, 1, Vec::new())).await;

@@ -122,7 +122,9 @@ pub async fn discard(tx: &mut Tx<'_>, id: i64) -> Result<bool, StoreError> {
     let changed = tx
         .execute(
             sql!(
-                "UPDATE deliveries SET state = 'cancelled' WHERE id = $1 AND state IN ('failed', 'unknown', 'pending')"
+                "UPDATE deliveries SET state = 'cancelled',
+                     stray = CASE WHEN state = 'unknown' AND message_id IS NULL AND stray = 0 THEN 1 ELSE stray END
+                 WHERE id = $1 AND state IN ('failed', 'unknown', 'pending')"
             ),
             params![id],
         )

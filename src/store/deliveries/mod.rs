@@ -131,7 +131,7 @@ pub struct NewAnswer<'a> {
     pub name: &'a str,
     /// The parts, in order.
     pub parts: &'a [Part],
-    /// The first part is born `sending`, with this time-out in milliseconds: the caller sends it at once.
+    /// The first part is born `sending`; its call, which the caller makes at once, is over after so many milliseconds.
     pub send_within: Option<i64>,
 }
 

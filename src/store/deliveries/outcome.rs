@@ -77,7 +77,7 @@ pub enum Shown {
         /// Why.
         error: String,
     },
-    /// It is not and never will be.
+    /// It is not and never will be, unless an earlier call has shown it that nobody may look for.
     Failed(String),
 }
 

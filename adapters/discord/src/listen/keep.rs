@@ -35,7 +35,9 @@ impl Listener<'_> {
             let Some((guild, channel)) = place(scope).filter(|(guild, _)| self.shard.hears(*guild)) else {
                 continue;
             };
-            lanes.remember(channel, snowflake(*at));
+            // it may be kept under another name too, from when its server was not known
+            let at = snowflake(*at).max(lanes.position(channel).unwrap_or(0));
+            lanes.remember(channel, at);
             if let Some(guild) = guild {
                 places.lies_on(channel, guild);
             }
