@@ -139,10 +139,19 @@ pub async fn owner(world: &World, account: &'static str) -> anyhow::Result<Optio
 
 /// Waits until another node than this one has an account.
 pub async fn owned_by_another(world: &World, account: &'static str, than: &str) -> anyhow::Result<()> {
+    owned_by(world, account, |owner| owner != than).await
+}
+
+/// Waits until a node has an account that is one of those.
+pub async fn owned_by(
+    world: &World,
+    account: &'static str,
+    one_of: impl Fn(&str) -> bool,
+) -> anyhow::Result<()> {
     let begun = Instant::now();
     loop {
         match owner(world, account).await? {
-            Some(owner) if owner != than => return Ok(()),
+            Some(owner) if one_of(owner) => return Ok(()),
             owner if begun.elapsed() > TAKEN_OVER => bail!("{account} is {owner:?}'s\n{}", last_words(world)),
             // Another process's database tells nobody of its changes.
             _ => tokio::time::sleep(Duration::from_millis(5)).await,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::fleet::Fleet;
+use super::fleet::{Fleet, TELEGRAM, owned_by};
 use crate::kills::random::{Random, seed};
 use crate::kills::report::{Outcome, conclude};
 use crate::kills::scene::Mode;
@@ -37,7 +37,12 @@ async fn pause_owners(mut fleet: Fleet) -> anyhow::Result<Outcome> {
         let (first, last) = fleet.scene.recovered(paused, left).await?;
         outcome.took(first, last);
         let elsewhere = |ready: &ready::Ready| ready.ready && ready.state("telegram:main") == "elsewhere";
-        ready::until_of(fleet.nodes.get(owner)?.data_dir(), "the sleeper to know", elsewhere).await;
+        // On a busy machine the other may have lost it again by then.
+        tokio::select! {
+            biased;
+            again = owned_by(&fleet.scene.world, TELEGRAM, |now| now == owner) => again?,
+            known = ready::until_of(fleet.nodes.get(owner)?.data_dir(), "the sleeper to know", elsewhere) => drop(known),
+        }
         fleet.scene.look(&mut outcome).await?;
     }
     fleet.judge(outcome).await

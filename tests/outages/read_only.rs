@@ -1,7 +1,8 @@
 //! SQLite's file can't be written: when a program starts, and under one that runs. PostgreSQL's side is in
 //! [`super::unheard`].
 
-use std::fs::{File, Permissions, set_permissions};
+use std::fs::{File, Permissions, remove_file, set_permissions};
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -87,7 +88,7 @@ impl Frozen {
     /// `None`: it can't be done here.
     fn new(files: [PathBuf; 2]) -> Option<Self> {
         let frozen = Self(files);
-        frozen.0.iter().all(|file| change(file, "+i")).then_some(frozen)
+        (stops_writers(&frozen.0[0]) && frozen.0.iter().all(|file| change(file, "+i"))).then_some(frozen)
     }
 }
 
@@ -97,6 +98,16 @@ impl Drop for Frozen {
             let _ = change(file, "-i");
         }
     }
+}
+
+/// Whether those can't write either who had a file open before; on a file system in memory they can.
+fn stops_writers(beside: &Path) -> bool {
+    let path = beside.with_extension("probe");
+    let stops =
+        File::create(&path).is_ok_and(|mut open| change(&path, "+i") && open.write_all(b"x").is_err());
+    change(&path, "-i");
+    let _ = remove_file(&path);
+    stops
 }
 
 fn change(file: &Path, attribute: &str) -> bool {
