@@ -59,10 +59,12 @@ pub async fn end_run(
         sessions::archive(tx, child.id).await?;
     }
     after.work |= waits::changed(tx, child.tree_id, child.id).await?;
-    let posts = show == Show::AsAsked && (run.announce == Announce::Post || requester.is_none());
+    let asked = show == Show::AsAsked && run.announce == Announce::Post;
+    let posts = asked || (show == Show::AsAsked && requester.is_none());
     match (requester, wait) {
+        // Whoever waits hears it and speaks of it, also a turn of an earlier generation.
         (_, Some(wait)) => {
-            if posts {
+            if asked {
                 line(tx, team, &run, &child, after).await?;
             }
             let over = wait.coverage == Some(Coverage::Any)

@@ -121,6 +121,33 @@ async fn new_stops_what_runs_and_new_keep_leaves_it_to_be_posted() {
 }
 
 #[tokio::test]
+async fn what_a_kept_turn_waits_for_is_shown_once() {
+    let sim = Sim::with(
+        |_| {},
+        move |request| match (who(request).as_str(), answers(request)) {
+            ("manager", 0) => {
+                let spawn = json!({"task": "work", "label": "w", "agentId": "worker", "announce": "parent",
+                    "runTimeoutSeconds": 5});
+                Some(calls([("sessions_spawn", spawn), ("sessions_yield", json!({}))]))
+            }
+            ("manager", _) => Some(says("NO_REPLY")),
+            _ => None,
+        },
+    )
+    .await;
+    sim.hears("go").await;
+    sim.hears("/new keep").await;
+    sim.later(Duration::from_secs(6)).await;
+    let heard = sim.heard().await;
+    assert_eq!(
+        (heard[1].as_str(), heard.len()),
+        ("w ran out of time · 6 s: it took longer than 5 s", 2),
+        "{heard:?}"
+    );
+    at_rest(&sim).await;
+}
+
+#[tokio::test]
 async fn a_fork_knows_what_was_said_before_and_an_isolated_child_does_not() {
     for (context, knows) in [("fork", true), ("isolated", false)] {
         let sim = Sim::new(move |request| match (who(request).as_str(), answers(request)) {
