@@ -3,9 +3,11 @@
 //! A conversation has at most one lane, a task that works off its deliveries one after the other; a
 //! waiting conversation delays no other. Hints start lanes; a poll finds what no hint announced.
 
+mod call;
 mod commit;
 mod desk;
 mod lane;
+mod look;
 mod order;
 mod pacing;
 mod verdict;
@@ -292,7 +294,7 @@ impl Outlet for Way {
                     && let Err(error) = typing.typing(&place.address).await
                 {
                     tracing::debug!(conversation = %place.address, %error, "no typing shown");
-                    if let Err(error) = lane::heed(&self.0, desk, place, &error).await {
+                    if let Err(error) = call::heed(&self.0, desk, place, &error).await {
                         tracing::error!(%error, "a pause can't be stored");
                     }
                 }

@@ -22,10 +22,25 @@ pub async fn lock(tx: &mut Tx<'_>, conversation_id: i64) -> Result<(), StoreErro
     .await
 }
 
-/// Whether a new message of this conversation must wait for one of another that was made after `stuck_until`. The
-/// caller has locked the chat.
+/// Whether a new message of this conversation must wait for one of the chat's other conversations that may be visible
+/// under a number that nobody knows: for those that are looked for, if made after `stuck_until`; for one that was given
+/// up, until its last call has been over for a while. The caller has locked the chat.
 pub async fn is_busy(tx: &mut Tx<'_>, conversation_id: i64, stuck_until: i64) -> Result<bool, StoreError> {
-    Ok(lost_beside(tx, conversation_id, stuck_until, tx.now() - STUCK).await? > 0)
+    let lost: i64 = tx
+        .one(
+            sql!(
+                "SELECT COUNT(*) AS lost FROM conversations here
+                 JOIN conversations c ON c.channel = here.channel AND c.account = here.account AND c.chat = here.chat
+                 JOIN deliveries d ON d.conversation_id = c.id
+                 WHERE here.id = $1 AND c.id <> $1 AND d.state IN ('pending', 'sending', 'unknown')
+                   AND d.state <> 'pending' AND d.message_id IS NULL
+                   AND ((d.due_at < $4 AND d.created_at > $2) OR (d.due_at = $4 AND d.call_until > $3))"
+            ),
+            params![conversation_id, stuck_until, tx.now() - STUCK, NEVER],
+        )
+        .await?
+        .get("lost")?;
+    Ok(lost > 0)
 }
 
 /// Whether a message of this conversation may go out at once: nothing is open in it, and nothing of the chat
@@ -47,29 +62,6 @@ pub async fn is_clear(tx: &mut Tx<'_>, conversation_id: i64) -> Result<bool, Sto
         .await?
         .get("open")?;
     Ok(open == 0)
-}
-
-/// How many messages of the chat's other conversations may be visible under a number that nobody knows: of those that
-/// are looked for, the ones made after `made`; of those given up, the ones whose last call was over after `called`.
-pub async fn lost_beside(
-    tx: &mut Tx<'_>,
-    conversation_id: i64,
-    made: i64,
-    called: i64,
-) -> Result<i64, StoreError> {
-    tx.one(
-        sql!(
-            "SELECT COUNT(*) AS count FROM conversations here
-             JOIN conversations c ON c.channel = here.channel AND c.account = here.account AND c.chat = here.chat
-             JOIN deliveries d ON d.conversation_id = c.id
-             WHERE here.id = $1 AND c.id <> $1 AND d.state IN ('pending', 'sending', 'unknown')
-               AND d.state <> 'pending' AND d.message_id IS NULL
-               AND ((d.due_at < $4 AND d.created_at > $2) OR (d.due_at = $4 AND d.call_until > $3))"
-        ),
-        params![conversation_id, made, called, NEVER],
-    )
-    .await?
-    .get("count")
 }
 
 /// How many messages of the chat, other than `id`, may be visible under a number behind `after` that nobody knows: those
