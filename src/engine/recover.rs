@@ -257,8 +257,8 @@ pub struct Renew {
     pub driven: Vec<i64>,
     /// This node was told to stop.
     pub draining: bool,
-    /// What the database's own clock shows.
-    pub wall: i64,
+    /// How far the nodes' time is ahead of the database's own clock.
+    pub ahead: i64,
 }
 
 #[async_trait]
@@ -267,7 +267,7 @@ impl Transaction for Renew {
     const NAME: &'static str = "renew";
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        attendance::note(tx, self.by.lease, self.wall).await?;
+        attendance::note(tx, self.by.lease, self.ahead).await?;
         nodes::note(tx, &self.by.node, self.by.lease, self.draining).await?;
         turns::renew(tx, &self.by, &self.driven).await
     }

@@ -110,8 +110,8 @@ impl Engine {
     async fn renew(&self) -> Result<(), StoreError> {
         self.store.anchor_clock().await?;
         let now = self.store.now();
-        let (draining, wall) = (self.drain.is_cancelled(), self.store.wall());
-        let renew = Renew { by: self.by.clone(), driven: self.driven(), draining, wall };
+        let (draining, ahead) = (self.drain.is_cancelled(), self.store.ahead());
+        let renew = Renew { by: self.by.clone(), driven: self.driven(), draining, ahead };
         self.store.commit(renew).await?;
         self.renewed.store(now, Ordering::SeqCst);
         Ok(())

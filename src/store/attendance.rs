@@ -9,11 +9,12 @@ pub const NODES: i64 = 1;
 /// The same moment on the database's own clock, which may be set.
 pub const WALL: i64 = 2;
 
-/// Notes that a node is at work; `wall` is what the database's own clock shows. If none was for longer than `longest`
+/// Notes that a node is at work, whose time is `ahead` of the database's own clock by so much. If none was for longer than `longest`
 /// milliseconds, live runs and open waits get that time, and so do outcomes that are held for those of their siblings;
 /// not the waits for a model, whose provider has counted on.
-pub async fn note(tx: &mut Tx<'_>, longest: i64, wall: i64) -> Result<(), StoreError> {
-    let now = tx.now();
+pub async fn note(tx: &mut Tx<'_>, longest: i64, ahead: i64) -> Result<(), StoreError> {
+    // One moment on both, however long it took to get here: whoever comes next takes the difference for the truth.
+    let (now, wall) = (tx.now(), tx.now() - ahead);
     for (id, at) in [(NODES, now), (WALL, wall)] {
         tx.execute(
             sql!("INSERT INTO attendance (id, seen_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING"),

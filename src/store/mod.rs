@@ -14,6 +14,7 @@ mod news;
 mod open;
 #[cfg(feature = "planted-faults")]
 mod planted;
+mod pool;
 mod pulse;
 mod renames;
 mod wall;
@@ -50,7 +51,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::{Connection as _, PgConnection, PgPool};
+use sqlx::{Connection as _, PgConnection};
 use tokio::sync::mpsc;
 
 pub use backup::Backup;
@@ -69,6 +70,7 @@ use crate::time::Clock;
 use db::Conn;
 use lite::Connections;
 use news::Teller;
+use pool::{LONGEST, Pool};
 use pulse::Pulse;
 use renames::Renames;
 use wall::Wall;
@@ -76,10 +78,6 @@ use writer::Job;
 
 /// How often PostgreSQL may ask for a repetition before the transaction counts as failed.
 const REPEATS: u32 = 20;
-
-/// PostgreSQL answers within this time, or its connection is given up: one that was lost without a word would keep who
-/// waits for it for hours.
-const LONGEST: Duration = Duration::from_secs(30);
 
 /// A change of the database that happens wholly or not at all.
 ///
@@ -127,7 +125,7 @@ enum Backend {
         _lock: Arc<Option<std::fs::File>>,
     },
     Pg {
-        pool: PgPool,
+        pool: Pool,
         teller: Teller,
         wall: Arc<Wall>,
     },
@@ -144,11 +142,12 @@ impl Store {
         self.clock.now()
     }
 
-    /// The time on the wall of the database, which may be set; for [`attendance`] only.
-    pub fn wall(&self) -> i64 {
+    /// How many milliseconds the nodes' time is ahead of the database's own clock, which may be set; for [`attendance`]
+    /// only.
+    pub fn ahead(&self) -> i64 {
         match &self.backend {
-            Backend::Pg { wall, .. } => self.now() - wall.ahead(),
-            Backend::Lite { .. } => self.now(),
+            Backend::Pg { wall, .. } => wall.ahead(),
+            Backend::Lite { .. } => 0,
         }
     }
 
@@ -180,25 +179,21 @@ impl Store {
         outcome
     }
 
-    async fn commit_pg<T: Transaction>(&self, pool: &PgPool, body: &T) -> Result<T::Output, StoreError> {
+    async fn commit_pg<T: Transaction>(&self, pool: &Pool, body: &T) -> Result<T::Output, StoreError> {
         let (mut repeats, mut lost) = (0, 0);
         loop {
             match self.try_pg(pool, body).await {
                 Err(error) if error.wants_retry() && repeats < REPEATS => repeats += 1,
-                Err(error) if error.is_lost() && lost < most_lost(pool) => lost += 1,
+                Err(error) if error.is_lost() && lost < pool.most_lost() => lost += 1,
                 outcome => return outcome,
             }
         }
     }
 
-    async fn try_pg<T: Transaction>(&self, pool: &PgPool, body: &T) -> Result<T::Output, StoreError> {
-        let mut conn = pool.acquire().await?;
-        let answered = tokio::time::timeout(LONGEST, self.run_pg(&mut conn, body)).await;
-        let outcome = answered.unwrap_or(Err(StoreError::Silent));
-        if outcome.as_ref().is_err_and(StoreError::spoils) {
-            conn.close_on_drop();
-        }
-        outcome
+    async fn try_pg<T: Transaction>(&self, pool: &Pool, body: &T) -> Result<T::Output, StoreError> {
+        let mut lent = pool.lend().await?;
+        let answered = tokio::time::timeout(LONGEST, self.run_pg(&mut lent.conn, body)).await;
+        lent.ended(answered)
     }
 
     async fn run_pg<T: Transaction>(
@@ -227,7 +222,7 @@ impl Store {
                 let mut lost = 0;
                 loop {
                     match self.read_pg(pool, &body).await {
-                        Err(error) if error.is_lost() && lost < most_lost(pool) => lost += 1,
+                        Err(error) if error.is_lost() && lost < pool.most_lost() => lost += 1,
                         outcome => return outcome,
                     }
                 }
@@ -235,20 +230,12 @@ impl Store {
         }
     }
 
-    async fn read_pg<R: Read>(&self, pool: &PgPool, body: &R) -> Result<R::Output, StoreError> {
-        let mut conn = pool.acquire().await?;
+    async fn read_pg<R: Read>(&self, pool: &Pool, body: &R) -> Result<R::Output, StoreError> {
+        let mut lent = pool.lend().await?;
         let answered = tokio::time::timeout(LONGEST, async {
-            body.run(&mut Tx::new(Conn::Pg(&mut conn), self.now(), &self.renames)).await
+            body.run(&mut Tx::new(Conn::Pg(&mut lent.conn), self.now(), &self.renames)).await
         });
-        let outcome = answered.await.unwrap_or(Err(StoreError::Silent));
-        if outcome.as_ref().is_err_and(StoreError::spoils) {
-            conn.close_on_drop();
-        }
-        outcome
+        let answered = answered.await;
+        lent.ended(answered)
     }
-}
-
-/// So many connections may turn out to be lost before a new one is made.
-fn most_lost(pool: &PgPool) -> u32 {
-    pool.options().get_max_connections()
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use roundtable_contract::AccountId;
 use serde::{Deserialize, Serialize};
-use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::sync::mpsc;
 
+use super::pool::Pool;
 use super::{Backend, Store, StoreError, sql};
 
 /// PostgreSQL's name for what all nodes listen to.
@@ -17,6 +17,10 @@ const CHANNEL: &str = "roundtable";
 
 /// News that may wait to be told. Full: it is not told.
 const QUEUE: usize = 256;
+
+/// So long nothing may be heard. A connection that was lost without a word is never found out by listening, so then a new
+/// one is made.
+const QUIET: Duration = Duration::from_secs(60);
 
 /// How long the telling of one piece of news may take, and the pause before a listener that failed begins anew.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -40,16 +44,15 @@ pub(super) struct Teller {
     /// Tells our own news from that of others.
     me: String,
     news: mpsc::Sender<News>,
-    /// One connection of its own to listen on, so that none of those that work is missing.
-    ear: PgPool,
+    /// To listen on a connection of its own, so that none of those that work is missing.
+    ear: PgConnectOptions,
 }
 
 /// The way to the other nodes, and what carries the news there; it ends when nobody can tell anything any more.
-pub(super) fn teller(pool: PgPool, options: PgConnectOptions) -> (Teller, impl Future<Output = ()>) {
+pub(super) fn teller(pool: Pool, options: PgConnectOptions) -> (Teller, impl Future<Output = ()>) {
     let (sender, mut queue) = mpsc::channel(QUEUE);
     let me = uuid::Uuid::now_v7().simple().to_string();
-    let ear = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
-    let teller = Teller { me: me.clone(), news: sender, ear: ear.connect_lazy_with(options) };
+    let teller = Teller { me: me.clone(), news: sender, ear: options };
     let carry = async move {
         let mut batch = Vec::new();
         while queue.recv_many(&mut batch, QUEUE).await > 0 {
@@ -66,11 +69,12 @@ pub(super) fn teller(pool: PgPool, options: PgConnectOptions) -> (Teller, impl F
     (teller, carry)
 }
 
-async fn tell(pool: &PgPool, me: &str, news: &News) -> Result<(), StoreError> {
+async fn tell(pool: &Pool, me: &str, news: &News) -> Result<(), StoreError> {
     let news = serde_json::to_string(&(me, news)).expect("plain data is always JSON");
     let notify = sql!("SELECT pg_notify($1, $2)").pg;
-    sqlx::query(notify).bind(CHANNEL).bind(news).execute(pool).await?;
-    Ok(())
+    let mut lent = pool.lend().await?;
+    let told = sqlx::query(notify).bind(CHANNEL).bind(news).execute(&mut *lent.conn).await;
+    lent.ended(Ok(told.map(drop).map_err(StoreError::from)))
 }
 
 impl Store {
@@ -101,15 +105,18 @@ impl Store {
     }
 }
 
-async fn hear_all(ear: &PgPool, me: &str, hear: &mut impl FnMut(News)) -> Result<(), StoreError> {
-    let mut listener = PgListener::connect_with(ear).await?;
+/// Hears all until there is an error, or nothing for long.
+async fn hear_all(ear: &PgConnectOptions, me: &str, hear: &mut impl FnMut(News)) -> Result<(), StoreError> {
+    let pool = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+    let mut listener = PgListener::connect_with(&pool.connect_lazy_with(ear.clone())).await?;
     listener.listen(CHANNEL).await?;
-    loop {
-        let told = listener.recv().await?;
+    while let Ok(told) = tokio::time::timeout(QUIET, listener.recv()).await {
+        let told = told?;
         // News of another version may be unreadable.
         match serde_json::from_str::<(String, News)>(told.payload()) {
             Ok((teller, news)) if teller != me => hear(news),
             _ => {}
         }
     }
+    Ok(())
 }

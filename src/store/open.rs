@@ -4,16 +4,16 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
 
 use super::lite::{BUSY, Connections, Lite};
+use super::pool::Pool;
 use super::pulse::Pulse;
 use super::{Backend, Store, StoreError, news, writer};
 use crate::time::Clock;
@@ -56,8 +56,8 @@ impl Store {
             None => open_postgres(url, connections, access).await?,
         };
         let store = Self { backend, clock, pulse: Arc::new(Pulse::new()), renames: Arc::default() };
-        if let Backend::Pg { pool, wall, .. } = &store.backend {
-            wall.begin(pool, &*store.clock).await?;
+        if let Backend::Pg { wall, .. } = &store.backend {
+            wall.begin(&store).await?;
         }
         Ok((store, writer))
     }
@@ -66,7 +66,7 @@ impl Store {
     /// SQLite there is one node and nothing to do.
     pub async fn anchor_clock(&self) -> Result<(), StoreError> {
         match &self.backend {
-            Backend::Pg { pool, wall, .. } => wall.follow(pool, &*self.clock).await,
+            Backend::Pg { wall, .. } => wall.follow(self).await,
             Backend::Lite { .. } => Ok(()),
         }
     }
@@ -214,13 +214,7 @@ async fn open_postgres(
         POSTGRES.run(&mut conn).await.map_err(migrate_error)?;
     }
     conn.close().await?;
-    let pool = PgPoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(Duration::from_secs(10))
-        .test_before_acquire(false)
-        .connect_with(options.clone().options(STALLED))
-        .await
-        .map_err(unreachable)?;
+    let pool = Pool::connect(options.clone().options(STALLED), connections).await.map_err(unreachable)?;
     let (teller, carry) = news::teller(pool.clone(), options);
     Ok((Backend::Pg { pool, teller, wall: Arc::default() }, carry.boxed()))
 }

@@ -7,10 +7,9 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use sqlx::PgPool;
+use async_trait::async_trait;
 
-use super::{StoreError, attendance, sql};
-use crate::time::Clock;
+use super::{Read, Store, StoreError, Tx, attendance, params, sql};
 
 /// A clock that is asked and answers later than this is not followed: its time is long over.
 const ROUND_TRIP: Duration = Duration::from_millis(250);
@@ -31,24 +30,24 @@ impl Wall {
     }
 
     /// Sets a node's clock for the first time: by the time of those that are at work, else by PostgreSQL's.
-    pub async fn begin(&self, pool: &PgPool, clock: &dyn Clock) -> Result<(), StoreError> {
-        let seen = Seen::read(pool).await?;
-        let (now, _) = ask(pool).await?;
+    pub async fn begin(&self, store: &Store) -> Result<(), StoreError> {
+        let seen = store.read(Attendance).await?;
+        let (now, _) = store.read(Ask).await?;
         if let Some(seen) = seen.filter(|seen| (now - seen.wall).abs() < RECENT) {
             self.0.store(seen.ahead(), Ordering::Relaxed);
         }
-        clock.anchor(now + self.ahead());
+        store.clock.anchor(now + self.ahead());
         Ok(())
     }
 
     /// Keeps a clock near PostgreSQL's. When the two are suddenly far apart, either PostgreSQL's was set, and the nodes'
     /// time goes on as before; or this node's stood still, because its machine was suspended: then the other nodes are
     /// ahead of it, and it goes by their time.
-    pub async fn follow(&self, pool: &PgPool, clock: &dyn Clock) -> Result<(), StoreError> {
-        let (now, asked) = ask(pool).await?;
-        let ours = clock.now();
+    pub async fn follow(&self, store: &Store) -> Result<(), StoreError> {
+        let (now, asked) = store.read(Ask).await?;
+        let ours = store.now();
         let apart = now + self.ahead() - ours;
-        let theirs = if apart > STEP { Seen::read(pool).await? } else { None };
+        let theirs = if apart > STEP { store.read(Attendance).await? } else { None };
         if let Some(seen) = theirs.filter(|seen| seen.nodes - ours > STEP) {
             tracing::warn!(
                 by.ms = seen.nodes - ours,
@@ -64,7 +63,7 @@ impl Wall {
             );
             self.0.store(ours - now, Ordering::Relaxed);
         }
-        clock.anchor(now + self.ahead());
+        store.clock.anchor(now + self.ahead());
         Ok(())
     }
 }
@@ -78,23 +77,45 @@ struct Seen {
 }
 
 impl Seen {
-    async fn read(pool: &PgPool) -> Result<Option<Self>, StoreError> {
-        let rows: Vec<(i64, i64)> =
-            sqlx::query_as(sql!("SELECT id, seen_at FROM attendance").pg).fetch_all(pool).await?;
-        let at = |wanted: i64| rows.iter().find(|(id, _)| *id == wanted).map(|(_, at)| *at);
-        Ok(at(attendance::NODES).zip(at(attendance::WALL)).map(|(nodes, wall)| Self { nodes, wall }))
-    }
-
     fn ahead(&self) -> i64 {
         self.nodes - self.wall
     }
 }
 
-/// PostgreSQL's time, and how long it took to tell it.
-async fn ask(pool: &PgPool) -> Result<(i64, Duration), StoreError> {
-    let mut conn = pool.acquire().await?;
-    let asked = Instant::now();
-    let now =
-        sqlx::query_scalar(sql!("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)").pg);
-    Ok((now.fetch_one(&mut *conn).await?, asked.elapsed()))
+/// Reads when nodes were last seen at work.
+struct Attendance;
+
+#[async_trait]
+impl Read for Attendance {
+    type Output = Option<Seen>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Seen>, StoreError> {
+        let (mut nodes, mut wall) = (None, None);
+        for row in tx.all(sql!("SELECT id, seen_at FROM attendance"), params![]).await? {
+            match row.get("id")? {
+                attendance::NODES => nodes = Some(row.get("seen_at")?),
+                attendance::WALL => wall = Some(row.get("seen_at")?),
+                _ => {}
+            }
+        }
+        Ok(nodes.zip(wall).map(|(nodes, wall)| Seen { nodes, wall }))
+    }
+}
+
+/// Reads PostgreSQL's time, and how long it took to tell it.
+struct Ask;
+
+#[async_trait]
+impl Read for Ask {
+    type Output = (i64, Duration);
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(i64, Duration), StoreError> {
+        let asked = Instant::now();
+        let now = sql!(
+            lite: "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now",
+            pg: "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now"
+        );
+        let now = tx.one(now, params![]).await?.get("now")?;
+        Ok((now, asked.elapsed()))
+    }
 }

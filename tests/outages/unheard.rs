@@ -1,4 +1,5 @@
-//! The database does what it is asked, and its answers are lost; or it does not write for a while.
+//! The database does what it is asked, and its answers are lost; or it does not write for a while; or it is another
+//! server's all at once.
 
 use std::time::Instant;
 
@@ -70,6 +71,31 @@ async fn refuse_to_write() -> anyhow::Result<Outcome> {
     tokio::time::timeout(PATIENCE, read_only).await?;
     ensure!(process.has_said("read-only transaction"), "the log says nothing\n{}", process.said());
     change("postgres", &format!("ALTER DATABASE {name} RESET default_transaction_read_only")).await?;
+    let (first, last) = answered(&scene, Instant::now()).await?;
+    outcome.took(first, last);
+    is_well(&process).await;
+    scene.judge([process], outcome).await
+}
+
+/// As after a fail-over at the same address: the connections to the server that is gone stay and are silent for ever,
+/// and new ones are served. They are not found out one by one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_another_servers_without_a_word_is_found_again() {
+    if Database::all().contains(&Database::Postgres) {
+        conclude(vec![fail_over().await]);
+    }
+}
+
+async fn fail_over() -> anyhow::Result<Outcome> {
+    let mut outcome =
+        Outcome::new("the database's server is gone without a word", Database::Postgres, Mode::Probe);
+    let mut scene = Scene::set(Database::Postgres, Mode::Probe, false).await?;
+    let (line, url) = Proxy::before(&scene.world.url).await?;
+    let process = Process::start_node(&scene.world, "far", [("ROUNDTABLE_STORE__URL", url)])?;
+    scene.ask_all();
+    answered(&scene, Instant::now()).await?;
+    scene.ask_all();
+    line.lose();
     let (first, last) = answered(&scene, Instant::now()).await?;
     outcome.took(first, last);
     is_well(&process).await;

@@ -55,9 +55,9 @@ impl Node {
     /// What a node does with every renewal of its leases; its time then.
     async fn renews(&self) -> i64 {
         self.store.anchor_clock().await.unwrap();
-        let wall = self.store.wall();
+        let ahead = self.store.ahead();
         self.store
-            .commit(Renew { by: claimant(self.number), driven: Vec::new(), draining: false, wall })
+            .commit(Renew { by: claimant(self.number), driven: Vec::new(), draining: false, ahead })
             .await
             .unwrap();
         self.clock.now()

@@ -14,7 +14,7 @@ const WAITS: &str = "SELECT CAST(COUNT(*) AS TEXT) FROM waits WHERE resolved_at 
 
 /// What a node does first and again and again.
 fn renew() -> Renew {
-    Renew { by: claimant(0), driven: Vec::new(), draining: false, wall: 0 }
+    Renew { by: claimant(0), driven: Vec::new(), draining: false, ahead: 0 }
 }
 
 /// A manager that waits for ten seconds for its child, which may take half an hour, and a node that was there then.

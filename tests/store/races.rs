@@ -161,7 +161,7 @@ async fn a_renewal_in_time_keeps_the_turn() {
         world.clock.advance(LEASE + 1);
         let (renewed, taken) = world
             .meet(
-                Renew { by: claimant(0), driven: vec![turn.id], draining: false, wall: 0 },
+                Renew { by: claimant(0), driven: vec![turn.id], draining: false, ahead: 0 },
                 take_over(turn.id),
             )
             .await;
@@ -179,7 +179,7 @@ async fn a_renewal_after_a_take_over_keeps_nothing() {
         let (taken, renewed) = world
             .meet(
                 take_over(turn.id),
-                Renew { by: claimant(0), driven: vec![turn.id], draining: false, wall: 0 },
+                Renew { by: claimant(0), driven: vec![turn.id], draining: false, ahead: 0 },
             )
             .await;
         assert!(matches!(taken, Ok(TakenOver::Turn(_))), "{database:?}");

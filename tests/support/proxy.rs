@@ -1,4 +1,4 @@
-//! A line between two programs that a test can cut, silence and mend.
+//! A line between two programs that a test can cut, silence and mend, and whose connections it can lose.
 
 use std::net::SocketAddr;
 
@@ -27,6 +27,8 @@ pub enum Line {
 pub struct Proxy {
     address: SocketAddr,
     line: watch::Sender<Line>,
+    /// How often all connections were lost.
+    losses: watch::Sender<u64>,
     sent: watch::Sender<u64>,
     _serve: AbortOnDropHandle<()>,
 }
@@ -37,9 +39,9 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("no port for the proxy")?;
         let address = listener.local_addr()?;
         let (line, seen) = watch::channel(Line::Open);
-        let sent = watch::Sender::new(0);
-        let serve = serve(listener, target.to_owned(), seen, sent.clone());
-        Ok(Self { address, line, sent, _serve: AbortOnDropHandle::new(tokio::spawn(serve)) })
+        let (losses, sent) = (watch::Sender::new(0), watch::Sender::new(0));
+        let serve = serve(listener, target.to_owned(), seen, losses.subscribe(), sent.clone());
+        Ok(Self { address, line, losses, sent, _serve: AbortOnDropHandle::new(tokio::spawn(serve)) })
     }
 
     /// Carries everything to the server of a URL; gives the URL that goes through it too.
@@ -56,6 +58,11 @@ impl Proxy {
         self.line.send_replace(line);
     }
 
+    /// Loses every connection of now without a word: it stays, and carries nothing any more. New ones are served.
+    pub fn lose(&self) {
+        self.losses.send_modify(|losses| *losses += 1);
+    }
+
     /// Bytes that its clients have sent so far.
     pub fn sent(&self) -> u64 {
         *self.sent.borrow()
@@ -68,7 +75,13 @@ impl Proxy {
     }
 }
 
-async fn serve(listener: TcpListener, target: String, line: watch::Receiver<Line>, sent: watch::Sender<u64>) {
+async fn serve(
+    listener: TcpListener,
+    target: String,
+    line: watch::Receiver<Line>,
+    losses: watch::Receiver<u64>,
+    sent: watch::Sender<u64>,
+) {
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
@@ -77,16 +90,29 @@ async fn serve(listener: TcpListener, target: String, line: watch::Receiver<Line
             continue;
         }
         let (target, line, sent) = (target.clone(), line.clone(), sent.clone());
+        let lost = Lost { before: *losses.borrow(), losses: losses.clone() };
         connections.spawn(async move {
             let Ok(server) = TcpStream::connect(target).await else { return };
             let ((from_client, to_client), (from_server, to_server)) =
                 (client.into_split(), server.into_split());
             tokio::select! {
-                () = carry(from_client, to_server, line.clone(), Some(&sent)) => {}
-                () = carry(from_server, to_client, line.clone(), None) => {}
+                () = carry(from_client, to_server, line.clone(), &lost, Some(&sent)) => {}
+                () = carry(from_server, to_client, line.clone(), &lost, None) => {}
                 () = cut(line.clone()) => {}
             }
         });
+    }
+}
+
+/// Whether a connection was lost since it was made.
+struct Lost {
+    before: u64,
+    losses: watch::Receiver<u64>,
+}
+
+impl Lost {
+    fn is(&self) -> bool {
+        *self.losses.borrow() > self.before
     }
 }
 
@@ -95,10 +121,14 @@ async fn carry(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mut line: watch::Receiver<Line>,
+    lost: &Lost,
     sent: Option<&watch::Sender<u64>>,
 ) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        if lost.is() {
+            continue;
+        }
         if let Some(sent) = sent {
             sent.send_modify(|sent| *sent += read as u64);
         }
