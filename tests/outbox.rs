@@ -8,8 +8,8 @@ use roundtable::engine::Outlet;
 use roundtable::outbox::{Move, Outbox, Way};
 use roundtable::routing::Rules;
 use roundtable::store::conversations::{self, About, Place};
-use roundtable::store::deliveries::{self, Delivery, NewAnswer};
-use roundtable::store::{Read, Store, StoreError, Transaction, Tx};
+use roundtable::store::deliveries::{self, Delivery, NewAnswer, State};
+use roundtable::store::{Read, Store, StoreError, Transaction, Tx, pauses};
 use roundtable::time::SystemClock;
 use roundtable_contract::{
     AccountId, Channel, ChatId, ChatKind, Conversation, Edge, Found, Limits, Lost, MessageId, Outgoing, Part,
@@ -110,6 +110,19 @@ impl Transaction for Born {
     }
 }
 
+/// The platform wants nothing for an hour.
+struct Paused(AccountId);
+
+#[async_trait]
+impl Transaction for Paused {
+    type Output = ();
+    const NAME: &'static str = "paused";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        pauses::extend(tx, &self.0, None, tx.now() + 3_600_000).await
+    }
+}
+
 /// The conversation with this number.
 struct PlaceOf(i64);
 
@@ -119,6 +132,17 @@ impl Read for PlaceOf {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Place, StoreError> {
         conversations::get(tx, self.0).await
+    }
+}
+
+struct StateOf(i64);
+
+#[async_trait]
+impl Read for StateOf {
+    type Output = Option<State>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<State>, StoreError> {
+        deliveries::state(tx, self.0).await
     }
 }
 
@@ -181,32 +205,44 @@ async fn a_poll_that_comes_first_does_not_keep_an_answer_from_being_sent() {
     assert_eq!(bench.calls().await, ["send in 1"]);
 }
 
-/// As when this process stood still between the commit and the call.
+/// As when this process stood still between the commit and the call: nobody has called for it, so nothing is looked for.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_is_handed_over_too_late_is_looked_for_first() {
+async fn an_answer_that_is_handed_over_too_late_is_sent_all_the_same() {
     let bench = Bench::new().await;
-    let way = Way(bench.outbox.clone());
     let delivery = bench.born(0).await;
-    way.hint(delivery.conversation_id);
-    way.dispatch(delivery);
-    assert_eq!(bench.calls().await, ["find in 1"]);
+    Way(bench.outbox.clone()).dispatch(delivery);
+    assert_eq!(bench.calls().await, ["send in 1"]);
 }
 
 /// As when this process stood still between the commit and the call, and another has the account now.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_is_handed_over_after_the_account_is_lost_is_not_sent() {
+async fn an_answer_that_is_handed_over_after_the_account_is_lost_is_left_to_be_sent() {
     let bench = Bench::new().await;
-    let way = Way(bench.outbox.clone());
     let delivery = bench.born(2_500).await;
+    let (store, id) = (bench.store.clone(), delivery.id);
     bench.outbox.hold(&bench.channel.account, bench.store.now());
-    way.dispatch(delivery);
+    Way(bench.outbox.clone()).dispatch(delivery);
     assert!(bench.calls().await.is_empty());
+    assert_eq!(store.read(StateOf(id)).await.unwrap(), Some(State::Pending));
 }
 
-/// As when the chat moved between the commit and the call: what was stored is a call at the old address, so it is looked
-/// for there, and nothing is sent to the new one in its name.
+/// As when another call was told to wait between the commit and this one.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_is_handed_over_as_its_chat_moves_is_looked_for_where_the_chat_was() {
+async fn an_answer_that_is_handed_over_in_a_pause_waits_for_its_end() {
+    let bench = Bench::new().await;
+    let delivery = bench.born(2_500).await;
+    let (store, account, id) = (bench.store.clone(), bench.channel.account.clone(), delivery.id);
+    store.commit(Paused(account.clone())).await.unwrap();
+    bench.outbox.keep_pauses(&account).await.unwrap();
+    Way(bench.outbox.clone()).dispatch(delivery);
+    assert!(bench.calls().await.is_empty());
+    assert_eq!(store.read(StateOf(id)).await.unwrap(), Some(State::Pending));
+}
+
+/// As when the chat moved between the commit and the call: what was stored is a call at the old address, which nobody
+/// has made.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_handed_over_as_its_chat_moves_is_sent_where_the_chat_is() {
     for database in Database::all() {
         let bench = Bench::on(database).await;
         let delivery = bench.born(1_000).await;
@@ -214,7 +250,7 @@ async fn an_answer_that_is_handed_over_as_its_chat_moves_is_looked_for_where_the
         Way(bench.outbox.clone()).dispatch(delivery);
         let called = tokio::time::timeout(PATIENCE, bench.channel.called.notified());
         called.await.expect("the channel is called");
-        assert_eq!(bench.calls().await, ["find in 1"], "{database:?}");
+        assert_eq!(bench.calls().await, ["send in 2"], "{database:?}");
     }
 }
 

@@ -55,10 +55,16 @@ pub(super) async fn call(
     // Even a call that is cut off at once may be seen, and the account may have become another process's while the
     // call was being stored.
     let now = outbox.store.now();
-    let Some(within) = desk.call_within(now) else { return Ok(Vec::new()) };
+    let Some(within) = desk.call_within(now) else {
+        return put_back(outbox, place, delivery, "its account is not this node's any more").await;
+    };
+    // Another call of the chat may have been told so while this one was stored.
+    if desk.is_closed(place, now) {
+        return put_back(outbox, place, delivery, "the platform has asked for a pause").await;
+    }
     // What it may have been on its way for must be over when it is looked for.
     if now + desk.on_its_way() > delivery.call_until.unwrap_or(0) {
-        return not_called(outbox, place, delivery, "the database took too long to store that it is sent")
+        return put_back(outbox, place, delivery, "the database took too long to store that it is sent")
             .await;
     }
     let until = now + within;
@@ -96,8 +102,8 @@ pub(super) async fn call(
     Ok(open)
 }
 
-/// Puts a delivery back that was stored as on its way and is not.
-pub(super) async fn not_called(
+/// Puts a delivery back that was stored as on its way and was not called for. If somebody looks for it by now, that goes on.
+pub(super) async fn put_back(
     outbox: &Arc<Outbox>,
     place: &Place,
     delivery: Delivery,

@@ -90,6 +90,11 @@ impl Desk {
         self.pacer().close(chat, until);
     }
 
+    /// Whether the platform wants a pause now.
+    pub(super) fn is_closed(&self, place: &Place, now: i64) -> bool {
+        self.pacer().is_closed(&place.address.chat, now)
+    }
+
     /// Takes a slot that no answer needs, if there is one.
     pub(super) fn pace_spare(&self, place: &Place, now: i64) -> bool {
         self.pacer().take_spare(&place.address.chat, place.kind, now)

@@ -6,11 +6,12 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::Outbox;
-use super::call::{call, not_called, start};
+use super::call::{call, put_back, start};
 use super::commit::{CalledIn, Open};
 use super::look::look;
 use super::order::{self, Next};
 use crate::store::StoreError;
+use crate::store::conversations::Place;
 use crate::store::deliveries::Delivery;
 
 /// A lane that has to wait longer than this ends; the poll starts it again in time.
@@ -20,33 +21,32 @@ const PATIENCE: i64 = 3_000;
 /// the call of a delivery that was stored as `sending`.
 pub(super) async fn run(outbox: &Arc<Outbox>, conversation_id: i64, news: &Notify) -> Result<(), StoreError> {
     loop {
-        // Once its time is over, it is looked for and must not be called for any more.
-        let in_time = |delivery: &Delivery| delivery.call_until > Some(outbox.store.now());
-        let handed = outbox.asked(conversation_id).filter(in_time);
+        let handed = outbox.asked(conversation_id);
         let read = Open { conversation_id, handed: handed.as_ref().map(|delivery| delivery.created_at) };
         let (mut place, open) = outbox.store.read(read).await?;
-        let mut handed = handed.filter(|_| open.is_none());
-        let mut open = open.unwrap_or_default();
         let Some(desk) = outbox.desk(&place.address.account) else { return Ok(()) };
         if desk.call_within(outbox.store.now()).is_none() {
-            outbox.store.tell_said(&place.address.account, conversation_id);
-            return Ok(());
+            return leave(outbox, &place, handed, "its account is not this node's any more").await;
         }
+        let mut open = match (handed, open) {
+            (Some(delivery), None) => call(outbox, desk, &mut place, delivery).await?,
+            (Some(delivery), Some(_)) => put_back(outbox, &place, delivery, "its chat has moved").await?,
+            (None, open) => open.unwrap_or_default(),
+        };
         loop {
             let now = outbox.store.now();
-            open = match (handed.take(), order::next(&open, now, desk.stuck_until(now))) {
-                (Some(delivery), _) => call(outbox, desk, &mut place, delivery).await?,
-                (None, Next::Send(delivery)) => {
+            open = match order::next(&open, now, desk.stuck_until(now)) {
+                Next::Send(delivery) => {
                     let delivery = delivery.clone();
                     let started = start(outbox, desk, &place, delivery, i64::MAX).await?;
                     let Some(started) = started else { return Ok(()) };
                     call(outbox, desk, &mut place, started).await?
                 }
-                (None, Next::Look(delivery)) => {
+                Next::Look(delivery) => {
                     let delivery = delivery.clone();
                     look(outbox, desk, &mut place, delivery).await?
                 }
-                (None, Next::Wait(until)) if until - now <= PATIENCE => {
+                Next::Wait(until) if until - now <= PATIENCE => {
                     let pause = Duration::from_millis((until - now).unsigned_abs());
                     tokio::select! {
                         biased;
@@ -56,22 +56,32 @@ pub(super) async fn run(outbox: &Arc<Outbox>, conversation_id: i64, news: &Notif
                     }
                     break;
                 }
-                (None, Next::Wait(_) | Next::Idle) => return Ok(()),
+                Next::Wait(_) | Next::Idle => return Ok(()),
             };
         }
     }
 }
 
-/// Leaves a conversation to whoever has its account next, with a delivery that this process was to call for.
-pub(super) async fn leave(
+/// Leaves a conversation of which nothing is at work yet to whoever has its account next.
+pub(super) async fn leave_all(
     outbox: &Arc<Outbox>,
     conversation_id: i64,
     handed: Option<Delivery>,
 ) -> Result<(), StoreError> {
     let place = outbox.store.read(CalledIn(conversation_id)).await?;
+    leave(outbox, &place, handed, "its node is being told to stop").await
+}
+
+/// Leaves a conversation to whoever has its account, with a delivery that this process was to call for.
+async fn leave(
+    outbox: &Arc<Outbox>,
+    place: &Place,
+    handed: Option<Delivery>,
+    why: &str,
+) -> Result<(), StoreError> {
     if let Some(delivery) = handed {
-        not_called(outbox, &place, delivery, "its node is being told to stop").await?;
+        put_back(outbox, place, delivery, why).await?;
     }
-    outbox.store.tell_said(&place.address.account, conversation_id);
+    outbox.store.tell_said(&place.address.account, place.id);
     Ok(())
 }

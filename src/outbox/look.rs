@@ -147,5 +147,7 @@ async fn count_unknown(
         Shown::Unknown { due_at: outbox.store.now(), error: "the process stopped while it was sent".into() };
     let id = delivery.id;
     let open = settle(outbox, place, delivery, shown, Some(Counted::Unknown)).await?;
-    open.into_iter().find(|open| open.id == id).ok_or(StoreError::Stale)
+    // Its own process may have put it back.
+    let lost = |open: &Delivery| open.id == id && open.state == State::Unknown;
+    open.into_iter().find(lost).ok_or(StoreError::Stale)
 }

@@ -191,7 +191,7 @@ impl Outbox {
 
     /// Leaves what is to be said to whoever has the account next.
     async fn leave(self: Arc<Self>, conversation_id: i64, handed: Option<Delivery>) {
-        if let Err(error) = lane::leave(&self, conversation_id, handed).await {
+        if let Err(error) = lane::leave_all(&self, conversation_id, handed).await {
             tracing::error!(%error, "what is left for the next node could not be told; it finds it by itself");
         }
     }

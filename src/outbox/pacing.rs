@@ -108,6 +108,12 @@ impl Pacer {
         *closed_until = closed_until.max(float(until));
     }
 
+    /// Whether the platform wants a pause of the chat now.
+    pub fn is_closed(&self, chat: &ChatId, now: i64) -> bool {
+        let chat = self.chats.get(chat).map_or(0.0, |chat| chat.closed_until);
+        chat.max(self.closed_until) > float(now)
+    }
+
     fn forget_quiet(&mut self, now: f64) {
         if self.chats.len() >= REMEMBERED {
             self.chats

@@ -30,6 +30,9 @@ impl Flood {
     }
 }
 
+/// A call that comes so few milliseconds after a window has opened was on its way when the client was told.
+const ON_ITS_WAY: u64 = 100;
+
 /// The kind of limit that a bucket belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Scope {
@@ -62,34 +65,47 @@ impl Bucket {
 pub(crate) enum Verdict {
     /// It may pass.
     Pass,
-    /// It goes over a limit: a window of so many seconds begins.
+    /// It goes over a limit: a window of so many seconds begins, or has just begun.
     Over(u64),
     /// It comes inside a window, which begins anew: the client did not wait. So many milliseconds were left.
     Early { again: u64, left_ms: u64 },
+}
+
+/// A time in which nothing may come.
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    /// When the client was told of it first.
+    told_ms: u64,
+    end_ms: u64,
+    seconds: u64,
 }
 
 /// The state of all limits.
 #[derive(Debug, Default)]
 pub(crate) struct Floods {
     buckets: HashMap<(i64, Scope), Bucket>,
-    /// End of the window and its length in seconds, by bot and chat.
-    windows: HashMap<(i64, i64), (u64, u64)>,
+    /// By bot and chat.
+    windows: HashMap<(i64, i64), Window>,
 }
 
 impl Floods {
     /// Opens a window of `seconds` for a bot's calls to a chat.
     pub fn penalise(&mut self, bot: i64, chat: i64, seconds: u64, now_ms: u64) {
-        self.windows.insert((bot, chat), (now_ms + seconds * 1000, seconds));
+        let window = Window { told_ms: now_ms, end_ms: now_ms + seconds * 1000, seconds };
+        self.windows.insert((bot, chat), window);
     }
 
     /// Counts a call of `bot` to `chat` (groups are negative) against the limits.
     pub fn charge(&mut self, limits: Option<&Flood>, bot: i64, chat: i64, now_ms: u64) -> Verdict {
-        if let Some((end, seconds)) = self.windows.get(&(bot, chat)).copied() {
-            if now_ms < end {
-                self.penalise(bot, chat, seconds, now_ms);
-                return Verdict::Early { again: seconds, left_ms: end - now_ms };
+        match self.windows.get(&(bot, chat)).copied() {
+            Some(window) if now_ms < window.end_ms.min(window.told_ms + ON_ITS_WAY) => {
+                return Verdict::Over(window.seconds);
             }
-            self.windows.remove(&(bot, chat));
+            Some(window) if now_ms < window.end_ms => {
+                self.penalise(bot, chat, window.seconds, now_ms);
+                return Verdict::Early { again: window.seconds, left_ms: window.end_ms - now_ms };
+            }
+            _ => drop(self.windows.remove(&(bot, chat))),
         }
         let Some(limits) = limits else { return Verdict::Pass };
         let group =
@@ -124,6 +140,7 @@ mod tests {
             assert_eq!(charge(0), Verdict::Pass);
         }
         assert_eq!(charge(10), Verdict::Over(2));
+        assert_eq!(charge(109), Verdict::Over(2), "it was on its way");
         assert_eq!(charge(1_010), Verdict::Early { again: 2, left_ms: 1_000 });
         assert_eq!(charge(3_009), Verdict::Early { again: 2, left_ms: 1 });
         assert_eq!(charge(5_010), Verdict::Pass);
