@@ -29,6 +29,9 @@ const WINDOW: &str = "16000";
 const MORE_MEMORY: u64 = 32 * 1024;
 const MORE_FILES: usize = 100;
 
+/// So often memory and files are read.
+const READINGS: u32 = 10;
+
 /// The share of sends that go wrong.
 const FAULTY: f64 = 0.03;
 
@@ -58,7 +61,7 @@ async fn soak(database: Database, time: Duration, mut random: Random) -> anyhow:
         }
     }
     fleet.scene.world.telegram.set_chaos(Some(faults(random.below(u64::MAX))));
-    let (begun, mut rounds, mut first) = (Instant::now(), 0_u32, None);
+    let (begun, mut rounds, mut readings) = (Instant::now(), 0_u32, Vec::new());
     while begun.elapsed() < time {
         fleet.scene.ask(|| random.below(4) > 0);
         fleet.scene.moment(random).await;
@@ -72,25 +75,27 @@ async fn soak(database: Database, time: Duration, mut random: Random) -> anyhow:
         ensure!(outcome.is_clean(), "{outcome}\n{}", fleet.scene.evidence());
         fleet.scene.world.model.forget();
         rounds += 1;
-        if begun.elapsed() > time / 10 {
-            first.get_or_insert(fleet.nodes.get(LONG)?.footprint()?);
+        if begun.elapsed() > (time / READINGS) * (readings.len() as u32 + 1) && begun.elapsed() < time {
+            readings.push(fleet.nodes.get(LONG)?.footprint()?);
         }
     }
+    readings.push(fleet.nodes.get(LONG)?.footprint()?);
     fleet.scene.world.telegram.set_chaos(None);
-    let (first, last) = (first.context("it was over too soon")?, fleet.nodes.get(LONG)?.footprint()?);
+    let column = |of: fn(&Footprint) -> u64| {
+        readings.iter().map(|reading| of(reading).to_string()).collect::<Vec<_>>().join(", ")
+    };
     println!(
-        "{database:?}: {rounds} rounds in {} s; memory {} KiB, then {} KiB; open files {}, then {}",
+        "{database:?}: {rounds} rounds in {} s; memory in KiB: {}; open files: {}",
         begun.elapsed().as_secs(),
-        first.memory,
-        last.memory,
-        first.files,
-        last.files,
+        column(|reading| reading.memory),
+        column(|reading| reading.files as u64),
     );
-    ensure!(is_flat(first, last), "it has grown from {first:?} to {last:?}");
+    let ends = readings.first().zip(readings.last()).context("it was over too soon")?;
+    ensure!(is_flat(ends.0, ends.1), "it has grown from {:?} to {:?}", ends.0, ends.1);
     fleet.judge(outcome).await
 }
 
-fn is_flat(first: Footprint, last: Footprint) -> bool {
+fn is_flat(first: &Footprint, last: &Footprint) -> bool {
     last.memory <= first.memory * 3 / 2 + MORE_MEMORY && last.files <= first.files + MORE_FILES
 }
 
