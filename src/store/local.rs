@@ -17,7 +17,8 @@ pub struct Line {
     pub text: String,
 }
 
-/// Adds a line. One with a known delivery is there already and keeps its number.
+/// Adds a line. One with a known delivery is there already and keeps its number. Lines are added one after the other:
+/// whoever has read up to one must never find an older one behind it.
 pub async fn append(
     tx: &mut Tx<'_>,
     account: &AccountId,
@@ -26,6 +27,8 @@ pub async fn append(
     sender: &str,
     text: &str,
 ) -> Result<i64, StoreError> {
+    // The number is any that nothing else in this program locks.
+    tx.lock(sql!(lite: "SELECT 1", pg: "SELECT pg_advisory_xact_lock(7332)"), params![]).await?;
     tx.one(
         sql!(
             "INSERT INTO local_lines (account, chat, delivery, sender, text, created_at)

@@ -1,7 +1,8 @@
 //! Two at once: the meetings that the transactions of ARCHITECTURE.md are made for, each in both orders.
 
+use async_trait::async_trait;
 use roundtable::engine::{self, Renew, TakeOver, TakenOver};
-use roundtable::store::StoreError;
+use roundtable::store::{StoreError, Transaction, Tx, local};
 use roundtable_contract::Edge as _;
 
 use super::steps::{Stop, accept, answer, at_work, claim, edit, finish, message, queued, ties};
@@ -59,6 +60,33 @@ async fn first_messages_that_come_together_share_a_session() {
             assert_eq!((first, second), (Ok(()), Ok(())), "{database:?}");
             assert_eq!(world.ask(ITEMS).await, "2 items, 1 sessions, 1 conversations", "{database:?}");
         }
+    }
+}
+
+/// Writes a line of the terminal's chat, and reads what stands there then.
+struct Writes(&'static str);
+
+#[async_trait]
+impl Transaction for Writes {
+    type Output = Vec<String>;
+    const NAME: &'static str = "writes";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<String>, StoreError> {
+        let account = roundtable::local::account();
+        local::append(tx, &account, "cli", None, "ann", self.0).await?;
+        let lines = local::lines(tx, &account, "cli", 0, 10).await?;
+        Ok(lines.into_iter().map(|line| line.text).collect())
+    }
+}
+
+/// Whoever reads on behind the second would never see the first.
+#[tokio::test]
+async fn a_line_never_comes_before_one_with_a_lower_number() {
+    for database in Database::all() {
+        let world = World::new(database).await;
+        let (first, second) = world.meet(Writes("first"), Writes("second")).await;
+        assert_eq!(first.unwrap(), ["first"], "{database:?}");
+        assert_eq!(second.unwrap(), ["first", "second"], "{database:?}");
     }
 }
 
