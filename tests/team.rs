@@ -6,6 +6,7 @@ mod policy;
 mod refusals;
 mod runs;
 mod sim;
+mod steps;
 mod story;
 mod targets;
 mod trees;

@@ -113,7 +113,7 @@ async fn take(tx: &mut Tx<'_>, caller: &Caller<'_>, wait: Option<i64>) -> Result
 pub async fn waited(tx: &mut Tx<'_>, caller: &Caller<'_>, wait: &Wait) -> Result<Value, StoreError> {
     let outcomes = take(tx, caller, Some(wait.id)).await?;
     let running = runs::count_live(tx, caller.session.id, caller.turn.generation).await?;
-    let mut result = json!({"status": "ok", "outcomes": outcomes, "running": running});
+    let mut result = json!({"status": "ok", "outcomes": &outcomes, "running": running});
     match wait.outcome.as_deref() {
         Some(waits::INTERRUPTED) => {
             result["status"] = json!("interrupted");
@@ -125,6 +125,8 @@ pub async fn waited(tx: &mut Tx<'_>, caller: &Caller<'_>, wait: &Wait) -> Result
                 result["status"] = json!("question");
                 result["question"] = asked.remove("question").unwrap_or_default();
                 result["note"] = json!("Answer with sessions_send to that sessionKey, then yield again.");
+            } else if outcomes.is_empty() {
+                result["note"] = json!("Another sessions_yield of the same step has the results.");
             }
         }
         None => {}
