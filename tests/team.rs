@@ -1,6 +1,7 @@
 //! The team: agents that list, read, message and spawn one another.
 
 mod children;
+mod exchanges;
 mod places;
 mod policy;
 mod refusals;

@@ -98,7 +98,7 @@ pub async fn run(
         Some(exchange) if may_have_read(tx, caller, &target, &exchange).await? => {
             go_on(tx, caller, &target, &exchange, args, effects).await
         }
-        _ => begin(tx, caller, &target, args, effects).await,
+        _ => begin(tx, caller, &target, args, 1, effects).await,
     }
 }
 
@@ -114,7 +114,8 @@ async fn may_have_read(
         || trees::ancestors(tx, target.id).await?.contains(&caller.session.id))
 }
 
-/// The partner waits for this: it is the next word of the exchange that is open between the two.
+/// This is the next word of the exchange that is open between the two; but a question in the turn whose last words are
+/// owed to a partner that does not wait for them is none, and leaves them owed.
 async fn go_on(
     tx: &mut Tx<'_>,
     caller: &Caller<'_>,
@@ -141,6 +142,10 @@ async fn go_on(
         return Err(Refusal::new("exchange_limit", message).into());
     }
     if args.timeout_seconds > 0 {
+        if caller.turn.exchange_id == Some(exchange.id) {
+            // It counts on, so that the two do not ask each other back for ever.
+            return begin(tx, caller, target, args, exchange.turns + 1, effects).await;
+        }
         refuse_circle(tx, caller, target).await?;
     }
     inbox::consume_exchange(tx, caller.session.id, exchange.id, caller.turn.id).await?;
@@ -160,11 +165,13 @@ async fn go_on(
     Ok(wait_or_not(tx, target, exchange.id, args))
 }
 
+/// This is the first word of an exchange, and one of so many `turns` of a talk.
 async fn begin(
     tx: &mut Tx<'_>,
     caller: &Caller<'_>,
     target: &Session,
     args: &Args,
+    turns: i64,
     effects: &mut Vec<Effect>,
 ) -> Result<Called, Failure> {
     if args.timeout_seconds > 0 {
@@ -178,6 +185,7 @@ async fn begin(
         target_id: target.id,
         conversation_id,
         reply_back: args.reply_back && args.timeout_seconds == 0,
+        turns,
         max_turns: caller.agent.max_reply_turns,
         policy: &policy.to_json(),
         due_at: args.due_at(tx.now()),
