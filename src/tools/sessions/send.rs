@@ -94,24 +94,25 @@ pub async fn run(
         let message = format!("{} has too much to read already. Wait until it has caught up.", target.name());
         return Err(Refusal::new("inbox_full", message).into());
     }
-    match exchanges::owed(tx, caller.session.id, target.id).await? {
-        Some(exchange) if may_have_read(tx, caller, &target, &exchange).await? => {
-            go_on(tx, caller, &target, &exchange, args, effects).await
-        }
-        _ => begin(tx, caller, &target, args, 1, effects).await,
+    match owed(tx, caller, &target).await? {
+        Some(exchange) => go_on(tx, caller, &target, &exchange, args, effects).await,
+        None => begin(tx, caller, &target, args, 1, effects).await,
     }
 }
 
-/// Whether what the caller says may be an answer to the other's message. What it has not read it does not answer;
-/// only a question of somebody below may have reached it with the end of `sessions_yield`.
-async fn may_have_read(
+/// The open exchange, locked, in which what the caller says may be an answer to the other's message. What it has not
+/// read it does not answer; only a question of somebody below may have reached it with the end of `sessions_yield`.
+async fn owed(
     tx: &mut Tx<'_>,
     caller: &Caller<'_>,
     target: &Session,
-    exchange: &Exchange,
-) -> Result<bool, StoreError> {
-    Ok(!inbox::has_unread(tx, caller.session.id, exchange.id).await?
-        || trees::ancestors(tx, target.id).await?.contains(&caller.session.id))
+) -> Result<Option<Exchange>, StoreError> {
+    let Some(found) = exchanges::owed(tx, caller.session.id, target.id).await? else { return Ok(None) };
+    // A stop of the other, where it is of another tree, may just have ended it.
+    let exchange = exchanges::take(tx, found.id).await?;
+    let read = !inbox::has_unread(tx, caller.session.id, exchange.id).await?
+        || trees::ancestors(tx, target.id).await?.contains(&caller.session.id);
+    Ok((read && !exchange.ended).then_some(exchange))
 }
 
 /// This is the next word of the exchange that is open between the two; but a question in the turn whose last words are
