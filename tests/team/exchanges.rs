@@ -1,4 +1,5 @@
-//! Exchanges in which somebody asks back: each word reaches the one it is for, and the first answer is still owed.
+//! Exchanges in which somebody asks back, where the first answer is still owed, and questions that nobody can answer any
+//! more, which hold nobody up.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -8,6 +9,7 @@ use roundtable::models::Request;
 use serde_json::{Value, json};
 
 use super::sim::{Sim, answers, calls, results, says, told, who};
+use super::waits::outcomes;
 
 /// What those who wait to be free may do now.
 type Free = Rc<RefCell<Vec<&'static str>>>;
@@ -121,4 +123,49 @@ async fn whoever_is_asked_back_asks_back_no_further_than_the_limit() {
     let got = got.borrow().clone();
     assert_eq!(got[1]["code"], "exchange_limit", "{got:#?}");
     at_rest(&sim).await;
+}
+
+#[tokio::test]
+async fn a_question_whose_answer_nobody_would_hear_ends_no_wait() {
+    for killed in [true, false] {
+        let (free, got) = (Free::default(), Rc::new(RefCell::new(Vec::new())));
+        let (may, note) = (free.clone(), got.clone());
+        let (cleanup, patience) = if killed { ("keep", 30) } else { ("archive", 0) };
+        let sim = Sim::with(
+            |_| {},
+            move |request| match (who(request).as_str(), answers(request)) {
+                ("manager", 0) => {
+                    let a = json!({"task": "ask", "label": "a", "agentId": "worker", "cleanup": cleanup});
+                    let b = json!({"task": "work", "label": "b", "agentId": "worker"});
+                    Some(calls([("sessions_spawn", a), ("sessions_spawn", b)]))
+                }
+                ("manager", 1) => {
+                    may.borrow().contains(&"wait").then(|| calls([("sessions_yield", json!({}))]))
+                }
+                ("manager", _) => {
+                    note.borrow_mut().extend(results(request));
+                    Some(says("over"))
+                }
+                ("a", 0) => {
+                    let ask = json!({"label": "manager", "message": "which?", "timeoutSeconds": patience});
+                    Some(calls([("sessions_send", ask)]))
+                }
+                ("a", _) => Some(says("asked")),
+                _ => may.borrow().contains(&"end").then(|| says("worked")),
+            },
+        )
+        .await;
+        sim.hears("go").await;
+        if killed {
+            sim.hears("/kill a").await;
+        }
+        for now in ["wait", "end"] {
+            free.borrow_mut().push(now);
+            sim.settle().await;
+        }
+        let got = got.borrow().clone();
+        assert_eq!(got[0]["status"], "ok", "{got:#?}");
+        assert_eq!(outcomes(&got[0]), ["a", "b"], "{got:#?}");
+        at_rest(&sim).await;
+    }
 }
