@@ -4,6 +4,7 @@
 use roundtable_contract::{Outgoing, Part, Speaker};
 use serde_json::json;
 
+use super::close;
 use super::effects::Effects;
 use super::team::Team;
 use crate::agents::is_silent;
@@ -78,8 +79,13 @@ pub async fn end_run(
             tell(tx, &run, &child, &requester, posted || show == Show::Seen).await?;
             after.work = true;
         }
-        None if posts => drop(post(tx, team, &run, &child, after).await?),
-        None => {}
+        None => {
+            if posts {
+                post(tx, team, &run, &child, after).await?;
+            }
+            // Nobody is woken who would end it.
+            Box::pin(close::end_left(tx, team, run.requester_id, after)).await?;
+        }
     }
     Ok(true)
 }
