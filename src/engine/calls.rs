@@ -17,10 +17,10 @@ use crate::store::deliveries::{self, NewAnswer};
 use crate::store::entries::{self, CallResult};
 use crate::store::sessions::{self, Session};
 use crate::store::turns::{self, Turn, TurnStatus};
-use crate::store::waits::{self, NewWait, Wait};
+use crate::store::waits::{self, NewWait, Wait, WaitKind};
 use crate::store::{StoreError, Transaction, Tx, conversations, inbox, trees};
 use crate::tools::Policy;
-use crate::tools::sessions::{Called, Caller, Effect};
+use crate::tools::sessions::{Called, Caller, Effect, WaitFor};
 
 /// Makes the session calls of a step. If one of them waits, the turn becomes a row.
 pub struct CommitCalls {
@@ -61,7 +61,7 @@ impl Transaction for CommitCalls {
         for (index, call) in &self.calls {
             match self.make(tx, &session, *index, call, &mut after).await? {
                 Called::Done(result) => self.result(tx, *index, call, result).await?,
-                Called::Waits(wait) => waiting.push((*index, wait)),
+                Called::Waits(wait) => waiting.push(self.wait(tx, *index, wait).await?),
             }
         }
         // Looking changes nothing: two that wait for each other's changes would never rest.
@@ -72,27 +72,14 @@ impl Transaction for CommitCalls {
             self.take_in(tx, &session).await?;
             return Ok(Made { suspended: false, after });
         }
-        let spoken_to = inbox::has_user_item(tx, session.id, self.turn.conversation_id).await?;
-        let reason = waiting[0].1.kind.as_str();
-        for (index, wait) in &waiting {
-            let new = NewWait {
-                turn: &self.turn,
-                kind: wait.kind,
-                step: self.step,
-                call_index: Some(*index),
-                exchange_id: wait.exchange_id,
-                target_id: wait.target_id,
-                coverage: wait.coverage,
-                due_at: wait.due_at,
-            };
-            let wait = waits::add(tx, &new).await?;
-            if spoken_to {
-                // What a person wrote while the model thought ends a wait like what is written during it.
-                waits::resolve(tx, wait, waits::INTERRUPTED).await?;
+        if inbox::has_user_item(tx, session.id, self.turn.conversation_id).await? {
+            // What a person wrote while the model thought ends a wait like what is written during it.
+            for (wait, _) in &waiting {
+                waits::resolve(tx, *wait, waits::INTERRUPTED).await?;
             }
         }
-        turns::leave(tx, &self.turn, TurnStatus::Waiting, Some(reason)).await?;
-        // The scheduler has to know when the first is due.
+        turns::leave(tx, &self.turn, TurnStatus::Waiting, Some(waiting[0].1.as_str())).await?;
+        // The scheduler has to know when the first is due, or that none is open any more.
         after.work = true;
         Ok(Made { suspended: true, after })
     }
@@ -191,6 +178,21 @@ impl CommitCalls {
         let result =
             CallResult { call_id: call.id.clone(), tool: call.name.clone(), content: result.to_string() };
         entries::append_result(tx, &self.turn, self.step, index, &result).await
+    }
+
+    /// Adds a wait, before the step's next call is made: what that one does may end it.
+    async fn wait(&self, tx: &mut Tx<'_>, index: i64, wait: WaitFor) -> Result<(i64, WaitKind), StoreError> {
+        let new = NewWait {
+            turn: &self.turn,
+            kind: wait.kind,
+            step: self.step,
+            call_index: Some(index),
+            exchange_id: wait.exchange_id,
+            target_id: wait.target_id,
+            coverage: wait.coverage,
+            due_at: wait.due_at,
+        };
+        Ok((waits::add(tx, &new).await?, wait.kind))
     }
 
     async fn take_in(&self, tx: &mut Tx<'_>, session: &Session) -> Result<(), StoreError> {

@@ -3,6 +3,7 @@
 use super::effects::Effects;
 use super::outcomes::{self, Show};
 use super::replies;
+use super::stop;
 use super::team::Team;
 use crate::agents::is_silent;
 use crate::store::inbox;
@@ -40,7 +41,7 @@ pub async fn close(
 ) -> Result<bool, StoreError> {
     let session = sessions::get(tx, turn.session_id).await?;
     let run = match ties.spawned {
-        true => runs::of_session(tx, session.id).await?.filter(|run| run.ended_at.is_none()),
+        true => stop::live_run(tx, session.id).await?,
         false => None,
     };
     // Whoever has spoken to the session during the turn hears its end.
@@ -68,6 +69,26 @@ pub async fn close(
         outcomes::end_run(tx, team, &run, outcome, show, after).await?;
     }
     Ok(shown)
+}
+
+/// Ends the live run of a session that is at rest, where nothing will wake it: after `/new keep` the last of what it had
+/// asked for before has ended.
+pub(super) async fn end_left(
+    tx: &mut Tx<'_>,
+    team: &Team,
+    session_id: i64,
+    after: &mut Effects,
+) -> Result<(), StoreError> {
+    let session = sessions::get(tx, session_id).await?;
+    let Some(run) = stop::live_run(tx, session.id).await? else { return Ok(()) };
+    if session.open_turn.is_some() || !may_end(tx, &session).await? {
+        return Ok(());
+    }
+    let outcome = match entries::last_own_words(tx, session.id).await? {
+        Some(text) => Outcome { status: RunStatus::Done, text, reason: None },
+        None => stop::cancelled("a new conversation was begun"),
+    };
+    outcomes::end_run(tx, team, &run, outcome, Show::AsAsked, after).await.map(drop)
 }
 
 /// A run has not ended while its child has children at work or something to read.

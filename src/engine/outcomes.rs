@@ -4,6 +4,7 @@
 use roundtable_contract::{Outgoing, Part, Speaker};
 use serde_json::json;
 
+use super::close;
 use super::effects::Effects;
 use super::team::Team;
 use crate::agents::is_silent;
@@ -13,7 +14,7 @@ use crate::store::deliveries::{self, Author, NewAnswer};
 use crate::store::inbox::{self, Body, ItemKind, NewItem};
 use crate::store::runs::{self, Announce, Outcome, Run, RunStatus};
 use crate::store::sessions::{self, Session};
-use crate::store::waits::{self, Coverage};
+use crate::store::waits::{self, Coverage, Wait};
 use crate::store::{StoreError, Tx, trees};
 use crate::tools::Policy;
 use crate::tools::sessions::outcome_json;
@@ -49,8 +50,8 @@ pub async fn end_run(
     let child = sessions::get(tx, run.session_id).await?;
     let requester = requester(tx, run).await?;
     // Also that of a turn which `/new keep` has left to its generation.
-    let wait = waits::covering(tx, run.requester_id, run.requester_generation).await?;
-    if !runs::end(tx, run.id, &outcome, wait.as_ref().map(|wait| wait.id)).await? {
+    let covering = waits::covering(tx, run.requester_id, run.requester_generation).await?;
+    if !runs::end(tx, run.id, &outcome, covering.first().map(|wait| wait.id)).await? {
         return Ok(false);
     }
     let run = Run { ended_at: Some(tx.now()), outcome: Some(outcome), ..run.clone() };
@@ -61,17 +62,15 @@ pub async fn end_run(
     after.work |= waits::changed(tx, child.tree_id, child.id).await?;
     let asked = show == Show::AsAsked && run.announce == Announce::Post;
     let posts = asked || (show == Show::AsAsked && requester.is_none());
-    match (requester, wait) {
+    match requester {
         // Whoever waits hears it and speaks of it, also a turn of an earlier generation.
-        (_, Some(wait)) => {
+        _ if !covering.is_empty() => {
             if asked {
                 line(tx, team, &run, &child, after).await?;
             }
-            let over = wait.coverage == Some(Coverage::Any)
-                || runs::count_live(tx, run.requester_id, run.requester_generation).await? == 0;
-            after.work |= over && waits::resolve(tx, wait.id, "ended").await?;
+            after.work |= end_waits(tx, &run, &covering).await?;
         }
-        (Some(requester), None) => {
+        Some(requester) => {
             let posted = posts && post(tx, team, &run, &child, after).await?;
             #[cfg(feature = "planted-faults")]
             if super::planted::tells_late(&run, after) {
@@ -80,10 +79,26 @@ pub async fn end_run(
             tell(tx, &run, &child, &requester, posted || show == Show::Seen).await?;
             after.work = true;
         }
-        (None, _) if posts => drop(post(tx, team, &run, &child, after).await?),
-        (None, _) => {}
+        None => {
+            if posts {
+                post(tx, team, &run, &child, after).await?;
+            }
+            // Nobody is woken who would end it.
+            Box::pin(close::end_left(tx, team, run.requester_id, after)).await?;
+        }
     }
     Ok(true)
+}
+
+/// Ends those of a step's waits for children that end with this run. The first has its outcome, which is told once; the
+/// others end with it too, or nothing would end them. Says whether one has ended.
+async fn end_waits(tx: &mut Tx<'_>, run: &Run, waits: &[Wait]) -> Result<bool, StoreError> {
+    let last = runs::count_live(tx, run.requester_id, run.requester_generation).await? == 0;
+    let mut ended = false;
+    for wait in waits.iter().filter(|wait| last || wait.coverage == Some(Coverage::Any)) {
+        ended |= waits::resolve(tx, wait.id, "ended").await?;
+    }
+    Ok(ended)
 }
 
 /// Who learns of an outcome: the one who asked or, if that session is gone, the next above it. `None`: that of an

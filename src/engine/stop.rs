@@ -60,11 +60,12 @@ pub async fn stop(
     Ok(if names.is_empty() { Stop::Nothing } else { Stop::Stopped(names) })
 }
 
-fn cancelled(reason: &str) -> Outcome {
+pub(super) fn cancelled(reason: &str) -> Outcome {
     Outcome { status: RunStatus::Cancelled, text: String::new(), reason: Some(reason.to_owned()) }
 }
 
-async fn live_run(tx: &mut Tx<'_>, session_id: i64) -> Result<Option<runs::Run>, StoreError> {
+/// The run that a session was made for, if it has not ended.
+pub(super) async fn live_run(tx: &mut Tx<'_>, session_id: i64) -> Result<Option<runs::Run>, StoreError> {
     Ok(runs::of_session(tx, session_id).await?.filter(|run| run.ended_at.is_none()))
 }
 

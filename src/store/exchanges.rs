@@ -68,6 +68,8 @@ pub struct NewExchange<'a> {
     pub conversation_id: i64,
     /// Answers wake the other side.
     pub reply_back: bool,
+    /// Messages with its first one, and those of the exchange that it was asked back in.
+    pub turns: i64,
     /// The most messages it may have.
     pub max_turns: i64,
     /// What restricts the target's tools, as JSON.
@@ -82,7 +84,7 @@ pub async fn open(tx: &mut Tx<'_>, new: &NewExchange<'_>) -> Result<i64, StoreEr
         sql!(
             "INSERT INTO exchanges (tree_id, sender_id, target_id, conversation_id, reply_back, turns, max_turns, policy,
                  next_id, due_at, created_at)
-             VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $3, $8, $9) RETURNING id"
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $3, $9, $10) RETURNING id"
         ),
         params![
             new.tree_id,
@@ -90,6 +92,7 @@ pub async fn open(tx: &mut Tx<'_>, new: &NewExchange<'_>) -> Result<i64, StoreEr
             new.target_id,
             new.conversation_id,
             new.reply_back,
+            new.turns,
             new.max_turns,
             new.policy,
             new.due_at,

@@ -165,23 +165,24 @@ pub async fn open_of_session(tx: &mut Tx<'_>, session_id: i64) -> Result<Vec<Wai
     .collect()
 }
 
-/// The open wait for children of a session in one of its generations, locked: until the end of the transaction nobody
-/// else resolves it, so that an outcome that is given to it is not overlooked.
-pub async fn covering(tx: &mut Tx<'_>, session_id: i64, generation: i64) -> Result<Option<Wait>, StoreError> {
-    let row = tx
-        .optional(
-            sql!(
-                lite: "SELECT w.* FROM waits w JOIN turns t ON t.id = w.turn_id
-                       WHERE w.session_id = $1 AND w.kind = 'runs' AND w.resolved_at IS NULL AND t.generation = $2
-                       ORDER BY w.id LIMIT 1",
-                pg: "SELECT w.* FROM waits w JOIN turns t ON t.id = w.turn_id
-                     WHERE w.session_id = $1 AND w.kind = 'runs' AND w.resolved_at IS NULL AND t.generation = $2
-                     ORDER BY w.id LIMIT 1 FOR UPDATE OF w"
-            ),
-            params![session_id, generation],
-        )
-        .await?;
-    row.as_ref().map(read).transpose()
+/// The open waits for children of a session in one of its generations, which are of one step, locked: until the end of
+/// the transaction nobody else resolves them, so that an outcome that is given to one is not overlooked.
+pub async fn covering(tx: &mut Tx<'_>, session_id: i64, generation: i64) -> Result<Vec<Wait>, StoreError> {
+    tx.all(
+        sql!(
+            lite: "SELECT w.* FROM waits w JOIN turns t ON t.id = w.turn_id
+                   WHERE w.session_id = $1 AND w.kind = 'runs' AND w.resolved_at IS NULL AND t.generation = $2
+                   ORDER BY w.id",
+            pg: "SELECT w.* FROM waits w JOIN turns t ON t.id = w.turn_id
+                 WHERE w.session_id = $1 AND w.kind = 'runs' AND w.resolved_at IS NULL AND t.generation = $2
+                 ORDER BY w.id FOR UPDATE OF w"
+        ),
+        params![session_id, generation],
+    )
+    .await?
+    .iter()
+    .map(read)
+    .collect()
 }
 
 /// The resolved waits of a turn's calls whose results are not written yet, in the order of the calls.

@@ -5,7 +5,7 @@ use roundtable::store::turns::Turn;
 use roundtable_contract::Edge as _;
 use serde_json::json;
 
-use super::steps::{self, accept, call, family, finish, message, resume, ties};
+use super::steps::{self, Stop, accept, call, family, finish, message, resume, ties};
 use super::world::{World, claimant};
 use crate::support::databases::Database;
 
@@ -166,6 +166,41 @@ async fn a_reply_and_a_persons_message() {
                 ("\"interrupted\"", "1 messages, 0 waits open")
             };
             one_result(&world, status, state).await;
+        }
+    }
+}
+
+/// Messages that nobody has read, of exchanges that are open and of those that have ended.
+const UNREAD: &str = "SELECT COALESCE(SUM(CASE WHEN e.ended_at IS NULL THEN 1 ELSE 0 END), 0) || ' open, '
+    || COALESCE(SUM(CASE WHEN e.ended_at IS NULL THEN 0 ELSE 1 END), 0) || ' ended'
+    FROM inbox i JOIN exchanges e ON e.id = i.exchange_id WHERE i.turn_id IS NULL";
+
+#[tokio::test]
+async fn an_answer_by_a_message_and_a_stop_of_who_waits_for_it_in_another_tree() {
+    for database in Database::all() {
+        for stopped_first in [false, true] {
+            let (world, here) = steps::at_work(database).await;
+            world.front(0).accept(message("d", 2)).await.expect("it is stored");
+            let there = steps::next(&world, 2).await;
+            assert!(world.node(0).commit(finish(&there, ties(&world, &there).await)).await.is_ok());
+            let says = async |turn: &Turn, to: &'static str| {
+                let message =
+                    json!({"sessionKey": world.ask(to).await, "message": "well", "timeoutSeconds": 10});
+                call(&world, turn, 1, "sessions_send", message).await
+            };
+            let asks = says(&here, "SELECT key FROM sessions WHERE id = 2").await;
+            assert!(world.node(0).commit(asks).await.expect("no failure").suspended);
+            let answers = says(&steps::next(&world, 2).await, "SELECT key FROM sessions WHERE id = 1").await;
+            let (stopped, answered) = if stopped_first {
+                world.meet(Stop(1), answers).await
+            } else {
+                let (answered, stopped) = world.meet(answers, Stop(1)).await;
+                (stopped, answered)
+            };
+            assert!(stopped.is_ok() && answered.is_ok(), "{database:?}: {stopped:?}");
+            // What comes after the stop wakes it again.
+            let unread = if stopped_first { "1 open, 0 ended" } else { "0 open, 0 ended" };
+            assert_eq!(world.ask(UNREAD).await, unread, "{database:?}");
         }
     }
 }

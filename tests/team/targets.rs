@@ -181,6 +181,55 @@ async fn when_the_one_who_asked_is_gone_the_next_above_learns_of_the_result() {
     assert_eq!(sim.audit().await, Vec::<String>::new());
 }
 
+/// Begins the session with a label anew and leaves what it has started, as `/new keep` in its thread does.
+struct BeginAnew(&'static str);
+
+#[async_trait]
+impl Transaction for BeginAnew {
+    type Output = ();
+    const NAME: &'static str = "begin_anew";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        for id in 1..=sessions_made(tx).await? {
+            if sessions::get(tx, id).await?.label.as_deref() == Some(self.0) {
+                sessions::renew(tx, id).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_run_ends_with_the_last_below_it_though_its_session_has_begun_anew() {
+    let ready = Rc::new(std::cell::Cell::new(false));
+    let may = ready.clone();
+    let sim = Sim::with(
+        |_| {},
+        move |request| match (who(request).as_str(), answers(request)) {
+            ("manager", 0) => {
+                let middle = json!({"task": "manage", "label": "middle", "agentId": "manager"});
+                Some(calls([("sessions_spawn", middle), ("sessions_yield", json!({}))]))
+            }
+            ("manager", _) => {
+                Some(says(results(request)[1]["outcomes"][0]["result"].as_str().unwrap_or("nothing")))
+            }
+            ("middle", 0) => Some(calls([spawn("w")])),
+            ("middle", 1) => Some(says("w works at it")),
+            ("middle", _) => panic!("nobody wakes it"),
+            _ => may.get().then(|| says("the result")),
+        },
+    )
+    .await;
+    sim.hears("go").await;
+    sim.store.commit(BeginAnew("middle")).await.unwrap();
+    ready.set(true);
+    sim.settle().await;
+    let heard = sim.heard().await;
+    assert_eq!(heard.first().map(String::as_str), Some("the result"), "it is shown: {heard:?}");
+    assert_eq!(heard.last().map(String::as_str), Some("w works at it"), "{heard:?}");
+    assert_eq!(sim.audit().await, Vec::<String>::new());
+}
+
 /// A worker that never ends, and what the manager does with it.
 async fn endless(steps: Vec<Answer>) -> (Sim, Got) {
     let got = Got::default();

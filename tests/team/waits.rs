@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use super::sim::{Sim, answers, calls, results, says, who};
 
 /// Workers and sessions that may go on.
-type Free = Rc<RefCell<Vec<&'static str>>>;
+pub(super) type Free = Rc<RefCell<Vec<&'static str>>>;
 
 /// What the manager got back from its calls, in order.
-type Got = Rc<RefCell<Vec<Value>>>;
+pub(super) type Got = Rc<RefCell<Vec<Value>>>;
 
 /// A manager that takes these steps and then says "over"; workers say "result of <label>" when they are free.
-async fn steps(steps: Vec<Answer>, other: fn(&Request) -> Option<Answer>) -> (Sim, Free, Got) {
+pub(super) async fn steps(steps: Vec<Answer>, other: fn(&Request) -> Option<Answer>) -> (Sim, Free, Got) {
     let (free, got) = (Free::default(), Got::default());
     let (may, note) = (free.clone(), got.clone());
     let sim = Sim::with(
@@ -36,11 +36,11 @@ async fn steps(steps: Vec<Answer>, other: fn(&Request) -> Option<Answer>) -> (Si
     (sim, free, got)
 }
 
-fn spawn(label: &str) -> (&'static str, Value) {
+pub(super) fn spawn(label: &str) -> (&'static str, Value) {
     ("sessions_spawn", json!({"task": "work", "label": label, "agentId": "worker"}))
 }
 
-fn outcomes(result: &Value) -> Vec<&str> {
+pub(super) fn outcomes(result: &Value) -> Vec<&str> {
     let outcomes = result["outcomes"].as_array().expect("there are outcomes");
     outcomes.iter().map(|outcome| outcome["label"].as_str().expect("of somebody")).collect()
 }

@@ -94,27 +94,29 @@ pub async fn run(
         let message = format!("{} has too much to read already. Wait until it has caught up.", target.name());
         return Err(Refusal::new("inbox_full", message).into());
     }
-    match exchanges::owed(tx, caller.session.id, target.id).await? {
-        Some(exchange) if may_have_read(tx, caller, &target, &exchange).await? => {
-            go_on(tx, caller, &target, &exchange, args, effects).await
-        }
-        _ => begin(tx, caller, &target, args, effects).await,
+    match owed(tx, caller, &target).await? {
+        Some(exchange) => go_on(tx, caller, &target, &exchange, args, effects).await,
+        None => begin(tx, caller, &target, args, 1, effects).await,
     }
 }
 
-/// Whether what the caller says may be an answer to the other's message. What it has not read it does not answer;
-/// only a question of somebody below may have reached it with the end of `sessions_yield`.
-async fn may_have_read(
+/// The open exchange, locked, in which what the caller says may be an answer to the other's message. What it has not
+/// read it does not answer; only a question of somebody below may have reached it with the end of `sessions_yield`.
+async fn owed(
     tx: &mut Tx<'_>,
     caller: &Caller<'_>,
     target: &Session,
-    exchange: &Exchange,
-) -> Result<bool, StoreError> {
-    Ok(!inbox::has_unread(tx, caller.session.id, exchange.id).await?
-        || trees::ancestors(tx, target.id).await?.contains(&caller.session.id))
+) -> Result<Option<Exchange>, StoreError> {
+    let Some(found) = exchanges::owed(tx, caller.session.id, target.id).await? else { return Ok(None) };
+    // A stop of the other, where it is of another tree, may just have ended it.
+    let exchange = exchanges::take(tx, found.id).await?;
+    let read = !inbox::has_unread(tx, caller.session.id, exchange.id).await?
+        || trees::ancestors(tx, target.id).await?.contains(&caller.session.id);
+    Ok((read && !exchange.ended).then_some(exchange))
 }
 
-/// The partner waits for this: it is the next word of the exchange that is open between the two.
+/// This is the next word of the exchange that is open between the two; but a question in the turn whose last words are
+/// owed to a partner that does not wait for them is none, and leaves them owed.
 async fn go_on(
     tx: &mut Tx<'_>,
     caller: &Caller<'_>,
@@ -141,6 +143,10 @@ async fn go_on(
         return Err(Refusal::new("exchange_limit", message).into());
     }
     if args.timeout_seconds > 0 {
+        if caller.turn.exchange_id == Some(exchange.id) {
+            // It counts on, so that the two do not ask each other back for ever.
+            return begin(tx, caller, target, args, exchange.turns + 1, effects).await;
+        }
         refuse_circle(tx, caller, target).await?;
     }
     inbox::consume_exchange(tx, caller.session.id, exchange.id, caller.turn.id).await?;
@@ -160,11 +166,13 @@ async fn go_on(
     Ok(wait_or_not(tx, target, exchange.id, args))
 }
 
+/// This is the first word of an exchange, and one of so many `turns` of a talk.
 async fn begin(
     tx: &mut Tx<'_>,
     caller: &Caller<'_>,
     target: &Session,
     args: &Args,
+    turns: i64,
     effects: &mut Vec<Effect>,
 ) -> Result<Called, Failure> {
     if args.timeout_seconds > 0 {
@@ -178,6 +186,7 @@ async fn begin(
         target_id: target.id,
         conversation_id,
         reply_back: args.reply_back && args.timeout_seconds == 0,
+        turns,
         max_turns: caller.agent.max_reply_turns,
         policy: &policy.to_json(),
         due_at: args.due_at(tx.now()),

@@ -8,7 +8,7 @@ use super::caller::{Called, Caller, Effect, Failure, WaitFor};
 use crate::models::ToolSpec;
 use crate::store::inbox::{self, Item, ItemKind};
 use crate::store::waits::{self, Coverage, Wait, WaitKind};
-use crate::store::{StoreError, Tx, runs, sessions, trees};
+use crate::store::{StoreError, Tx, exchanges, runs, sessions, trees};
 use crate::tools::arguments;
 
 /// The arguments.
@@ -75,15 +75,15 @@ pub async fn run(
     }))
 }
 
-/// The oldest message of somebody below the caller that waits for its answer.
+/// The oldest message of somebody below the caller that waits for its answer, and can still be answered.
 async fn question(tx: &mut Tx<'_>, caller: &Caller<'_>) -> Result<Option<Item>, StoreError> {
     let below = trees::descendants(tx, caller.session.id).await?;
+    let owed = exchanges::owed_by(tx, caller.session.id).await?;
     for item in inbox::pending(tx, caller.session.id).await? {
-        if item.kind == ItemKind::Agent && item.exchange_id.is_some() {
-            let from = sessions::find_key(tx, &item.sender).await?;
-            if from.is_some_and(|id| below.contains(&id)) {
-                return Ok(Some(item));
-            }
+        let Some(exchange) = owed.iter().find(|owed| item.exchange_id == Some(owed.id)) else { continue };
+        let from = sessions::get(tx, exchange.partner(caller.session.id)).await?;
+        if below.contains(&from.id) && !from.archived {
+            return Ok(Some(item));
         }
     }
     Ok(None)
@@ -113,7 +113,7 @@ async fn take(tx: &mut Tx<'_>, caller: &Caller<'_>, wait: Option<i64>) -> Result
 pub async fn waited(tx: &mut Tx<'_>, caller: &Caller<'_>, wait: &Wait) -> Result<Value, StoreError> {
     let outcomes = take(tx, caller, Some(wait.id)).await?;
     let running = runs::count_live(tx, caller.session.id, caller.turn.generation).await?;
-    let mut result = json!({"status": "ok", "outcomes": outcomes, "running": running});
+    let mut result = json!({"status": "ok", "outcomes": &outcomes, "running": running});
     match wait.outcome.as_deref() {
         Some(waits::INTERRUPTED) => {
             result["status"] = json!("interrupted");
@@ -125,6 +125,8 @@ pub async fn waited(tx: &mut Tx<'_>, caller: &Caller<'_>, wait: &Wait) -> Result
                 result["status"] = json!("question");
                 result["question"] = asked.remove("question").unwrap_or_default();
                 result["note"] = json!("Answer with sessions_send to that sessionKey, then yield again.");
+            } else if outcomes.is_empty() {
+                result["note"] = json!("Another sessions_yield of the same step has the results.");
             }
         }
         None => {}
