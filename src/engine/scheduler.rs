@@ -111,7 +111,7 @@ impl Engine {
         self.store.anchor_clock().await?;
         let now = self.store.now();
         let (draining, wall) = (self.drain.is_cancelled(), self.store.wall());
-        let renew = Renew { by: self.by.clone(), driven: self.driven(), draining, wall };
+        let renew = Renew { by: self.by.clone(), driven: self.driven.all(), draining, wall };
         self.store.commit(renew).await?;
         self.renewed.store(now, Ordering::SeqCst);
         Ok(())
