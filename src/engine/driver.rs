@@ -37,9 +37,9 @@ enum Progress {
 pub(super) async fn drive(engine: &Arc<Engine>, first: Turn) {
     let mut turn = Some(first);
     while let Some(current) = turn {
-        let cancel = engine.register(current.id);
+        let cancel = engine.driven.begin(current.id, current.token);
         let work = AssertUnwindSafe(persist(engine, &current, &cancel)).catch_unwind().await;
-        engine.forget(current.id);
+        engine.driven.end(current.id, current.token);
         turn = match work {
             Ok(next) => next,
             Err(_) => {

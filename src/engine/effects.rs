@@ -36,7 +36,7 @@ impl Engine {
         self.cancelled(&effects.cancelled);
         #[cfg(feature = "planted-faults")]
         self.tell_late(&effects.untold);
-        for turn in effects.cancelled.iter().filter(|turn| !self.drives(**turn)) {
+        for turn in effects.cancelled.iter().filter(|turn| !self.driven.contains(**turn)) {
             self.store.tell(News::Cancelled(*turn));
         }
         for conversation_id in &effects.said {

@@ -11,6 +11,7 @@ mod close;
 mod commit;
 mod context;
 mod desk;
+mod driven;
 mod driver;
 mod effects;
 mod ending;
@@ -32,7 +33,6 @@ mod threads;
 mod transcripts;
 mod turn;
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -81,7 +81,7 @@ pub struct Engine {
     starved: AtomicBool,
     /// When this node last said that it is there.
     renewed: AtomicI64,
-    running: Mutex<HashMap<i64, CancellationToken>>,
+    driven: driven::Driven,
     transcripts: transcripts::Transcripts,
     tasks: Mutex<JoinSet<()>>,
     work: Arc<Notify>,
@@ -103,7 +103,7 @@ impl Engine {
             store,
             team,
             settings,
-            running: Mutex::default(),
+            driven: driven::Driven::default(),
             transcripts: transcripts::Transcripts::default(),
             tasks: Mutex::default(),
             work,
@@ -163,31 +163,7 @@ impl Engine {
 
     /// Stops the tasks of turns that were cancelled in the database.
     pub fn cancelled(&self, turns: &[i64]) {
-        let running = lock(&self.running);
-        for token in turns.iter().filter_map(|turn| running.get(turn)) {
-            token.cancel();
-        }
-    }
-
-    fn register(&self, turn: i64) -> CancellationToken {
-        let token = CancellationToken::new();
-        lock(&self.running).insert(turn, token.clone());
-        token
-    }
-
-    fn drives(&self, turn: i64) -> bool {
-        lock(&self.running).contains_key(&turn)
-    }
-
-    /// All that it drives, in order: whoever locks several turns does it in this one.
-    fn driven(&self) -> Vec<i64> {
-        let mut turns: Vec<i64> = lock(&self.running).keys().copied().collect();
-        turns.sort_unstable();
-        turns
-    }
-
-    fn forget(&self, turn: i64) {
-        lock(&self.running).remove(&turn);
+        self.driven.stop(turns);
     }
 }
 

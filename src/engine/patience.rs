@@ -33,6 +33,10 @@ pub async fn with_hint(
 /// The call of a turn before this one.
 async fn before(tx: &mut Tx<'_>, turn: &Turn, step: i64, index: i64) -> Result<Option<ToolCall>, StoreError> {
     let of_step = if index > 0 { step } else { step - 1 };
+    if of_step == 0 {
+        // There is none, which takes the whole transcript to find out.
+        return Ok(None);
+    }
     let Some(answer) = entries::answer_of(tx, turn, of_step).await? else { return Ok(None) };
     let mut calls = answer.calls;
     if let Ok(end) = usize::try_from(index)

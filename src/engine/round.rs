@@ -77,7 +77,7 @@ impl Round<'_> {
     async fn take_over(&mut self, abandoned: Vec<(i64, i64)>) -> Result<bool, StoreError> {
         for (turn_id, session_id) in abandoned {
             // On a machine so busy that the renewal is late, this node's own turns look like that.
-            if self.engine.drives(turn_id) {
+            if self.engine.driven.contains(turn_id) {
                 continue;
             }
             let Some(slot) = self.engine.slot() else { return Ok(false) };

@@ -111,7 +111,7 @@ impl Engine {
         self.store.anchor_clock().await?;
         let now = self.store.now();
         let (draining, ahead) = (self.drain.is_cancelled(), self.store.ahead());
-        let renew = Renew { by: self.by.clone(), driven: self.driven(), draining, ahead };
+        let renew = Renew { by: self.by.clone(), driven: self.driven.all(), draining, ahead };
         self.store.commit(renew).await?;
         self.renewed.store(now, Ordering::SeqCst);
         Ok(())

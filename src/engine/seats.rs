@@ -17,7 +17,7 @@ pub async fn around(tx: &mut Tx<'_>, turn: &Turn, agents: &Agents) -> Result<Vec
     if rows.len() < 2 {
         return Ok(Vec::new());
     }
-    let lines = session_lists::last_answers(tx, turn.tree_id).await?;
+    let lines = session_lists::last_answers(tx, turn.tree_id, SEATS).await?;
     let own = rows.iter().find(|row| row.id == turn.session_id).map(|row| (row.id, row.parent_id));
     let seat = |row: &Summary| Seat {
         label: row.label.clone(),

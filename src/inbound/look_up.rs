@@ -54,7 +54,7 @@ pub async fn look_up(tx: &mut Tx<'_>, place: &Place, message: &Message) -> Resul
     }
     for (session, own) in [(known.stored.own_focus, true), (known.stored.common_focus, false)] {
         let Some(session) = session.filter(|_| known.focus.is_none()) else { continue };
-        let found = sessions::get(tx, session).await?;
+        let Some(found) = sessions::in_use(tx, session).await? else { continue };
         if found.archived {
             known.lost_focus.push((found.name().to_owned(), own));
         } else {

@@ -301,8 +301,9 @@ pub async fn of_wait(tx: &mut Tx<'_>, wait_id: i64) -> Result<Vec<Run>, StoreErr
 pub async fn told_to(tx: &mut Tx<'_>, turn_id: i64) -> Result<Vec<Run>, StoreError> {
     tx.all(
         sql!(
-            "SELECT * FROM runs WHERE id IN (SELECT run_id FROM inbox WHERE turn_id = $1 AND kind = 'announce')
-               OR wait_id IN (SELECT id FROM waits WHERE turn_id = $1) ORDER BY id"
+            "SELECT * FROM runs WHERE id IN (
+                 SELECT run_id FROM inbox WHERE turn_id = $1 AND kind = 'announce'
+                 UNION SELECT r.id FROM waits w JOIN runs r ON r.wait_id = w.id WHERE w.turn_id = $1) ORDER BY id"
         ),
         params![turn_id],
     )

@@ -155,16 +155,23 @@ pub async fn list(tx: &mut Tx<'_>, filter: &Filter<'_>, limit: i64) -> Result<Ve
     rows.iter().map(|row| read(tx, row)).collect()
 }
 
-/// The last answer of each session of a tree that has given one.
-pub async fn last_answers(tx: &mut Tx<'_>, tree_id: i64) -> Result<Vec<(i64, Answer)>, StoreError> {
+/// The last answer of each session of a tree that has given one, as far as a list of the tree's sessions goes. Of each
+/// transcript only the end is read.
+pub async fn last_answers(
+    tx: &mut Tx<'_>,
+    tree_id: i64,
+    limit: i64,
+) -> Result<Vec<(i64, Answer)>, StoreError> {
     tx.all(
         sql!(
-            "SELECT e.session_id, e.body FROM entries e JOIN (
-                 SELECT session_id, MAX(seq) AS seq FROM entries WHERE role = 'assistant' AND session_id IN (
-                     SELECT id FROM sessions WHERE tree_id = $1 AND archived_at IS NULL)
-                 GROUP BY session_id) newest ON newest.session_id = e.session_id AND newest.seq = e.seq"
+            "SELECT e.session_id, e.body FROM (
+                 SELECT id FROM sessions WHERE tree_id = $1 AND erase_at IS NULL AND archived_at IS NULL
+                 ORDER BY updated_at DESC, id DESC LIMIT $2) s
+             JOIN entries e ON e.session_id = s.id AND e.seq = (
+                 SELECT a.seq FROM entries a WHERE a.session_id = s.id AND a.role = 'assistant'
+                 ORDER BY a.seq DESC LIMIT 1)"
         ),
-        params![tree_id],
+        params![tree_id, limit],
     )
     .await?
     .iter()

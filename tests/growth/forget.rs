@@ -40,6 +40,25 @@ async fn a_conversation_is_erased_with_all_that_was_done_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_where_two_agents_have_answered_is_erased() {
+    on_each_database(async |url| {
+        let world = World::setting().on(url).start().await;
+        let ann = world.telegram.user("ann");
+        ann.says("hello");
+        assert_eq!(next_text(&ann).await, "echo: hello");
+        ann.says("@coder hi");
+        assert!(next_text(&ann).await.ends_with("echo: @coder hi"));
+        ann.says("/forget");
+        assert_eq!(next_text(&ann).await, FORGOTTEN);
+        until_nothing_is_left(&world).await;
+        ann.says("@coder do you know me?");
+        assert!(next_text(&ann).await.ends_with("echo: @coder do you know me?"));
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_at_work_is_stopped_before_it_is_erased() {
     on_each_database(async |url| {
         let world = World::setting().on(url).start().await;

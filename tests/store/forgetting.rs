@@ -7,7 +7,7 @@ use roundtable::store::turns::Turn;
 use roundtable_contract::Edge as _;
 use serde_json::json;
 
-use super::steps::{self, Forget, call, family, finish, message, next, resume, ties};
+use super::steps::{self, Forget, accept, call, family, finish, message, next, queued, resume, says, ties};
 use super::world::World;
 use crate::support::databases::Database;
 
@@ -109,6 +109,38 @@ async fn a_question_to_a_session_that_is_pruned_at_that_moment() {
             let left = format!("0 items, 0 exchanges, {} waits open", u8::from(!pruned_first));
             assert_eq!(world.ask(LEFT).await, left, "{database:?}");
         }
+    }
+}
+
+/// Focuses, and how many of them are on a session in use.
+const FOCUSES: &str = "SELECT COUNT(*) || ' focuses, in use ' || COUNT(s.id) FROM focuses f
+    LEFT JOIN sessions s ON s.id = f.session_id AND s.erase_at IS NULL";
+
+#[tokio::test]
+async fn a_focus_on_a_session_that_is_forgotten_at_that_moment() {
+    for database in Database::all() {
+        let world = queued(database).await;
+        let (forgotten, chosen) = world.meet(Forget(1), says(&world, "c", 2, "/focus manager")).await;
+        assert!(forgotten.is_ok() && chosen.is_ok(), "{database:?}: {forgotten:?}");
+        assert_eq!(world.ask(FOCUSES).await, "1 focuses, in use 1", "{database:?}");
+
+        let world = queued(database).await;
+        let (chosen, forgotten) = world.meet(says(&world, "c", 2, "/focus manager"), Forget(1)).await;
+        assert!(forgotten.is_ok() && chosen.is_ok(), "{database:?}: {forgotten:?}");
+        assert_eq!(world.ask(FOCUSES).await, "0 focuses, in use 0", "{database:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_focus_on_a_session_that_is_gone_is_none() {
+    const STALE: &str = "INSERT INTO focuses (conversation_id, user_id, session_id, created_at)
+        VALUES (1, 'c', 99, 0) RETURNING user_id";
+    for database in Database::all() {
+        let world = queued(database).await;
+        world.ask(STALE).await;
+        let accepted = world.node(1).commit(accept(&world, "c", 2)).await;
+        assert!(accepted.is_ok(), "{database:?}");
+        assert_eq!(world.ask(SESSIONS).await, "1", "{database:?}");
     }
 }
 

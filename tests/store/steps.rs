@@ -57,6 +57,11 @@ pub fn accept(world: &World, chat: &str, number: i64) -> Accept {
     Accept { edges: world.edges(1), message: written(chat, number), by: Some(claimant(1)) }
 }
 
+/// The same with another text.
+pub fn says(world: &World, chat: &str, number: i64, text: &str) -> Accept {
+    Accept { message: Message { text: text.into(), ..written(chat, number) }, ..accept(world, chat, number) }
+}
+
 /// A new version of such a message, as the transaction that takes it.
 pub fn edit(world: &World, chat: &str, number: i64, text: &str) -> Accept {
     let new = Message {

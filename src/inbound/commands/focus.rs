@@ -18,7 +18,8 @@ pub(super) async fn set(
         Err(nobody) => return Ok(Done::said(nobody)),
     };
     let session = asked.found_or_made(tx, &target).await?;
-    let session = sessions::get(tx, session).await?;
+    // Who goes out of use takes the focuses on it along, and must not overlook this one.
+    let session = sessions::lock(tx, session).await?;
     if session.archived {
         return Ok(Done::said(phrases::archived(session.name())));
     }

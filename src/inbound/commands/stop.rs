@@ -64,7 +64,10 @@ pub(super) async fn forget(tx: &mut Tx<'_>, asked: &Asked<'_>) -> Result<Done, S
     }
     let (mut stops, mut after) = (Vec::new(), Effects::default());
     for session in here(tx, asked).await? {
-        stops.push(control::forget(tx, &asked.edges.team, session, &mut after).await?);
+        // One that is below another went with it.
+        if sessions::in_use(tx, session).await?.is_some() {
+            stops.push(control::forget(tx, &asked.edges.team, session, &mut after).await?);
+        }
     }
     deliveries::forget_own_words(tx, asked.place.id).await?;
     let text = match stops.is_empty() {

@@ -28,33 +28,39 @@ pub struct Listed {
 
 /// The newest deliveries, newest first; without `all`, those that are neither sent nor cancelled.
 pub async fn list(tx: &mut Tx<'_>, all: bool, limit: i64) -> Result<Vec<Listed>, StoreError> {
-    tx.all(
-        sql!(
+    let listed = match all {
+        true => sql!(
+            "SELECT d.*, c.channel, c.account, c.chat, c.thread FROM deliveries d
+             JOIN conversations c ON c.id = d.conversation_id ORDER BY d.id DESC LIMIT $1"
+        ),
+        // By indexes that hold no others: all that was ever sent is not gone through.
+        false => sql!(
             "SELECT d.*, c.channel, c.account, c.chat, c.thread FROM deliveries d
              JOIN conversations c ON c.id = d.conversation_id
-             WHERE $1 = 1 OR d.state IN ('pending', 'sending', 'unknown', 'failed')
-             ORDER BY d.id DESC LIMIT $2"
+             WHERE d.id IN (SELECT id FROM deliveries WHERE state IN ('pending', 'sending', 'unknown')
+                            UNION ALL SELECT id FROM deliveries WHERE state = 'failed')
+             ORDER BY d.id DESC LIMIT $1"
         ),
-        params![all, limit],
-    )
-    .await?
-    .iter()
-    .map(|row| {
-        let pieces: [String; 4] =
-            [row.get("channel")?, row.get("account")?, row.get("chat")?, row.get("thread")?];
-        Ok(Listed {
-            id: row.get("id")?,
-            conversation: pieces.join(":").trim_end_matches(':').to_owned(),
-            state: State::read(&row.get::<String>("state")?)?,
-            part: row.get::<i64>("part")? + 1,
-            parts: row.get("parts")?,
-            attempts: row.get("attempts")?,
-            unknowns: row.get("unknowns")?,
-            error: row.get("error")?,
-            created_at: row.get("created_at")?,
+    };
+    tx.all(listed, params![limit])
+        .await?
+        .iter()
+        .map(|row| {
+            let pieces: [String; 4] =
+                [row.get("channel")?, row.get("account")?, row.get("chat")?, row.get("thread")?];
+            Ok(Listed {
+                id: row.get("id")?,
+                conversation: pieces.join(":").trim_end_matches(':').to_owned(),
+                state: State::read(&row.get::<String>("state")?)?,
+                part: row.get::<i64>("part")? + 1,
+                parts: row.get("parts")?,
+                attempts: row.get("attempts")?,
+                unknowns: row.get("unknowns")?,
+                error: row.get("error")?,
+                created_at: row.get("created_at")?,
+            })
         })
-    })
-    .collect()
+        .collect()
 }
 
 /// How many deliveries there are that are neither sent nor cancelled.

@@ -29,7 +29,7 @@ pub struct Args {
     /// Only sessions whose label, key or task contains this text.
     pub search: Option<String>,
     /// Only sessions that changed in the last so many minutes.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 5_256_000))]
     pub active_minutes: Option<i64>,
     /// Archived sessions too.
     #[serde(default)]

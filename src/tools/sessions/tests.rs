@@ -35,7 +35,7 @@ fn models_are_told_this() {
       label: {"type":"string","description":"Only the session with this label."}
       agentId: {"type":"string","description":"Only sessions of this agent."}
       search: {"type":"string","description":"Only sessions whose label, key or task contains this text."}
-      activeMinutes: {"type":"integer","minimum":1,"description":"Only sessions that changed in the last so many minutes."}
+      activeMinutes: {"type":"integer","maximum":5256000,"description":"Only sessions that changed in the last so many minutes.","minimum":1}
       archived: {"type":"boolean","description":"Archived sessions too.","default":false}
       limit: {"type":"integer","default":50,"description":"At most so many rows.","minimum":1,"maximum":200}
       messageLimit: {"type":"integer","default":0,"description":"With each session its newest so many messages.","minimum":0,"maximum":20}
@@ -120,6 +120,7 @@ fn limits_are_kept() {
     }
     assert!(read::<history::Args>(&json!({"label": "a", "limit": 201})).is_err());
     assert!(read::<status::Args>(&json!({"waitSeconds": 61})).is_err());
+    assert!(list("activeMinutes", 9e15 as i64).is_err());
 }
 
 #[test]

@@ -26,6 +26,12 @@ fn all() -> Coverage {
     Coverage::All
 }
 
+/// What a turn of before `/new keep` is told when a person has written: it can't read that, and would be interrupted
+/// again and again.
+const BEGUN_ANEW: &str = "A person has begun a new conversation here, and what they have written is for that one: it \
+                          is read when your turn is over. End your turn. Your children go on, and their results are \
+                          posted without you.";
+
 /// As models are told of it.
 pub fn spec() -> ToolSpec {
     ToolSpec {
@@ -62,6 +68,12 @@ pub async fn run(
             );
         }
         return Ok(Called::Done(result));
+    }
+    let anew = caller.session.generation != caller.turn.generation;
+    if anew && inbox::has_user_item(tx, caller.session.id, caller.turn.conversation_id).await? {
+        let outcomes = take(tx, caller, None).await?;
+        let result = json!({"status": "ok", "outcomes": outcomes, "running": live});
+        return Ok(Called::Done(interrupted(caller, result)));
     }
     if let Some(text) = args.message.as_deref().filter(|text| !text.trim().is_empty()) {
         effects.push(Effect::Say { text: text.to_owned() });
@@ -109,17 +121,23 @@ async fn take(tx: &mut Tx<'_>, caller: &Caller<'_>, wait: Option<i64>) -> Result
     Ok(outcomes)
 }
 
+/// The result of waiting that a person's message has ended.
+fn interrupted(caller: &Caller<'_>, mut result: Value) -> Value {
+    result["status"] = json!("interrupted");
+    result["note"] = json!(match caller.session.generation == caller.turn.generation {
+        true => "A person has written to you. Your children go on; yield again to wait for them.",
+        false => BEGUN_ANEW,
+    });
+    result
+}
+
 /// What the caller gets when its waiting is over.
 pub async fn waited(tx: &mut Tx<'_>, caller: &Caller<'_>, wait: &Wait) -> Result<Value, StoreError> {
     let outcomes = take(tx, caller, Some(wait.id)).await?;
     let running = runs::count_live(tx, caller.session.id, caller.turn.generation).await?;
     let mut result = json!({"status": "ok", "outcomes": &outcomes, "running": running});
     match wait.outcome.as_deref() {
-        Some(waits::INTERRUPTED) => {
-            result["status"] = json!("interrupted");
-            result["note"] =
-                json!("A person has written to you. Your children go on; yield again to wait for them.");
-        }
+        Some(waits::INTERRUPTED) => result = interrupted(caller, result),
         Some(outcome) => {
             if let Ok(Value::Object(mut asked)) = serde_json::from_str(outcome) {
                 result["status"] = json!("question");
