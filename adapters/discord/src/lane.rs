@@ -12,7 +12,7 @@ use serde_json::Value;
 /// Messages in memory, over all channels, at which the gateway is read no further: it keeps the rest, and
 /// what it drops is fetched later.
 const FULL: usize = 10_000;
-/// Messages of one channel at which no more are fetched.
+/// Messages of one channel that may be stored at which no more are fetched.
 const FULL_LANE: usize = 500;
 /// Stored messages that are remembered, so that one that comes twice is not offered twice.
 const REMEMBERED: usize = 4096;
@@ -210,9 +210,12 @@ impl Lanes {
         self.waiting < FULL
     }
 
-    /// Whether there is room for more fetched messages of the channel.
+    /// Whether there is room for more fetched messages of the channel. What waits for them to be fetched takes none:
+    /// neither would ever move.
     pub(crate) fn has_room_in(&self, channel: u64) -> bool {
-        self.lanes.get(&channel).is_none_or(|lane| lane.queue.len() < FULL_LANE)
+        self.lanes.get(&channel).is_none_or(|lane| {
+            lane.queue.keys().take_while(|key| lane.may_go(**key)).nth(FULL_LANE - 1).is_none()
+        })
     }
 
     /// The positions that moved since the last call.
@@ -353,6 +356,19 @@ mod tests {
         assert_eq!(lanes.position(HERE), Some(20));
         lanes.close(HERE);
         assert_eq!(lanes.position(HERE), Some(50));
+    }
+
+    #[test]
+    fn live_messages_that_wait_for_older_ones_do_not_keep_those_from_being_fetched() {
+        let mut lanes = Lanes::default();
+        lanes.open(HERE, 10);
+        push(&mut lanes, &(1_000..1_000 + FULL_LANE as u64).collect::<Vec<_>>());
+        assert!(lanes.has_room_in(HERE));
+        push(&mut lanes, &(11..11 + FULL_LANE as u64).collect::<Vec<_>>());
+        lanes.read(HERE, 999);
+        assert!(!lanes.has_room_in(HERE));
+        assert_eq!(drain(&mut lanes).len(), FULL_LANE);
+        assert!(lanes.has_room_in(HERE));
     }
 
     #[test]
