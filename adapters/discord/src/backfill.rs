@@ -43,7 +43,7 @@ struct State {
     /// Channels of which it is not known whether they have.
     perhaps: VecDeque<u64>,
     running: HashSet<u64>,
-    /// Servers that a login has named and that are still to come.
+    /// Servers that a login has named or that have an outage, and that are still to come.
     away: HashSet<u64>,
     /// When those that may have news are no longer waited for.
     settled: Option<Instant>,
@@ -87,16 +87,21 @@ impl Backfill {
         state.perhaps.len() < before
     }
 
-    /// A server has come.
+    /// A server has an outage: what is said there comes when it comes back.
+    pub(crate) fn wait_for(&self, guild: u64) {
+        self.state().away.insert(guild);
+    }
+
+    /// A server has come, or is none of ours any more.
     pub(crate) fn arrived(&self, guild: u64) {
         self.state().away.remove(&guild);
         self.news.notify_one();
     }
 
-    /// Whether nothing is to be fetched.
+    /// Whether nothing is to be fetched, and no server is still to come that may have news. One may stay away for hours.
     pub(crate) fn is_done(&self) -> bool {
         let state = self.state();
-        state.due.is_empty() && state.perhaps.is_empty() && state.running.is_empty() && state.is_settled()
+        state.due.is_empty() && state.perhaps.is_empty() && state.running.is_empty() && state.away.is_empty()
     }
 
     /// Fetches for ever.
@@ -228,6 +233,18 @@ mod tests {
         backfill.add(21);
         assert!(!backfill.spare(21), "it is known to have news");
         backfill.arrived(1);
+        assert!(!backfill.is_done());
+    }
+
+    #[test]
+    fn nothing_is_done_while_a_server_is_away() {
+        let backfill = Backfill::default();
+        backfill.begin(std::iter::empty(), HashSet::from([1]));
+        backfill.state().settled = Some(Instant::now());
+        assert!(!backfill.is_done(), "the server is no longer waited for, and may have news all the same");
+        backfill.arrived(1);
+        assert!(backfill.is_done());
+        backfill.wait_for(1);
         assert!(!backfill.is_done());
     }
 }

@@ -171,9 +171,9 @@ impl<'a> Gateway<'a> {
             };
             match frame.op {
                 op::DISPATCH => {
-                    // whatever is sent again proves that the session goes on
+                    // whatever is sent again proves that the session goes on, and only its end that it is all there
                     if self.session.is_some() && !self.heard {
-                        self.found();
+                        self.goes_on();
                     }
                     self.dispatch(frame);
                 }
@@ -277,8 +277,10 @@ impl<'a> Gateway<'a> {
         match frame.event.as_str() {
             "READY" => {
                 self.listener.ready(&frame.data);
-                self.found();
+                self.goes_on();
+                self.listener.found();
             }
+            "RESUMED" => self.listener.found(),
             event => self.listener.dispatch(event, frame.data),
         }
     }
@@ -295,11 +297,10 @@ impl<'a> Gateway<'a> {
     }
 
     /// The session is there.
-    fn found(&mut self) {
+    fn goes_on(&mut self) {
         self.heard = true;
         self.pause.reset();
         self.failed_resumes = 0;
-        self.listener.found();
     }
 
     /// Says what is wrong and waits, at least for `pause`.

@@ -4,6 +4,7 @@
 //! A channel's position is a low-water mark: everything up to it is stored. What is newer than a message that
 //! waits, is being stored, or may still be fetched, does not move it.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use roundtable_contract::MessageKind;
@@ -39,6 +40,8 @@ pub(crate) struct Item {
 pub(crate) struct Lanes {
     lanes: HashMap<u64, Lane>,
     positions: HashMap<u64, u64>,
+    /// Channels that were never read before and of which nothing was offered yet.
+    new: HashSet<u64>,
     /// Channels that were there before us, with what lies before that.
     begun: HashMap<u64, u64>,
     /// Positions that moved since they were last asked for.
@@ -109,12 +112,17 @@ impl Lanes {
         self.positions.iter().map(|(channel, position)| (*channel, *position))
     }
 
-    /// A message came. The same one twice is one.
+    /// A message came. The same one twice is one. From a channel's first one on it is read, whenever that is offered.
     pub(crate) fn push(&mut self, channel: u64, key: Key, item: Item) {
         if key.id == 0 || self.done.contains(channel, key) {
             return;
         }
         let lane = self.lanes.entry(channel).or_default();
+        if let Entry::Vacant(position) = self.positions.entry(channel) {
+            position.insert(lane.gate.map_or(key.id - 1, |gate| gate.read.min(key.id - 1)));
+            self.moved.insert(channel);
+            self.new.insert(channel);
+        }
         if lane.current != Some(key) && lane.queue.insert(key, item).is_none() {
             self.waiting += 1;
         }
@@ -218,6 +226,11 @@ impl Lanes {
         })
     }
 
+    /// Where a channel begins that was never read before; said once.
+    pub(crate) fn beginning(&mut self, channel: u64) -> Option<u64> {
+        self.new.remove(&channel).then(|| self.position(channel)).flatten()
+    }
+
     /// The positions that moved since the last call.
     pub(crate) fn moved(&mut self) -> Vec<(u64, u64)> {
         let moved = std::mem::take(&mut self.moved);
@@ -306,6 +319,22 @@ mod tests {
         assert_eq!(lanes.moved(), [(HERE, 13)]);
         assert_eq!(lanes.moved(), []);
         assert!(lanes.lanes.is_empty() && lanes.waiting == 0);
+    }
+
+    #[test]
+    fn a_new_channel_has_a_position_from_its_first_message_on() {
+        let mut lanes = Lanes::default();
+        push(&mut lanes, &[12, 15]);
+        assert_eq!(lanes.moved(), [(HERE, 11)], "it is kept, whenever the message is offered");
+        assert_eq!((lanes.beginning(HERE), lanes.beginning(HERE)), (Some(11), None));
+    }
+
+    #[test]
+    fn a_new_channel_begins_behind_what_is_being_fetched() {
+        let mut lanes = Lanes::default();
+        lanes.open(HERE, 5);
+        push(&mut lanes, &[12]);
+        assert_eq!(lanes.position(HERE), Some(5));
     }
 
     #[test]

@@ -53,8 +53,10 @@ impl Listener<'_> {
         loop {
             tokio::select! {
                 _ = store.tick() => {
+                    // what was said until then has a position by now, which goes first
+                    let online = self.online.load(Ordering::Relaxed);
                     self.keep_positions().await;
-                    self.keep_online(&mut kept).await;
+                    self.keep_online(online, &mut kept).await;
                 }
                 _ = sweep.tick() => self.sweep(),
             }
@@ -77,11 +79,9 @@ impl Listener<'_> {
         }
     }
 
-    /// Keeps that we are online, once nothing older is still to be fetched.
-    async fn keep_online(&self, kept: &mut u64) {
-        let online = self.online.load(Ordering::Relaxed);
-        let is_news = wire::made_at(online) - wire::made_at(*kept) >= ONLINE_STEP;
-        if !is_news || !self.backfill.is_done() {
+    /// Keeps that we were online.
+    async fn keep_online(&self, online: u64, kept: &mut u64) {
+        if wire::made_at(online) - wire::made_at(*kept) < ONLINE_STEP {
             return;
         }
         let position = i64::try_from(online).unwrap_or(i64::MAX);

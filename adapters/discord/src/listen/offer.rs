@@ -49,7 +49,7 @@ impl Listener<'_> {
     async fn store_lane(&self, channel: u64) {
         while let Some((key, item)) = self.take(channel) {
             if let Some(event) = self.event(channel, &item).await {
-                self.begin(channel, key.id).await;
+                self.begin(channel).await;
                 self.offer(event).await;
             }
             self.lanes().done(channel, key);
@@ -63,12 +63,11 @@ impl Listener<'_> {
 
     /// Before the first message of a channel is offered, it is kept that the channel is read: nothing else tells
     /// the next process of a private chat.
-    async fn begin(&self, channel: u64, first: u64) {
-        if self.lanes().position(channel).is_some() {
-            return;
+    async fn begin(&self, channel: u64) {
+        let beginning = self.lanes().beginning(channel);
+        if let Some(position) = beginning {
+            self.keep_position(channel, position).await;
         }
-        self.lanes().remember(channel, first - 1);
-        self.keep_position(channel, first - 1).await;
     }
 
     /// Offers an event until the core has stored it.
