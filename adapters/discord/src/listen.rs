@@ -206,12 +206,15 @@ impl<'a> Listener<'a> {
             return;
         }
         for channel in channels {
-            let newest = self.places().get(*channel).map_or((Kind::Container, 0), |p| (p.kind, p.newest));
+            let (kind, newest, hidden) = self
+                .places()
+                .get(*channel)
+                .map_or((Kind::Container, 0, false), |place| (place.kind, place.newest, place.hidden));
             let mut lanes = self.lanes();
             let read = lanes.position(*channel).or(since);
-            match (newest, read) {
-                ((Kind::Container, _), _) | (_, None) => {}
-                ((_, newest), Some(read)) if newest > read => {
+            match (kind, read) {
+                (Kind::Container, _) | (_, None) => {}
+                (_, Some(read)) if newest > read && !hidden => {
                     lanes.open(*channel, read);
                     self.backfill.add(*channel);
                 }
@@ -301,7 +304,7 @@ impl<'a> Listener<'a> {
         locked(&self.lanes)
     }
 
-    fn places(&self) -> MutexGuard<'_, Places> {
+    pub(crate) fn places(&self) -> MutexGuard<'_, Places> {
         locked(&self.places)
     }
 

@@ -94,7 +94,9 @@ impl Listener<'_> {
     pub(super) fn sweep(&self) {
         let recent = wire::first_at(now() - 3_600_000);
         let mut lanes = self.lanes();
-        let used: Vec<_> = lanes.positions().filter(|(_, position)| *position > recent).collect();
+        let places = self.places();
+        let is_used = |(channel, position): &(u64, u64)| *position > recent && !places.is_hidden(*channel);
+        let used: Vec<_> = lanes.positions().filter(is_used).collect();
         for (channel, position) in used {
             lanes.open(channel, position);
             self.backfill.add(channel);

@@ -112,7 +112,7 @@ impl Listener<'_> {
             return place.clone();
         }
         let guild = wire::id(&item.message, "/guild_id");
-        let unknown = |kind| Place { kind, guild, parent: None, name: None, newest: 0 };
+        let unknown = |kind| Place { kind, guild, parent: None, name: None, newest: 0, hidden: false };
         if item.live && guild.is_none() {
             return unknown(Kind::Direct);
         }
