@@ -113,6 +113,28 @@ async fn a_channel_that_the_bot_may_not_view_is_not_asked_for() {
     world.end().await;
 }
 
+/// An archived thread is on no server's list, so that each would be looked through at every login for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_that_was_last_read_more_than_a_week_ago_is_not_looked_through() {
+    let setting = World::setting().discord(&format!("dm = \"open\"\n{QUICK_DISCORD}"));
+    let mut world = setting.without_node().await;
+    let (ann, guild) = (world.discord().user("ann"), world.discord().guild_id());
+    let [old, recent] = ["old", "recent"].map(|name| ann.in_thread("general", name).place());
+    for (thread, days) in [(&old, 8), (&recent, 6)] {
+        thread.archive();
+        let (scope, ago) =
+            (format!("{guild}/{}", thread.channel_id()), Duration::from_secs(days * 24 * 3600));
+        world.had_read_discord(&scope, ago).await.unwrap();
+    }
+    world.start_node().await;
+    let fetched = |world: &Platform| looks_at(&recent, world.calls()) > 0;
+    world.discord().wait_until("the thread to be fetched", fetched).await.unwrap();
+    ann.says("hello");
+    next(&ann).await;
+    assert_eq!(looks_at(&old, &world.discord().calls()), 0);
+    world.end().await;
+}
+
 /// What was said on a server before anything of it was heard was said without the bot.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_said_before_the_bot_came_is_left_alone() {

@@ -15,6 +15,8 @@ use crate::wire;
 const KEEPERS: usize = 16;
 /// Time to let pass before a newer "online" is worth keeping, in milliseconds.
 const ONLINE_STEP: i64 = 30_000;
+/// When nobody waits for news of a channel any more, in milliseconds: a week without a message.
+const OLD: i64 = 7 * 24 * 3_600_000;
 
 impl Listener<'_> {
     /// Reads how far an earlier process got.
@@ -30,11 +32,14 @@ impl Listener<'_> {
         // one that was never there begins where the bot was last online before it was split any further
         let online = kept(&self.shard.online()).or(kept(ONLINE));
         self.online.store(online.map_or(0, |(_, at)| snowflake(*at)), Ordering::Relaxed);
-        let (mut lanes, mut places) = (self.lanes(), self.places());
+        let (mut lanes, mut places, now) = (self.lanes(), self.places(), now());
         for (scope, at) in &positions {
             let Some((guild, channel)) = place(scope).filter(|(guild, _)| self.shard.hears(*guild)) else {
                 continue;
             };
+            if guild.is_some() && is_old(snowflake(*at), now) {
+                continue;
+            }
             // it may be kept under another name too, from when its server was not known
             let at = snowflake(*at).max(lanes.position(channel).unwrap_or(0));
             lanes.remember(channel, at);
@@ -104,7 +109,25 @@ impl Listener<'_> {
     }
 }
 
+/// Whether a position on a server is of no use any more: what is fetched does not reach that far back, and the server
+/// says where there is news since we were last online. Of a private chat nothing else tells.
+fn is_old(position: u64, now: i64) -> bool {
+    wire::made_at(position) < now - OLD
+}
+
 /// What was kept as a position.
 fn snowflake(position: i64) -> u64 {
     u64::try_from(position).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_is_of_use_for_a_week() {
+        let now = 1_800_000_000_000;
+        let ago = |ms: i64| wire::first_at(now - ms);
+        assert_eq!([OLD - 1, OLD, OLD + 1].map(|ms| is_old(ago(ms), now)), [false, false, true]);
+    }
 }
