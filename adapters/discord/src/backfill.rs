@@ -12,7 +12,6 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::api::{ApiError, Call};
-use crate::gateway::Pause;
 use crate::listen::{Listener, now};
 use crate::update::edited_at;
 use crate::wire;
@@ -160,7 +159,7 @@ async fn fetch(listener: &Listener<'_>, channel: u64) -> u64 {
     let read = listener.lanes().read_up_to(channel);
     let left_out = i64::try_from(listener.pauses().sweep.as_millis()).unwrap_or(WINDOW).min(WINDOW);
     let mut after = start(read, left_out, now()).max(listener.lanes().before(channel));
-    let mut pause = Pause::new(listener.pauses());
+    let mut pause = listener.pauses().growing();
     loop {
         let page = listener.api().patiently(|| Call::history(ChannelId::new(channel), after)).await;
         let mut page = match page {
@@ -182,7 +181,7 @@ async fn fetch(listener: &Listener<'_>, channel: u64) -> u64 {
                 );
                 listener.lanes().release(channel);
                 listener.wake();
-                sleep(pause.next()).await;
+                sleep(pause.grow()).await;
                 continue;
             }
         };

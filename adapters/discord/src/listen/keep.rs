@@ -7,7 +7,6 @@ use futures::stream::{self, StreamExt as _};
 use tokio::time::{Instant, interval_at};
 
 use super::{Listener, now};
-use crate::gateway::Pause;
 use crate::shard::{ONLINE, place, scope};
 use crate::wire;
 
@@ -21,11 +20,11 @@ const OLD: i64 = 7 * 24 * 3_600_000;
 impl Listener<'_> {
     /// Reads how far an earlier process got.
     pub(super) async fn remember(&self) {
-        let mut pause = Pause::new(self.pauses());
+        let mut pause = self.pauses().growing();
         let positions = loop {
             match self.edge.positions(self.account()).await {
                 Ok(positions) => break positions,
-                Err(error) => self.refused_by_core(&error.to_string(), pause.next()).await,
+                Err(error) => self.refused_by_core(&error.to_string(), pause.grow()).await,
             }
         };
         let kept = |name: &str| positions.iter().find(|(scope, _)| scope == name);

@@ -14,7 +14,6 @@ use tokio::time::sleep;
 use super::{Listener, locked};
 use crate::api::{ApiError, Call};
 use crate::content::is_of_discord;
-use crate::gateway::Pause;
 use crate::lane::{Item, Key};
 use crate::places::{Kind, Place};
 use crate::update::{Context, event};
@@ -72,13 +71,13 @@ impl Listener<'_> {
 
     /// Offers an event until the core has stored it.
     async fn offer(&self, event: Event) {
-        let mut pause = Pause::new(self.pauses());
+        let mut pause = self.pauses().growing();
         let mut refused = false;
         while let Err(error) = self.edge.accept(event.clone()).await {
             if !std::mem::replace(&mut refused, true) {
                 self.refused.fetch_add(1, Ordering::Relaxed);
             }
-            self.refused_by_core(&error.to_string(), pause.next()).await;
+            self.refused_by_core(&error.to_string(), pause.grow()).await;
         }
         if refused {
             self.refused.fetch_sub(1, Ordering::Relaxed);
@@ -148,12 +147,12 @@ impl Listener<'_> {
 
     /// Asks Discord until there is an answer, or a refusal.
     pub(crate) async fn ask(&self, call: impl Fn() -> Call) -> Result<Value, ApiError> {
-        let mut pause = Pause::new(self.pauses());
+        let mut pause = self.pauses().growing();
         loop {
             match self.api().patiently(&call).await {
                 Err(ApiError::Unknown(reason) | ApiError::Unreachable(reason)) => {
                     tracing::debug!(discord.connection = %self.connection(), "Discord is asked again: {reason}");
-                    sleep(pause.next()).await;
+                    sleep(pause.grow()).await;
                 }
                 answer => return answer,
             }
