@@ -76,6 +76,26 @@ async fn an_invalid_session_begins_anew() {
     goes_on(world, &seats).await;
 }
 
+/// The first login hears of no server, so that nothing was made up for when the second one begins.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_in_a_quiet_channel_is_heard_after_two_logins_in_a_row() {
+    let world = World::with_discord().await;
+    let seats = met(&world).await;
+    world.discord().gateway_down();
+    world.discord().forget_sessions();
+    world.discord().set_guild_available(false);
+    let quiet = world.discord().user("bob").in_channel("quiet");
+    quiet.mentions_bot("meanwhile");
+    says_meanwhile(&seats);
+    world.discord().gateway_up();
+    world.discord().connected().await.unwrap();
+    world.discord().invalidate_sessions(false);
+    world.discord().connected().await.unwrap();
+    world.discord().set_guild_available(true);
+    assert!(next(&quiet).await.ends_with("meanwhile"));
+    goes_on(world, &seats).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_said_while_the_process_was_away_is_answered() {
     let mut world = World::with_discord().await;

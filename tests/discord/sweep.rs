@@ -1,6 +1,10 @@
 //! Messages that the gateway never brings: the channels in use are looked through now and then.
 
-use roundtable_fakes::discord::Lost;
+use std::time::Duration;
+
+use roundtable_fakes::Call;
+use roundtable_fakes::discord::{Lost, Place, World as Platform, rights};
+use serde_json::json;
 
 use super::gateway::met;
 use super::next;
@@ -60,6 +64,74 @@ async fn a_lost_message_that_was_edited_is_found_behind_newer_ones() {
     let mut answers = [next(&here).await, next(&here).await];
     answers.sort();
     assert!(answers[0].contains("lost") && answers[1].contains("newer"), "{answers:?}");
+    world.end().await;
+}
+
+/// How often a channel was looked through.
+fn looks_at<'a>(channel: &Place, calls: impl IntoIterator<Item = &'a Call>) -> usize {
+    let here = channel.channel_id().to_string();
+    let looks = calls.into_iter().filter(|call| call.method == "get_messages");
+    looks.filter(|call| call.params["channel_id"] == here).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_the_bot_may_no_longer_view_is_asked_for_once() {
+    let world = swept("200ms").await;
+    let [private, shut] = met(&world).await.map(|seat| seat.place());
+    shut.deny(rights::VIEW_CHANNEL);
+    let before = looks_at(&shut, &world.discord().calls());
+    let refused = |world: &Platform| looks_at(&shut, world.calls()) > before;
+    world.discord().wait_until("the channel to be looked through", refused).await.unwrap();
+    let again = looks_at(&private, &world.discord().calls()) + 4;
+    let looked = |world: &Platform| looks_at(&private, world.calls()) >= again;
+    world.discord().wait_until("the private chat to be looked through again", looked).await.unwrap();
+    assert_eq!(looks_at(&shut, &world.discord().calls()), before + 1);
+    world.end().await;
+}
+
+/// Discord tells of channels that the bot may not view, with a flag.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_the_bot_may_not_view_is_not_asked_for() {
+    let setting = World::setting().discord(&format!("dm = \"open\"\n{QUICK_DISCORD}"));
+    let mut world = setting.without_node().await;
+    world.was_on_discord(Duration::from_secs(60)).await.unwrap();
+    world.start_node().await;
+    world.discord().connected().await.unwrap();
+    let bob = world.discord().user("bob");
+    let [hidden, open] = ["hidden", "open"].map(|name| bob.in_channel(name).place());
+    let newest = bob.says("hello").id + 1;
+    let channel = |place: &Place, flags: u32| json!({"id": place.channel_id().to_string(), "type": 0, "flags": flags, "last_message_id": newest.to_string()});
+    let guild = world.discord().guild_id().to_string();
+    let channels = [channel(&hidden, 1 << 17), channel(&open, 0)];
+    world.discord().inject("GUILD_CREATE", &json!({"id": guild, "channels": channels}));
+    let fetched = |world: &Platform| looks_at(&open, world.calls()) > 0;
+    world.discord().wait_until("the open channel to be fetched", fetched).await.unwrap();
+    next(&bob).await;
+    bob.says("still there?");
+    next(&bob).await;
+    assert_eq!(looks_at(&hidden, &world.discord().calls()), 0);
+    world.end().await;
+}
+
+/// An archived thread is on no server's list, so that each would be looked through at every login for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_that_was_last_read_more_than_a_week_ago_is_not_looked_through() {
+    let setting = World::setting().discord(&format!("dm = \"open\"\n{QUICK_DISCORD}"));
+    let mut world = setting.without_node().await;
+    let (ann, guild) = (world.discord().user("ann"), world.discord().guild_id());
+    let [old, recent] = ["old", "recent"].map(|name| ann.in_thread("general", name).place());
+    for (thread, days) in [(&old, 8), (&recent, 6)] {
+        thread.archive();
+        let (scope, ago) =
+            (format!("{guild}/{}", thread.channel_id()), Duration::from_secs(days * 24 * 3600));
+        world.had_read_discord(&scope, ago).await.unwrap();
+    }
+    world.start_node().await;
+    let fetched = |world: &Platform| looks_at(&recent, world.calls()) > 0;
+    world.discord().wait_until("the thread to be fetched", fetched).await.unwrap();
+    ann.says("hello");
+    next(&ann).await;
+    assert_eq!(looks_at(&old, &world.discord().calls()), 0);
     world.end().await;
 }
 

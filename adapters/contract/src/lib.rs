@@ -8,6 +8,7 @@ mod error;
 mod id;
 mod inbound;
 mod outgoing;
+mod pause;
 #[cfg(feature = "planted-faults")]
 pub mod planted;
 
@@ -20,3 +21,4 @@ pub use id::{
 };
 pub use inbound::{Attachment, ChatKind, Event, Message, MessageKind, Quote, Sender, Span, SpanKind};
 pub use outgoing::{Outgoing, Part, Receipt, Speaker};
+pub use pause::Pause;

@@ -29,6 +29,10 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause after a 429 that names none.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(60);
 
+/// "internal network error": the code in the JSON form of a block by Cloudflare
+/// (<https://github.com/discord/discord-api-docs/issues/6473>).
+const BLOCKED: i64 = 40333;
+
 /// The REST API of one bot.
 pub(crate) struct Api {
     client: reqwest::Client,
@@ -262,14 +266,20 @@ fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Value, ApiError
         (204, _) => Ok(Value::Null),
         (200..=299, Some(answer)) => Ok(answer),
         (429, answer) => Err(limited(headers, answer.as_ref())),
-        (400..=499, Some(answer)) if answer.is_object() => Err(ApiError::Refused {
-            status,
-            code: wire::number(&answer, "/code").unwrap_or(0),
-            message: words(&answer).unwrap_or_else(|| format!("HTTP {status}")),
-        }),
+        (400..=499, Some(answer)) if answer.is_object() => Err(refused(status, &answer)),
         // something in between refused, and Discord never saw the request
         (300..=499, _) => Err(ApiError::Unreachable(unreadable())),
         _ => Err(ApiError::Unknown(unreadable())),
+    }
+}
+
+/// A refusal in JSON: Discord's own, or the block of Cloudflare's in front of it, which passes.
+fn refused(status: u16, answer: &Value) -> ApiError {
+    let code = wire::number(answer, "/code").unwrap_or(0);
+    let message = words(answer).unwrap_or_else(|| format!("HTTP {status}"));
+    match code {
+        BLOCKED => ApiError::Unreachable(format!("HTTP {status} {message} (code {code})")),
+        _ => ApiError::Refused { status, code, message },
     }
 }
 
@@ -330,6 +340,9 @@ mod tests {
                 Err(ApiError::Refused { status: 404, code: 10003, message: "Unknown Channel".into() })
             }),
             (403, &[], html, Err(ApiError::Unreachable(unreadable(403)))),
+            (403, &[], r#"{"message":"internal network error","code":40333}"#, {
+                Err(ApiError::Unreachable("HTTP 403 internal network error (code 40333)".into()))
+            }),
             (502, &[], html, Err(ApiError::Unknown(unreadable(502)))),
             (500, &[], "", Err(ApiError::Unknown(unreadable(500)))),
             (503, &[], r#"{"message":"overloaded","code":130000}"#, Err(ApiError::Unknown(unreadable(503)))),

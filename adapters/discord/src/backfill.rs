@@ -12,7 +12,6 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::api::{ApiError, Call};
-use crate::gateway::Pause;
 use crate::listen::{Listener, now};
 use crate::update::edited_at;
 use crate::wire;
@@ -26,6 +25,8 @@ const MARGIN: i64 = 5 * 60_000;
 const WINDOW: i64 = 24 * 60 * 60_000;
 /// The most messages that one answer holds.
 const PAGE: usize = 100;
+/// The answer to a request for what we may not see.
+const FORBIDDEN: u16 = 403;
 /// How long a login waits for its servers to come, which say where nothing was missed.
 const SETTLING: Duration = Duration::from_secs(5);
 
@@ -43,7 +44,7 @@ struct State {
     /// Channels of which it is not known whether they have.
     perhaps: VecDeque<u64>,
     running: HashSet<u64>,
-    /// Servers that a login has named and that are still to come.
+    /// Servers that a login has named or that have an outage, and that are still to come.
     away: HashSet<u64>,
     /// When those that may have news are no longer waited for.
     settled: Option<Instant>,
@@ -87,16 +88,21 @@ impl Backfill {
         state.perhaps.len() < before
     }
 
-    /// A server has come.
+    /// A server has an outage: what is said there comes when it comes back.
+    pub(crate) fn wait_for(&self, guild: u64) {
+        self.state().away.insert(guild);
+    }
+
+    /// A server has come, or is none of ours any more.
     pub(crate) fn arrived(&self, guild: u64) {
         self.state().away.remove(&guild);
         self.news.notify_one();
     }
 
-    /// Whether nothing is to be fetched.
+    /// Whether nothing is to be fetched, and no server is still to come that may have news. One may stay away for hours.
     pub(crate) fn is_done(&self) -> bool {
         let state = self.state();
-        state.due.is_empty() && state.perhaps.is_empty() && state.running.is_empty() && state.is_settled()
+        state.due.is_empty() && state.perhaps.is_empty() && state.running.is_empty() && state.away.is_empty()
     }
 
     /// Fetches for ever.
@@ -153,15 +159,20 @@ async fn fetch(listener: &Listener<'_>, channel: u64) -> u64 {
     let read = listener.lanes().read_up_to(channel);
     let left_out = i64::try_from(listener.pauses().sweep.as_millis()).unwrap_or(WINDOW).min(WINDOW);
     let mut after = start(read, left_out, now()).max(listener.lanes().before(channel));
-    let mut pause = Pause::new(listener.pauses());
+    let mut pause = listener.pauses().growing();
     loop {
         let page = listener.api().patiently(|| Call::history(ChannelId::new(channel), after)).await;
         let mut page = match page {
             Ok(page) => wire::list(&page, "").to_vec(),
-            Err(error @ ApiError::Refused { .. }) => {
+            Err(error @ ApiError::Refused { status, .. }) => {
                 tracing::debug!(
                     discord.connection = %listener.connection(), channel, %error, "nothing more is to be fetched"
                 );
+                // what is said where we may not look is passed over, so that it is not asked for again and again
+                if status == FORBIDDEN {
+                    let newest = listener.places().hide(channel);
+                    listener.lanes().read(channel, newest);
+                }
                 return channel;
             }
             Err(error) => {
@@ -170,7 +181,7 @@ async fn fetch(listener: &Listener<'_>, channel: u64) -> u64 {
                 );
                 listener.lanes().release(channel);
                 listener.wake();
-                sleep(pause.next()).await;
+                sleep(pause.grow()).await;
                 continue;
             }
         };
@@ -228,6 +239,18 @@ mod tests {
         backfill.add(21);
         assert!(!backfill.spare(21), "it is known to have news");
         backfill.arrived(1);
+        assert!(!backfill.is_done());
+    }
+
+    #[test]
+    fn nothing_is_done_while_a_server_is_away() {
+        let backfill = Backfill::default();
+        backfill.begin(std::iter::empty(), HashSet::from([1]));
+        backfill.state().settled = Some(Instant::now());
+        assert!(!backfill.is_done(), "the server is no longer waited for, and may have news all the same");
+        backfill.arrived(1);
+        assert!(backfill.is_done());
+        backfill.wait_for(1);
         assert!(!backfill.is_done());
     }
 }

@@ -7,13 +7,12 @@ mod pulse;
 
 use std::time::Duration;
 
-use roundtable_contract::{AccountState, RunError};
+use roundtable_contract::{AccountState, Pause, RunError};
 use serde_json::{Value, json};
 use serenity::model::gateway::GatewayIntents;
 use tokio::sync::MutexGuard;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::Pauses;
 use crate::api::{ApiError, Call};
 use crate::error::{degraded, fatal_close, wrong_token};
 use crate::listen::Listener;
@@ -53,7 +52,7 @@ pub(crate) async fn connect(listener: &Listener<'_>) -> RunError {
     let mut gateway = Gateway {
         listener,
         session: None,
-        pause: Pause::new(listener.pauses()),
+        pause: listener.pauses().growing(),
         heard: false,
         failed_resumes: 0,
     };
@@ -171,9 +170,9 @@ impl<'a> Gateway<'a> {
             };
             match frame.op {
                 op::DISPATCH => {
-                    // whatever is sent again proves that the session goes on
+                    // whatever is sent again proves that the session goes on, and only its end that it is all there
                     if self.session.is_some() && !self.heard {
-                        self.found();
+                        self.goes_on();
                     }
                     self.dispatch(frame);
                 }
@@ -199,7 +198,7 @@ impl<'a> Gateway<'a> {
                 }
                 // Discord wants a pause of 1 to 5 s here, and logins are counted
                 let least = self.listener.pauses().identify.mul_f64(jitter().max(0.2));
-                sleep(self.pause.next().max(least)).await;
+                sleep(self.pause.grow().max(least)).await;
                 Err(End::Again)
             }
             op => Err(Gone::because(format!("the gateway speaks out of turn (operation {op})")).into()),
@@ -277,8 +276,10 @@ impl<'a> Gateway<'a> {
         match frame.event.as_str() {
             "READY" => {
                 self.listener.ready(&frame.data);
-                self.found();
+                self.goes_on();
+                self.listener.found();
             }
+            "RESUMED" => self.listener.found(),
             event => self.listener.dispatch(event, frame.data),
         }
     }
@@ -295,16 +296,15 @@ impl<'a> Gateway<'a> {
     }
 
     /// The session is there.
-    fn found(&mut self) {
+    fn goes_on(&mut self) {
         self.heard = true;
         self.pause.reset();
         self.failed_resumes = 0;
-        self.listener.found();
     }
 
     /// Says what is wrong and waits, at least for `pause`.
     async fn degrade(&mut self, reason: String, pause: Duration) {
-        let pause = self.pause.next().max(pause);
+        let pause = self.pause.grow().max(pause);
         tracing::warn!(
             discord.connection = %self.listener.connection(), pause_ms = pause.as_millis() as u64, "{reason}"
         );
@@ -313,42 +313,9 @@ impl<'a> Gateway<'a> {
     }
 }
 
-/// Growing pauses between attempts.
-#[derive(Debug)]
-pub(crate) struct Pause {
-    pauses: Pauses,
-    next: Duration,
-}
-
-impl Pause {
-    pub(crate) fn new(pauses: Pauses) -> Self {
-        Self { pauses, next: pauses.first }
-    }
-
-    fn reset(&mut self) {
-        self.next = self.pauses.first;
-    }
-
-    pub(crate) fn next(&mut self) -> Duration {
-        let now = self.next;
-        self.next = (now * 2).min(self.pauses.most);
-        now
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pauses_grow_and_begin_again() {
-        let second = Duration::from_secs(1);
-        let pauses = Pauses { first: second, most: 3 * second, ..Pauses::default() };
-        let mut pause = Pause::new(pauses);
-        assert_eq!([pause.next(), pause.next(), pause.next()], [second, 2 * second, 3 * second]);
-        pause.reset();
-        assert_eq!(pause.next(), second);
-    }
 
     #[test]
     fn we_ask_for_what_we_need() {

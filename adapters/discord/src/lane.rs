@@ -4,6 +4,7 @@
 //! A channel's position is a low-water mark: everything up to it is stored. What is newer than a message that
 //! waits, is being stored, or may still be fetched, does not move it.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use roundtable_contract::MessageKind;
@@ -12,7 +13,7 @@ use serde_json::Value;
 /// Messages in memory, over all channels, at which the gateway is read no further: it keeps the rest, and
 /// what it drops is fetched later.
 const FULL: usize = 10_000;
-/// Messages of one channel at which no more are fetched.
+/// Messages of one channel that may be stored at which no more are fetched.
 const FULL_LANE: usize = 500;
 /// Stored messages that are remembered, so that one that comes twice is not offered twice.
 const REMEMBERED: usize = 4096;
@@ -39,6 +40,8 @@ pub(crate) struct Item {
 pub(crate) struct Lanes {
     lanes: HashMap<u64, Lane>,
     positions: HashMap<u64, u64>,
+    /// Channels that were never read before and of which nothing was offered yet.
+    new: HashSet<u64>,
     /// Channels that were there before us, with what lies before that.
     begun: HashMap<u64, u64>,
     /// Positions that moved since they were last asked for.
@@ -109,12 +112,17 @@ impl Lanes {
         self.positions.iter().map(|(channel, position)| (*channel, *position))
     }
 
-    /// A message came. The same one twice is one.
+    /// A message came. The same one twice is one. From a channel's first one on it is read, whenever that is offered.
     pub(crate) fn push(&mut self, channel: u64, key: Key, item: Item) {
         if key.id == 0 || self.done.contains(channel, key) {
             return;
         }
         let lane = self.lanes.entry(channel).or_default();
+        if let Entry::Vacant(position) = self.positions.entry(channel) {
+            position.insert(lane.gate.map_or(key.id - 1, |gate| gate.read.min(key.id - 1)));
+            self.moved.insert(channel);
+            self.new.insert(channel);
+        }
         if lane.current != Some(key) && lane.queue.insert(key, item).is_none() {
             self.waiting += 1;
         }
@@ -210,9 +218,17 @@ impl Lanes {
         self.waiting < FULL
     }
 
-    /// Whether there is room for more fetched messages of the channel.
+    /// Whether there is room for more fetched messages of the channel. What waits for them to be fetched takes none:
+    /// neither would ever move.
     pub(crate) fn has_room_in(&self, channel: u64) -> bool {
-        self.lanes.get(&channel).is_none_or(|lane| lane.queue.len() < FULL_LANE)
+        self.lanes.get(&channel).is_none_or(|lane| {
+            lane.queue.keys().take_while(|key| lane.may_go(**key)).nth(FULL_LANE - 1).is_none()
+        })
+    }
+
+    /// Where a channel begins that was never read before; said once.
+    pub(crate) fn beginning(&mut self, channel: u64) -> Option<u64> {
+        self.new.remove(&channel).then(|| self.position(channel)).flatten()
     }
 
     /// The positions that moved since the last call.
@@ -306,6 +322,22 @@ mod tests {
     }
 
     #[test]
+    fn a_new_channel_has_a_position_from_its_first_message_on() {
+        let mut lanes = Lanes::default();
+        push(&mut lanes, &[12, 15]);
+        assert_eq!(lanes.moved(), [(HERE, 11)], "it is kept, whenever the message is offered");
+        assert_eq!((lanes.beginning(HERE), lanes.beginning(HERE)), (Some(11), None));
+    }
+
+    #[test]
+    fn a_new_channel_begins_behind_what_is_being_fetched() {
+        let mut lanes = Lanes::default();
+        lanes.open(HERE, 5);
+        push(&mut lanes, &[12]);
+        assert_eq!(lanes.position(HERE), Some(5));
+    }
+
+    #[test]
     fn what_waits_or_is_being_stored_holds_the_position_back() {
         let mut lanes = Lanes::default();
         lanes.remember(HERE, 5);
@@ -353,6 +385,19 @@ mod tests {
         assert_eq!(lanes.position(HERE), Some(20));
         lanes.close(HERE);
         assert_eq!(lanes.position(HERE), Some(50));
+    }
+
+    #[test]
+    fn live_messages_that_wait_for_older_ones_do_not_keep_those_from_being_fetched() {
+        let mut lanes = Lanes::default();
+        lanes.open(HERE, 10);
+        push(&mut lanes, &(1_000..1_000 + FULL_LANE as u64).collect::<Vec<_>>());
+        assert!(lanes.has_room_in(HERE));
+        push(&mut lanes, &(11..11 + FULL_LANE as u64).collect::<Vec<_>>());
+        lanes.read(HERE, 999);
+        assert!(!lanes.has_room_in(HERE));
+        assert_eq!(drain(&mut lanes).len(), FULL_LANE);
+        assert!(lanes.has_room_in(HERE));
     }
 
     #[test]

@@ -36,8 +36,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use roundtable_contract::{
-    AccountId, Channel, Conversation, Edge, Edits, Limits, Outgoing, Part, Receipt, Reconcile, RunError,
-    SendError, Threads, Typing,
+    AccountId, Channel, Conversation, Edge, Edits, Limits, Outgoing, Part, Pause, Receipt, Reconcile,
+    RunError, SendError, Threads, Typing,
 };
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
@@ -99,6 +99,13 @@ pub struct Pauses {
     pub store: Duration,
     /// How often the channels in use are looked through for what the gateway did not bring.
     pub sweep: Duration,
+}
+
+impl Pauses {
+    /// The pauses between attempts that fail.
+    fn growing(self) -> Pause {
+        Pause::new(self.first, self.most)
+    }
 }
 
 impl Default for Pauses {

@@ -65,7 +65,7 @@ pub(crate) struct Listener<'a> {
     guilds: Mutex<HashSet<u64>>,
     work: Notify,
     room: Notify,
-    /// When we were last online, as a snowflake; 0 is never.
+    /// When we were last online and nothing older was still to come, as a snowflake; 0 is never.
     online: AtomicU64,
     /// The same at the login: channels never read before are read from here on.
     since: AtomicU64,
@@ -122,6 +122,9 @@ impl<'a> Listener<'a> {
         let _ = self.discord.me.set(us.id);
         *locked(&self.us) = Some(Arc::new(us));
         self.since.store(self.online.load(Ordering::Relaxed), Ordering::Relaxed);
+        // who was never online before has missed nothing
+        let now = wire::first_at(now());
+        let _ = self.online.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
         let guilds = wire::list(data, "/guilds").iter().filter_map(|guild| wire::id(guild, "/id"));
         *locked(&self.guilds) = guilds.collect();
         let mut lanes = self.lanes();
@@ -134,16 +137,17 @@ impl<'a> Listener<'a> {
         self.backfill.begin(known.into_iter().map(|(channel, _)| channel), away);
     }
 
-    /// The connection is there, with everything that was missed on it.
+    /// The connection is there, with everything that was missed on it, or with what says what is to be fetched.
     pub(crate) fn found(&self) {
         self.discord.open().insert(self.shard.number);
         self.connected.store(true, Ordering::Relaxed);
         self.alive();
     }
 
-    /// The connection works. Before its session begins that proves nothing: what was said meanwhile is still missing.
+    /// The connection works. That proves nothing while what was said before is missing: until its session begins, until
+    /// all its servers have come, and until what they had news of is fetched.
     pub(crate) fn alive(&self) {
-        if self.connected.load(Ordering::Relaxed) {
+        if self.connected.load(Ordering::Relaxed) && self.backfill.is_done() {
             self.online.fetch_max(wire::first_at(now()), Ordering::Relaxed);
         }
         self.ready_again();
@@ -178,8 +182,12 @@ impl<'a> Listener<'a> {
             }
             _ => {
                 let told = self.places().apply(name, &data);
-                if name == "GUILD_CREATE" {
-                    self.arrived(wire::id(&data, "/id").unwrap_or(0), &told);
+                let id = wire::id(&data, "/id").unwrap_or(0);
+                match name {
+                    "GUILD_CREATE" => self.arrived(id, &told),
+                    "GUILD_DELETE" if wire::flag(&data, "/unavailable") => self.backfill.wait_for(id),
+                    "GUILD_DELETE" => self.backfill.arrived(id),
+                    _ => {}
                 }
             }
         }
@@ -198,12 +206,15 @@ impl<'a> Listener<'a> {
             return;
         }
         for channel in channels {
-            let newest = self.places().get(*channel).map_or((Kind::Container, 0), |p| (p.kind, p.newest));
+            let (kind, newest, hidden) = self
+                .places()
+                .get(*channel)
+                .map_or((Kind::Container, 0, false), |place| (place.kind, place.newest, place.hidden));
             let mut lanes = self.lanes();
             let read = lanes.position(*channel).or(since);
-            match (newest, read) {
-                ((Kind::Container, _), _) | (_, None) => {}
-                ((_, newest), Some(read)) if newest > read => {
+            match (kind, read) {
+                (Kind::Container, _) | (_, None) => {}
+                (_, Some(read)) if newest > read && !hidden => {
                     lanes.open(*channel, read);
                     self.backfill.add(*channel);
                 }
@@ -293,7 +304,7 @@ impl<'a> Listener<'a> {
         locked(&self.lanes)
     }
 
-    fn places(&self) -> MutexGuard<'_, Places> {
+    pub(crate) fn places(&self) -> MutexGuard<'_, Places> {
         locked(&self.places)
     }
 

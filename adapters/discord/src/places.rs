@@ -31,6 +31,9 @@ impl Kind {
     }
 }
 
+/// The flag of a channel that the bot is told of and may not view.
+const HIDDEN: i64 = 1 << 17;
+
 /// A channel or thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
@@ -41,6 +44,8 @@ pub(crate) struct Place {
     pub(crate) name: Option<String>,
     /// The newest message, which may be deleted since; 0 when none is known.
     pub(crate) newest: u64,
+    /// We may not view it.
+    pub(crate) hidden: bool,
 }
 
 impl Place {
@@ -53,6 +58,7 @@ impl Place {
             parent: wire::id(channel, "/parent_id").filter(|_| kind == Kind::Thread),
             name: wire::text(channel, "/name").map(str::to_owned),
             newest: wire::id(channel, "/last_message_id").unwrap_or(0),
+            hidden: wire::number(channel, "/flags").unwrap_or(0) & HIDDEN != 0,
         };
         Some((wire::id(channel, "/id")?, place))
     }
@@ -141,6 +147,19 @@ impl Places {
         Some(id)
     }
 
+    /// We were refused a channel: it is hidden until we are told of it anew. Gives its newest message, 0 when none is
+    /// known.
+    pub(crate) fn hide(&mut self, channel: u64) -> u64 {
+        let Some(place) = self.places.get_mut(&channel) else { return 0 };
+        place.hidden = true;
+        place.newest
+    }
+
+    /// Whether we know that we may not view a channel.
+    pub(crate) fn is_hidden(&self, channel: u64) -> bool {
+        self.places.get(&channel).is_some_and(|place| place.hidden)
+    }
+
     /// A channel is on a server.
     pub(crate) fn lies_on(&mut self, channel: u64, guild: u64) {
         self.servers.insert(channel, guild);
@@ -190,6 +209,19 @@ mod tests {
         assert_eq!((thread.kind, thread.guild, thread.parent), (Kind::Thread, Some(1), Some(20)));
         assert_eq!(places.role_name(7), Some(("devs", None)));
         assert_eq!(places.role_name(8), Some(("bridge", Some(900))));
+    }
+
+    #[test]
+    fn a_channel_is_hidden_until_we_are_told_otherwise() {
+        let mut places = told();
+        let channel = |flags: i64| json!({"id": "20", "type": 0, "guild_id": "1", "flags": flags});
+        assert!(!places.is_hidden(20) && !places.is_hidden(99));
+        places.apply("CHANNEL_UPDATE", &channel(HIDDEN | 1));
+        assert!(places.is_hidden(20));
+        places.apply("CHANNEL_UPDATE", &channel(1));
+        assert!(!places.is_hidden(20));
+        assert_eq!((places.hide(20), places.hide(99)), (40, 0));
+        assert!(places.is_hidden(20) && !places.is_hidden(99));
     }
 
     #[test]

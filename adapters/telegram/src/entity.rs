@@ -35,6 +35,8 @@ pub(crate) fn mark(us: &Us, text: &str, entities: &[Entity]) -> Marked {
     }
     spans.sort_by_key(|span| (span.start, span.end));
     cuts.sort_unstable();
+    // commands may overlap or come twice, and so does our name in them
+    cuts.dedup();
     let (text, spans) = cut(text, spans, &cuts);
     Marked { text, spans, mentions_us }
 }
@@ -172,6 +174,16 @@ mod tests {
             [("/ask", SpanKind::Command), ("x", SpanKind::Code), ("/y", SpanKind::Command)]
         );
         assert!(got.mentions_us);
+    }
+
+    #[test]
+    fn commands_that_overlap_lose_our_name_once() {
+        let command = |offset: usize| json!({"type": "bot_command", "offset": offset, "length": 15 - offset});
+        for entities in [json!([command(0), command(0)]), json!([command(1), command(0)])] {
+            let got = marked("/ask@bridge_bot hi", entities.clone());
+            assert_eq!(got.text, "/ask hi", "{entities}");
+            assert!(got.mentions_us);
+        }
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub(crate) const NOT_MODIFIED: &[&str] = &["message is not modified"];
 /// There is no message of ours with this number in this chat.
 pub(crate) const NOT_OURS: &[&str] =
     &["message to edit not found", "message can't be edited", "message_id_invalid"];
+/// The message with this number is somebody else's.
+pub(crate) const OF_OTHERS: &[&str] = &["message can't be edited"];
 /// The answered message is gone.
 pub(crate) const REPLY_GONE: &[&str] = &["message to be replied not found", "message to reply not found"];
 /// The topic was deleted, or topics were switched off.

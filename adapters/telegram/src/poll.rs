@@ -6,18 +6,18 @@
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use roundtable_contract::{AccountState, Connection, Edge, Profile, RunError};
+use roundtable_contract::{AccountState, Connection, Edge, Pause, Profile, RunError};
 use serde::Deserialize;
 use serde_json::Value;
 use teloxide::payloads::{DeleteWebhook, GetMe, GetUpdates, GetUpdatesSetters as _};
 use teloxide::types::AllowedUpdate;
 use tokio::time::sleep;
 
+use crate::Telegram;
 use crate::api::{ApiError, THROTTLED};
 use crate::batch::Batch;
 use crate::error::{degraded, is_webhook, wrong_token};
 use crate::update::Us;
-use crate::{Backoff, Telegram};
 
 /// The name under which the core keeps our position.
 const SCOPE: &str = "updates";
@@ -46,10 +46,11 @@ struct Me {
 
 /// Listens until it is dropped, or until the account turns out to be of no use.
 pub(crate) async fn listen(telegram: &Telegram, edge: &dyn Edge) -> RunError {
+    let backoff = telegram.config.backoff;
     let mut poller = Poller {
         telegram,
         edge,
-        pause: Pause::new(telegram.config.backoff),
+        pause: Pause::new(backoff.first, backoff.most),
         works: false,
         asked: None,
         conflict: None,
@@ -183,7 +184,7 @@ impl Poller<'_> {
         }
         if !idle && batch.stored_up_to().is_none() {
             // nothing had a number, so nothing can be confirmed: the same answer would come again at once
-            sleep(self.pause.next()).await;
+            sleep(self.pause.grow()).await;
         }
         self.pause.reset();
     }
@@ -218,7 +219,7 @@ impl Poller<'_> {
 
     /// Says what is wrong and waits, at least for `pause`.
     async fn degrade(&mut self, reason: String, pause: Option<Duration>) {
-        let pause = self.pause.next().max(pause.unwrap_or_default());
+        let pause = self.pause.grow().max(pause.unwrap_or_default());
         tracing::warn!(
             telegram.account = %self.telegram.config.account, pause_ms = pause.as_millis() as u64, "{reason}"
         );
@@ -284,29 +285,6 @@ impl Cursor {
             self.kept = Some((last, now));
         }
         self.kept.filter(|_| wanted).map(|(last, _)| last)
-    }
-}
-
-/// Growing pauses between attempts.
-#[derive(Debug)]
-struct Pause {
-    backoff: Backoff,
-    next: Duration,
-}
-
-impl Pause {
-    fn new(backoff: Backoff) -> Self {
-        Self { backoff, next: backoff.first }
-    }
-
-    fn reset(&mut self) {
-        self.next = self.backoff.first;
-    }
-
-    fn next(&mut self) -> Duration {
-        let now = self.next;
-        self.next = (now * 2).min(self.backoff.most);
-        now
     }
 }
 

@@ -4,7 +4,7 @@ use roundtable_contract::{
     AccountId, ChatId, ChatKind, Conversation, Event, EventKey, Message, MessageId, MessageKind, Quote,
     Sender, ThreadId, UserId,
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::content::{attachments, is_service};
 use crate::entity::mark;
@@ -41,20 +41,13 @@ pub(crate) fn update_id(update: &Value) -> Option<i32> {
 /// What the update means to the core; nothing for kinds and messages that it has no use for.
 pub(crate) fn read(us: &Us, update: Value) -> Result<Option<Event>, Unreadable> {
     let unreadable = |kind: &str| Unreadable { kind: kind.to_owned() };
-    let Value::Object(fields) = update else { return Err(unreadable("none")) };
-    let Some((kind, content)) = kind(fields) else { return Err(unreadable("none")) };
-    let edit = match kind.as_str() {
-        "message" => MessageKind::New,
-        "edited_message" => MessageKind::Edit,
-        _ => return Ok(None),
-    };
-    let message: wire::Message = serde_json::from_value(content).map_err(|_| unreadable(&kind))?;
-    event(us, edit, &message).map_err(|NoAuthor| unreadable(&kind))
-}
-
-/// The one field beside the number: its name is the update's kind.
-fn kind(fields: Map<String, Value>) -> Option<(String, Value)> {
-    fields.into_iter().find(|(name, _)| name != "update_id")
+    let Value::Object(mut fields) = update else { return Err(unreadable("none")) };
+    // the name of the field beside the number is the update's kind
+    let kinds = [("message", MessageKind::New), ("edited_message", MessageKind::Edit)];
+    let mut found = kinds.into_iter().filter_map(|(name, kind)| Some((name, kind, fields.remove(name)?)));
+    let Some((name, kind, message)) = found.next() else { return Ok(None) };
+    let message: wire::Message = serde_json::from_value(message).map_err(|_| unreadable(name))?;
+    event(us, kind, &message).map_err(|NoAuthor| unreadable(name))
 }
 
 /// Nobody can be admitted, or refused, as the author of the message.

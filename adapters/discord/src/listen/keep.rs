@@ -7,7 +7,6 @@ use futures::stream::{self, StreamExt as _};
 use tokio::time::{Instant, interval_at};
 
 use super::{Listener, now};
-use crate::gateway::Pause;
 use crate::shard::{ONLINE, place, scope};
 use crate::wire;
 
@@ -15,26 +14,31 @@ use crate::wire;
 const KEEPERS: usize = 16;
 /// Time to let pass before a newer "online" is worth keeping, in milliseconds.
 const ONLINE_STEP: i64 = 30_000;
+/// When nobody waits for news of a channel any more, in milliseconds: a week without a message.
+const OLD: i64 = 7 * 24 * 3_600_000;
 
 impl Listener<'_> {
     /// Reads how far an earlier process got.
     pub(super) async fn remember(&self) {
-        let mut pause = Pause::new(self.pauses());
+        let mut pause = self.pauses().growing();
         let positions = loop {
             match self.edge.positions(self.account()).await {
                 Ok(positions) => break positions,
-                Err(error) => self.refused_by_core(&error.to_string(), pause.next()).await,
+                Err(error) => self.refused_by_core(&error.to_string(), pause.grow()).await,
             }
         };
         let kept = |name: &str| positions.iter().find(|(scope, _)| scope == name);
         // one that was never there begins where the bot was last online before it was split any further
         let online = kept(&self.shard.online()).or(kept(ONLINE));
         self.online.store(online.map_or(0, |(_, at)| snowflake(*at)), Ordering::Relaxed);
-        let (mut lanes, mut places) = (self.lanes(), self.places());
+        let (mut lanes, mut places, now) = (self.lanes(), self.places(), now());
         for (scope, at) in &positions {
             let Some((guild, channel)) = place(scope).filter(|(guild, _)| self.shard.hears(*guild)) else {
                 continue;
             };
+            if guild.is_some() && is_old(snowflake(*at), now) {
+                continue;
+            }
             // it may be kept under another name too, from when its server was not known
             let at = snowflake(*at).max(lanes.position(channel).unwrap_or(0));
             lanes.remember(channel, at);
@@ -53,8 +57,10 @@ impl Listener<'_> {
         loop {
             tokio::select! {
                 _ = store.tick() => {
+                    // what was said until then has a position by now, which goes first
+                    let online = self.online.load(Ordering::Relaxed);
                     self.keep_positions().await;
-                    self.keep_online(&mut kept).await;
+                    self.keep_online(online, &mut kept).await;
                 }
                 _ = sweep.tick() => self.sweep(),
             }
@@ -77,11 +83,9 @@ impl Listener<'_> {
         }
     }
 
-    /// Keeps that we are online, once nothing older is still to be fetched.
-    async fn keep_online(&self, kept: &mut u64) {
-        let online = self.online.load(Ordering::Relaxed);
-        let is_news = wire::made_at(online) - wire::made_at(*kept) >= ONLINE_STEP;
-        if !is_news || !self.backfill.is_done() {
+    /// Keeps that we were online.
+    async fn keep_online(&self, online: u64, kept: &mut u64) {
+        if wire::made_at(online) - wire::made_at(*kept) < ONLINE_STEP {
             return;
         }
         let position = i64::try_from(online).unwrap_or(i64::MAX);
@@ -94,7 +98,9 @@ impl Listener<'_> {
     pub(super) fn sweep(&self) {
         let recent = wire::first_at(now() - 3_600_000);
         let mut lanes = self.lanes();
-        let used: Vec<_> = lanes.positions().filter(|(_, position)| *position > recent).collect();
+        let places = self.places();
+        let is_used = |(channel, position): &(u64, u64)| *position > recent && !places.is_hidden(*channel);
+        let used: Vec<_> = lanes.positions().filter(is_used).collect();
         for (channel, position) in used {
             lanes.open(channel, position);
             self.backfill.add(channel);
@@ -102,7 +108,25 @@ impl Listener<'_> {
     }
 }
 
+/// Whether a position on a server is of no use any more: what is fetched does not reach that far back, and the server
+/// says where there is news since we were last online. Of a private chat nothing else tells.
+fn is_old(position: u64, now: i64) -> bool {
+    wire::made_at(position) < now - OLD
+}
+
 /// What was kept as a position.
 fn snowflake(position: i64) -> u64 {
     u64::try_from(position).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_is_of_use_for_a_week() {
+        let now = 1_800_000_000_000;
+        let ago = |ms: i64| wire::first_at(now - ms);
+        assert_eq!([OLD - 1, OLD, OLD + 1].map(|ms| is_old(ago(ms), now)), [false, false, true]);
+    }
 }

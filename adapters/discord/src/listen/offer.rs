@@ -14,7 +14,6 @@ use tokio::time::sleep;
 use super::{Listener, locked};
 use crate::api::{ApiError, Call};
 use crate::content::is_of_discord;
-use crate::gateway::Pause;
 use crate::lane::{Item, Key};
 use crate::places::{Kind, Place};
 use crate::update::{Context, event};
@@ -49,7 +48,7 @@ impl Listener<'_> {
     async fn store_lane(&self, channel: u64) {
         while let Some((key, item)) = self.take(channel) {
             if let Some(event) = self.event(channel, &item).await {
-                self.begin(channel, key.id).await;
+                self.begin(channel).await;
                 self.offer(event).await;
             }
             self.lanes().done(channel, key);
@@ -63,23 +62,22 @@ impl Listener<'_> {
 
     /// Before the first message of a channel is offered, it is kept that the channel is read: nothing else tells
     /// the next process of a private chat.
-    async fn begin(&self, channel: u64, first: u64) {
-        if self.lanes().position(channel).is_some() {
-            return;
+    async fn begin(&self, channel: u64) {
+        let beginning = self.lanes().beginning(channel);
+        if let Some(position) = beginning {
+            self.keep_position(channel, position).await;
         }
-        self.lanes().remember(channel, first - 1);
-        self.keep_position(channel, first - 1).await;
     }
 
     /// Offers an event until the core has stored it.
     async fn offer(&self, event: Event) {
-        let mut pause = Pause::new(self.pauses());
+        let mut pause = self.pauses().growing();
         let mut refused = false;
         while let Err(error) = self.edge.accept(event.clone()).await {
             if !std::mem::replace(&mut refused, true) {
                 self.refused.fetch_add(1, Ordering::Relaxed);
             }
-            self.refused_by_core(&error.to_string(), pause.next()).await;
+            self.refused_by_core(&error.to_string(), pause.grow()).await;
         }
         if refused {
             self.refused.fetch_sub(1, Ordering::Relaxed);
@@ -113,7 +111,7 @@ impl Listener<'_> {
             return place.clone();
         }
         let guild = wire::id(&item.message, "/guild_id");
-        let unknown = |kind| Place { kind, guild, parent: None, name: None, newest: 0 };
+        let unknown = |kind| Place { kind, guild, parent: None, name: None, newest: 0, hidden: false };
         if item.live && guild.is_none() {
             return unknown(Kind::Direct);
         }
@@ -149,12 +147,12 @@ impl Listener<'_> {
 
     /// Asks Discord until there is an answer, or a refusal.
     pub(crate) async fn ask(&self, call: impl Fn() -> Call) -> Result<Value, ApiError> {
-        let mut pause = Pause::new(self.pauses());
+        let mut pause = self.pauses().growing();
         loop {
             match self.api().patiently(&call).await {
                 Err(ApiError::Unknown(reason) | ApiError::Unreachable(reason)) => {
                     tracing::debug!(discord.connection = %self.connection(), "Discord is asked again: {reason}");
-                    sleep(pause.next()).await;
+                    sleep(pause.grow()).await;
                 }
                 answer => return answer,
             }

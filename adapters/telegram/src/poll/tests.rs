@@ -205,15 +205,6 @@ fn the_position_is_stored_at_once_then_once_a_second_and_when_there_is_nothing_e
     assert_eq!(cursor.due_position(false, later(1020)), Some(10));
 }
 
-#[test]
-fn pauses_double_up_to_the_longest() {
-    let mut pause = Pause::new(Backoff::default());
-    let pauses: Vec<_> = (0..8).map(|_| pause.next().as_secs()).collect();
-    assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30, 30]);
-    pause.reset();
-    assert_eq!(pause.next().as_secs(), 1);
-}
-
 #[tokio::test]
 async fn a_hung_poll_is_given_up() {
     let mut server = StandIn::start([me(), Reply::Hang]).await;

@@ -265,6 +265,14 @@ fn other_kinds_of_update_are_no_events() {
 }
 
 #[test]
+fn fields_beside_the_message_hide_it_not() {
+    let mut unknown = update("message", private(), json!({"text": "x"}));
+    unknown["a_new_field"] = json!({"text": "y"});
+    assert_eq!(message_of(unknown).text, "x");
+    assert_eq!(event_of(json!({"update_id": 3})), None);
+}
+
+#[test]
 fn wrong_types_cost_only_their_own_field() {
     let got = in_forum(json!({"text": "x", "date": "soon", "media_group_id": 5, "quote": [],
         "reply_to_message": "nonsense", "external_reply": 3, "entities": {}, "message_thread_id": "y",
@@ -277,7 +285,6 @@ fn wrong_types_cost_only_their_own_field() {
 fn what_has_no_chat_number_or_author_is_unreadable() {
     for update in [
         json!(7),
-        json!({"update_id": 3}),
         json!({"update_id": 3, "message": "text"}),
         json!({"update_id": 3, "message": {"message_id": 1, "from": ann(), "text": "x"}}),
         json!({"update_id": 3, "message": {"message_id": "1", "from": ann(), "chat": private(), "text": "x"}}),
