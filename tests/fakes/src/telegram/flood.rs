@@ -31,7 +31,7 @@ impl Flood {
 }
 
 /// A call that comes so few milliseconds after a window has opened was on its way when the client was told.
-const ON_ITS_WAY: u64 = 100;
+const ON_ITS_WAY_MS: u64 = 100;
 
 /// The kind of limit that a bucket belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -98,7 +98,7 @@ impl Floods {
     /// Counts a call of `bot` to `chat` (groups are negative) against the limits.
     pub fn charge(&mut self, limits: Option<&Flood>, bot: i64, chat: i64, now_ms: u64) -> Verdict {
         match self.windows.get(&(bot, chat)).copied() {
-            Some(window) if now_ms < window.end_ms.min(window.told_ms + ON_ITS_WAY) => {
+            Some(window) if now_ms < window.end_ms.min(window.told_ms + ON_ITS_WAY_MS) => {
                 return Verdict::Over(window.seconds);
             }
             Some(window) if now_ms < window.end_ms => {

@@ -102,6 +102,7 @@ async fn a_send_inside_a_penalty_window_is_a_violation() {
     assert_eq!(flood["error_code"], 429);
     assert_eq!(flood["parameters"]["retry_after"], 5);
     assert_eq!(telegram.violations(), Vec::<String>::new());
+    telegram.advance(Duration::from_secs(1));
     bot.refused("sendChatAction", json!({"chat_id": ann.id(), "action": "typing"})).await;
     assert_eq!(telegram.violations().len(), 1);
     telegram.advance(Duration::from_secs(5));
