@@ -2,6 +2,7 @@
 //! depends on it: polls find all that it tells of. On SQLite there is nobody to tell.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use roundtable_contract::AccountId;
@@ -45,14 +46,14 @@ pub(super) struct Teller {
     me: String,
     news: mpsc::Sender<News>,
     /// To listen on a connection of its own, so that none of those that work is missing.
-    ear: PgConnectOptions,
+    ear: Arc<PgConnectOptions>,
 }
 
 /// The way to the other nodes, and what carries the news there; it ends when nobody can tell anything any more.
 pub(super) fn teller(pool: Pool, options: PgConnectOptions) -> (Teller, impl Future<Output = ()>) {
     let (sender, mut queue) = mpsc::channel(QUEUE);
     let me = uuid::Uuid::now_v7().simple().to_string();
-    let teller = Teller { me: me.clone(), news: sender, ear: options };
+    let teller = Teller { me: me.clone(), news: sender, ear: Arc::new(options) };
     let carry = async move {
         let mut batch = Vec::new();
         while queue.recv_many(&mut batch, QUEUE).await > 0 {
