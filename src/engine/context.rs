@@ -188,7 +188,7 @@ mod tests {
     use crate::store::inbox::Quoted;
 
     fn entry(content: Content, call_index: Option<i64>) -> Entry {
-        Entry { seq: 0, generation: 1, turn_id: 1, step: 1, call_index, content, created_at: 0 }
+        Entry { seq: 0, generation: 1, turn_id: 1, step: 1, call_index, content, size: 0, created_at: 0 }
     }
 
     fn said(text: &str) -> Entry {

@@ -14,8 +14,9 @@ use crate::store::{StoreError, Tx, sessions};
 /// Entries of a session that its turns look at; what of them does not fit the model's window is left out later.
 const NEWEST: usize = 400;
 
-/// Entries of all sessions that are kept, a few MiB. With more, all are forgotten, which costs a read each.
-const KEPT: usize = 20_000;
+/// Bytes of all sessions that are kept; in memory it is some times that. With more, all are forgotten, which costs a
+/// read each.
+const KEPT: usize = 16 << 20;
 
 /// What is kept, by session.
 #[derive(Default)]
@@ -24,15 +25,14 @@ pub(super) struct Transcripts(Mutex<Kept>);
 #[derive(Default)]
 struct Kept {
     by_session: HashMap<i64, Vec<Entry>>,
-    entries: usize,
+    bytes: usize,
 }
 
 impl Transcripts {
     /// Takes what is kept of the turn's session and generation. Nobody else needs it: the turn is the only one.
     pub(super) fn take(&self, turn: &Turn) -> Vec<Entry> {
         let mut kept = lock(&self.0);
-        let mut entries = kept.by_session.remove(&turn.session_id).unwrap_or_default();
-        kept.entries -= entries.len();
+        let mut entries = kept.remove(turn.session_id);
         if entries.first().is_some_and(|entry| entry.generation != turn.generation) {
             entries.clear();
         }
@@ -41,21 +41,31 @@ impl Transcripts {
 
     /// Keeps nothing of a session: it was erased.
     pub(super) fn forget(&self, session_id: i64) {
-        let mut kept = lock(&self.0);
-        let before = kept.by_session.remove(&session_id);
-        kept.entries -= before.map_or(0, |before| before.len());
+        lock(&self.0).remove(session_id);
     }
 
     /// Keeps what was read.
     pub(super) fn keep(&self, turn: &Turn, entries: Vec<Entry>) {
         let mut kept = lock(&self.0);
-        if kept.entries + entries.len() > KEPT {
+        kept.remove(turn.session_id);
+        if kept.bytes + bytes(&entries) > KEPT {
             *kept = Kept::default();
         }
-        kept.entries += entries.len();
-        let before = kept.by_session.insert(turn.session_id, entries);
-        kept.entries -= before.map_or(0, |before| before.len());
+        kept.bytes += bytes(&entries);
+        kept.by_session.insert(turn.session_id, entries);
     }
+}
+
+impl Kept {
+    fn remove(&mut self, session_id: i64) -> Vec<Entry> {
+        let entries = self.by_session.remove(&session_id).unwrap_or_default();
+        self.bytes -= bytes(&entries);
+        entries
+    }
+}
+
+fn bytes(entries: &[Entry]) -> usize {
+    entries.iter().map(|entry| size_of::<Entry>() + entry.size).sum()
 }
 
 /// Reads what the database has behind the entry `after`; without one, the newest entries, and in any case those
@@ -124,6 +134,7 @@ mod tests {
                 step: 1,
                 call_index: None,
                 content: content.clone(),
+                size: 1_000,
                 created_at: 0,
             })
             .collect()
@@ -159,15 +170,17 @@ mod tests {
     #[test]
     fn not_everything_is_kept() {
         let kept = Transcripts::default();
-        let sessions = i64::try_from(2 * KEPT / NEWEST).unwrap();
+        let of_one = bytes(&entries(1..401, 1, 7));
+        let sessions = i64::try_from(2 * KEPT / of_one).unwrap();
         for session in 0..sessions {
             kept.keep(&turn(session, 1), entries(1..401, 1, 7));
             kept.keep(&turn(session, 1), entries(1..401, 1, 7));
         }
         let left = |session: i64| kept.take(&turn(session, 1)).len();
         assert_eq!(left(sessions - 1), NEWEST, "the last is there");
-        assert!((0..sessions).map(left).sum::<usize>() <= KEPT);
-        assert_eq!(lock(&kept.0).entries, 0);
+        let others = (0..sessions).map(left).filter(|left| *left > 0).count();
+        assert!(of_one * (others + 1) <= KEPT, "{others} others");
+        assert_eq!(lock(&kept.0).bytes, 0);
     }
 
     #[test]

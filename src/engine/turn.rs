@@ -142,7 +142,7 @@ mod tests {
     use crate::store::inbox::{Body, ItemKind};
 
     fn entry(step: i64, call_index: Option<i64>, content: Content) -> Entry {
-        Entry { seq: 0, generation: 1, turn_id: 1, step, call_index, content, created_at: 0 }
+        Entry { seq: 0, generation: 1, turn_id: 1, step, call_index, content, size: 0, created_at: 0 }
     }
 
     fn input(text: &str) -> Entry {

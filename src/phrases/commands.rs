@@ -348,6 +348,7 @@ mod tests {
             step: 1,
             call_index: None,
             content,
+            size: 0,
             created_at: 0,
         };
         let body = Body { text: "word ".repeat(50), ..Body::default() };

@@ -61,6 +61,8 @@ pub struct Entry {
     pub call_index: Option<i64>,
     /// What it holds.
     pub content: Content,
+    /// The bytes of that, as it is stored.
+    pub size: usize,
     /// When it was written.
     pub created_at: i64,
 }
@@ -82,6 +84,7 @@ fn read(row: &Row) -> Result<Entry, StoreError> {
         step: row.get("step")?,
         call_index: row.get("call_index")?,
         content,
+        size: row.text("body")?.len(),
         created_at: row.get("created_at")?,
     })
 }
