@@ -152,8 +152,13 @@ async fn sessions_made(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
     tx.one(roundtable::store::Sql { lite: text, pg: text }, &[]).await?.get("newest")
 }
 
-#[tokio::test]
-async fn when_the_one_who_asked_is_gone_the_next_above_learns_of_the_result() {
+/// The manager's `middle` has a worker, to which `then` happens before it gives its result. The manager spawns with
+/// `more` in the same step, and says what `manager` makes of what it hears; `middle` is never woken.
+async fn below_middle<T: Transaction>(
+    more: Option<(&'static str, Value)>,
+    then: T,
+    manager: impl Fn(&Request) -> Answer + 'static,
+) -> Sim {
     let ready = Rc::new(std::cell::Cell::new(false));
     let may = ready.clone();
     let sim = Sim::with(
@@ -161,21 +166,31 @@ async fn when_the_one_who_asked_is_gone_the_next_above_learns_of_the_result() {
         move |request| match (who(request).as_str(), answers(request)) {
             ("manager", 0) => {
                 let middle = json!({"task": "manage", "label": "middle", "agentId": "manager"});
-                Some(calls([("sessions_spawn", middle)]))
+                Some(calls([("sessions_spawn", middle)].into_iter().chain(more.clone())))
             }
+            ("manager", _) => Some(manager(request)),
             ("middle", 0) => Some(calls([spawn("w")])),
-            ("middle" | "manager", 1) => Some(says("started")),
-            ("manager", _) if hears_of(request, "the result") => Some(says("w has told me")),
-            ("manager", _) => Some(says("NO_REPLY")),
-            ("middle", _) => panic!("it is put away"),
+            ("middle", 1) => Some(says("w works at it")),
+            ("middle", _) => panic!("nobody wakes it"),
             _ => may.get().then(|| says("the result")),
         },
     )
     .await;
     sim.hears("go").await;
-    sim.store.commit(PutAway("middle")).await.unwrap();
+    sim.store.commit(then).await.unwrap();
     ready.set(true);
     sim.settle().await;
+    sim
+}
+
+#[tokio::test]
+async fn when_the_one_who_asked_is_gone_the_next_above_learns_of_the_result() {
+    let sim = below_middle(None, PutAway("middle"), |request| match answers(request) {
+        1 => says("started"),
+        _ if hears_of(request, "the result") => says("w has told me"),
+        _ => says("NO_REPLY"),
+    })
+    .await;
     let heard = sim.heard().await;
     assert_eq!(heard.last().map(String::as_str), Some("w has told me"), "{heard:?}");
     assert_eq!(sim.audit().await, Vec::<String>::new());
@@ -201,29 +216,11 @@ impl Transaction for BeginAnew {
 
 #[tokio::test]
 async fn a_run_ends_with_the_last_below_it_though_its_session_has_begun_anew() {
-    let ready = Rc::new(std::cell::Cell::new(false));
-    let may = ready.clone();
-    let sim = Sim::with(
-        |_| {},
-        move |request| match (who(request).as_str(), answers(request)) {
-            ("manager", 0) => {
-                let middle = json!({"task": "manage", "label": "middle", "agentId": "manager"});
-                Some(calls([("sessions_spawn", middle), ("sessions_yield", json!({}))]))
-            }
-            ("manager", _) => {
-                Some(says(results(request)[1]["outcomes"][0]["result"].as_str().unwrap_or("nothing")))
-            }
-            ("middle", 0) => Some(calls([spawn("w")])),
-            ("middle", 1) => Some(says("w works at it")),
-            ("middle", _) => panic!("nobody wakes it"),
-            _ => may.get().then(|| says("the result")),
-        },
-    )
+    let waits = ("sessions_yield", json!({}));
+    let sim = below_middle(Some(waits), BeginAnew("middle"), |request| {
+        says(results(request)[1]["outcomes"][0]["result"].as_str().unwrap_or("nothing"))
+    })
     .await;
-    sim.hears("go").await;
-    sim.store.commit(BeginAnew("middle")).await.unwrap();
-    ready.set(true);
-    sim.settle().await;
     let heard = sim.heard().await;
     assert_eq!(heard.first().map(String::as_str), Some("the result"), "it is shown: {heard:?}");
     assert_eq!(heard.last().map(String::as_str), Some("w works at it"), "{heard:?}");
