@@ -70,6 +70,27 @@ async fn seen_at(fresh: &Fresh) -> i64 {
     sqlx::query_scalar("SELECT seen_at FROM attendance WHERE id = 1").fetch_one(&mut conn).await.unwrap()
 }
 
+/// How far apart the two times are at which they were: on their clock and on the database's.
+async fn ahead(fresh: &Fresh) -> i64 {
+    let mut conn = PgConnection::connect(&fresh.url).await.unwrap();
+    let both = "SELECT (SELECT seen_at FROM attendance WHERE id = 1) - (SELECT seen_at FROM attendance WHERE id = 2)";
+    sqlx::query_scalar(both).fetch_one(&mut conn).await.unwrap()
+}
+
+/// Whoever comes next takes the difference for the truth, so it must not grow by what it takes to store the two.
+#[tokio::test]
+async fn the_two_times_at_which_nodes_were_at_work_are_of_one_moment() {
+    if !Database::all().contains(&Database::Postgres) {
+        return;
+    }
+    let fresh = Database::Postgres.fresh().await;
+    let node = Node::start(&fresh, 0).await;
+    for _ in 0..20 {
+        node.renews().await;
+        assert_eq!(ahead(&fresh).await, node.store.ahead());
+    }
+}
+
 #[tokio::test]
 async fn a_node_that_was_suspended_goes_by_the_others_time_and_moves_nothing_of_theirs() {
     if !Database::all().contains(&Database::Postgres) {
