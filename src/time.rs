@@ -1,7 +1,12 @@
 //! Time, injected. All stored times are milliseconds since 1970 on one clock that never steps.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// So many milliseconds. What is longer than any time is some, and can still be added to one.
+pub(crate) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
+}
 
 /// Where the present comes from. Leases and due times compare values of one clock only.
 pub trait Clock: Send + Sync {

@@ -3,12 +3,11 @@
 use anyhow::Context as _;
 use secrecy::SecretString;
 
-use std::time::Duration;
-
 use crate::agents::{Agent, Agents, QueueMode, Subagents, Visibility};
 use crate::config::{self, Config};
 use crate::models::{ModelSpec, Models, Prices, Provider, RetryPolicy, http_client, system_jitter};
 use crate::routing::{KnownAgent, Rules};
+use crate::time::millis;
 
 /// What is configured about targets, as routing sees it.
 pub fn rules(config: &Config) -> Rules {
@@ -48,7 +47,7 @@ pub(super) fn agents(config: &Config) -> anyhow::Result<Agents> {
                     config::Queue::Followup => QueueMode::Followup,
                 },
                 max_turns: i64::from(agent.max_turns),
-                turn_timeout: period(agent.turn_timeout),
+                turn_timeout: millis(agent.turn_timeout),
                 inbox_cap: i64::from(agent.inbox_cap),
                 grants: agent.grants.clone(),
                 visibility: match agent.visibility {
@@ -63,18 +62,13 @@ pub(super) fn agents(config: &Config) -> anyhow::Result<Agents> {
                     max_depth: i64::from(agent.subagents.max_depth),
                     max_children: i64::from(agent.subagents.max_children),
                     max_sessions: i64::from(agent.subagents.max_sessions),
-                    run_timeout: period(agent.subagents.run_timeout),
+                    run_timeout: millis(agent.subagents.run_timeout),
                 },
             })
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     let models = models.all().map(|(id, model)| (id.to_owned(), model.clone())).collect();
     Ok(Agents::new(team).with_former_ids(config.former_ids()).thinking_with(models))
-}
-
-/// Milliseconds.
-fn period(period: Duration) -> i64 {
-    i64::try_from(period.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
 fn models(config: &Config) -> anyhow::Result<Models> {

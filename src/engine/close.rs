@@ -71,8 +71,8 @@ pub async fn close(
     Ok(shown)
 }
 
-/// Ends the live run of a session that is at rest, where nothing will wake it: after `/new keep` the last of what it had
-/// asked for before has ended.
+/// Ends the live run of a session that is at rest, where nothing will wake it: after `/new keep` the last of what it
+/// had asked for before has ended.
 pub(super) async fn end_left(
     tx: &mut Tx<'_>,
     team: &Team,

@@ -22,6 +22,7 @@ use crate::store::entries::Entry;
 use crate::store::turns::{Turn, TurnStatus};
 use crate::store::waits::WaitKind;
 use crate::store::{Read, StoreError, Tx, runs};
+use crate::time::millis;
 use crate::tools::sessions::only_looks;
 
 /// What a turn did, as far as its driver must know.
@@ -211,7 +212,7 @@ async fn ask(agent: &Agent, request: Request) -> Result<Completion, ModelError> 
 }
 
 async fn suspend(engine: &Engine, turn: &Turn, step: i64, pause: Duration) -> Result<Progress, StoreError> {
-    let due_at = engine.store.now() + i64::try_from(pause.as_millis()).unwrap_or(i64::MAX / 2);
+    let due_at = engine.store.now() + millis(pause);
     engine.store.commit(Suspend { turn: turn.clone(), step, kind: WaitKind::Model, due_at }).await?;
     engine.wake();
     Ok(Progress::Left(None))

@@ -43,6 +43,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::store::Store;
 use crate::store::turns::{Claimant, Turn};
+use crate::time::millis;
 
 pub use calls::CommitCalls;
 pub use claim::claim_next;
@@ -94,7 +95,7 @@ pub struct Slot(OwnedSemaphorePermit);
 impl Engine {
     /// An engine at rest; [`Engine::run`] sets it going. `work` is told by others when there may be something to do.
     pub fn new(store: Store, team: Team, settings: Settings, work: Arc<Notify>) -> Arc<Self> {
-        let lease = i64::try_from(settings.lease.as_millis()).unwrap_or(i64::MAX / 4);
+        let lease = millis(settings.lease);
         Arc::new(Self {
             by: Claimant { node: settings.node.clone(), lease },
             slots: Arc::new(Semaphore::new(settings.max_turns)),

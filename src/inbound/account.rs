@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Front;
 use crate::outbox::Outbox;
 use crate::store::{News, Store, StoreError, Transaction, Tx, leases};
+use crate::time::millis;
 
 /// How long a lease that is over is asked for, or one that is not wanted any more given back. Nothing is sent meanwhile.
 const LAST_TRY: Duration = Duration::from_secs(1);
@@ -169,9 +170,8 @@ impl Account {
 
     /// Takes or renews the lease.
     async fn take(&self) -> Result<Lease, StoreError> {
-        let lease = i64::try_from(self.lease.as_millis()).unwrap_or(i64::MAX / 4);
-        let take =
-            TakeLease { name: leases::of_connection(&self.connection), node: self.node.clone(), lease };
+        let (name, lease) = (leases::of_connection(&self.connection), millis(self.lease));
+        let take = TakeLease { name, node: self.node.clone(), lease };
         let taken = self.store.commit(take).await?;
         if self.sends() {
             self.tell_outbox(taken).await?;

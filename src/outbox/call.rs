@@ -16,6 +16,7 @@ use crate::metrics::Counted;
 use crate::store::StoreError;
 use crate::store::conversations::Place;
 use crate::store::deliveries::{Delivery, Shown, Thread};
+use crate::time::millis;
 
 /// Waits for the chat's turn and marks the call as on its way. `None`: the account is not ours any more, or won't be,
 /// or it is later than `until`.
@@ -102,7 +103,8 @@ pub(super) async fn call(
     Ok(open)
 }
 
-/// Puts a delivery back that was stored as on its way and was not called for. If somebody looks for it by now, that goes on.
+/// Puts a delivery back that was stored as on its way and was not called for. If somebody looks for it by now, that goes
+/// on.
 pub(super) async fn put_back(
     outbox: &Arc<Outbox>,
     place: &Place,
@@ -179,7 +181,7 @@ pub(super) async fn heed(
     let now = outbox.store.now();
     match error {
         SendError::RateLimited { after, whole_account } => {
-            let until = now + i64::try_from(after.as_millis()).unwrap_or(i64::MAX / 4);
+            let until = now + millis(*after);
             let chat = (!whole_account).then(|| place.address.chat.clone());
             desk.close(chat.as_ref(), until);
             outbox.store.commit(Close { account: place.address.account.clone(), chat, until }).await

@@ -8,6 +8,7 @@ use roundtable_contract::{Channel, ChatId};
 use super::pacing::Pacer;
 use crate::store::conversations::Place;
 use crate::store::deliveries::{Delivery, STUCK};
+use crate::time::millis;
 
 /// Calls get at least this much time, in milliseconds; with less of the lease left none is begun.
 const SHORTEST_CALL: i64 = 20;
@@ -70,7 +71,7 @@ impl Desk {
     /// The milliseconds for which a request may be on its way, however little of them is left to its caller: before
     /// they are over it can't be told that a message is not there.
     pub(super) fn on_its_way(&self) -> i64 {
-        i64::try_from(self.channel.limits().send_timeout.as_millis()).unwrap_or(i64::MAX / 4)
+        millis(self.channel.limits().send_timeout)
     }
 
     /// The milliseconds after which a call that is stored as begun is over. It begins a little later, or not at all:

@@ -14,6 +14,7 @@ use crate::metrics::Counted;
 use crate::store::StoreError;
 use crate::store::conversations::Place;
 use crate::store::deliveries::{Delivery, Shown, State};
+use crate::time::millis;
 
 /// Finds out about a delivery whose call was cut off or not answered.
 pub(super) async fn look(
@@ -64,7 +65,7 @@ async fn repeat(
     delivery: Delivery,
     within: Duration,
 ) -> Result<Vec<Delivery>, StoreError> {
-    let until = outbox.store.now() + i64::try_from(within.as_millis()).unwrap_or(i64::MAX / 4);
+    let until = outbox.store.now() + millis(within);
     match start(outbox, desk, place, delivery, until).await? {
         Some(started) => {
             outbox.metrics.count(&place.address.account, Counted::Resent);

@@ -1,10 +1,9 @@
 //! What a call or a look at the platform means for a delivery. Pure.
 
-use std::time::Duration;
-
 use roundtable_contract::{Found, Limits, Receipt, SendError};
 
 use crate::store::deliveries::{Delivery, NEVER, Shown};
+use crate::time::millis;
 
 /// A platform that can't be reached is tried again for so long, by one process without a break.
 const GIVE_UP: i64 = 24 * 60 * 60 * 1000;
@@ -122,12 +121,10 @@ fn pause(attempts: i64) -> i64 {
     (FIRST_PAUSE << doublings).min(LONGEST_PAUSE)
 }
 
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(NEVER / 4)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use roundtable_contract::{MessageId, Part};
 
     use super::*;

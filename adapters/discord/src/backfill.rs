@@ -99,7 +99,8 @@ impl Backfill {
         self.news.notify_one();
     }
 
-    /// Whether nothing is to be fetched, and no server is still to come that may have news. One may stay away for hours.
+    /// Whether nothing is to be fetched, and no server is still to come that may have news. One may stay away for
+    /// hours.
     pub(crate) fn is_done(&self) -> bool {
         let state = self.state();
         state.due.is_empty() && state.perhaps.is_empty() && state.running.is_empty() && state.away.is_empty()
