@@ -108,9 +108,10 @@ impl Store {
 
 /// Hears all until there is an error, or nothing for long.
 async fn hear_all(ear: &PgConnectOptions, me: &str, hear: &mut impl FnMut(News)) -> Result<(), StoreError> {
-    let pool = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
-    let mut listener = PgListener::connect_with(&pool.connect_lazy_with(ear.clone())).await?;
-    listener.listen(CHANNEL).await?;
+    let Ok(listener) = tokio::time::timeout(QUIET, listener(ear)).await else {
+        return Err(StoreError::Silent);
+    };
+    let mut listener = listener?;
     while let Ok(told) = tokio::time::timeout(QUIET, listener.recv()).await {
         let told = told?;
         // News of another version may be unreadable.
@@ -120,4 +121,11 @@ async fn hear_all(ear: &PgConnectOptions, me: &str, hear: &mut impl FnMut(News))
         }
     }
     Ok(())
+}
+
+async fn listener(ear: &PgConnectOptions) -> Result<PgListener, sqlx::Error> {
+    let pool = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+    let mut listener = PgListener::connect_with(&pool.connect_lazy_with(ear.clone())).await?;
+    listener.listen(CHANNEL).await?;
+    Ok(listener)
 }

@@ -14,7 +14,7 @@ use super::StoreError;
 /// waits for it for hours.
 pub(super) const LONGEST: Duration = Duration::from_secs(30);
 
-/// How long a connection may be waited for.
+/// How long a connection may be waited for, and how long its way back to the pool may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A pool of connections.
@@ -79,6 +79,10 @@ impl Drop for Lent {
     fn drop(&mut self) {
         if !self.ended {
             self.conn.close_on_drop();
+            return;
         }
+        // On its way back it is asked for a sign of life. The pool would wait for that without a limit, and with its
+        // place taken.
+        tokio::spawn(tokio::time::timeout(PATIENCE, self.conn.return_to_pool()));
     }
 }

@@ -2,6 +2,7 @@
 
 mod caps;
 mod clocks;
+mod connections;
 mod deliveries;
 mod due;
 mod forgetting;
