@@ -204,14 +204,17 @@ impl Outbox {
                 Ok(Err(error)) => Some(error.to_string()),
                 Err(_) => Some("a channel panicked".to_owned()),
             };
-            if let Some(error) = error {
+            if let Some(error) = &error {
                 // The poll comes back to it; a delivery that was on its way is looked into then.
                 tracing::error!(%error, "a conversation's deliveries can't be worked off now");
-                self.lanes().at_work.remove(&conversation_id);
-                return;
             }
             let mut lanes = self.lanes();
-            if lanes.at_work.get(&conversation_id).is_none_or(|again| !again.asked) {
+            let goes_on = lanes.at_work.get(&conversation_id).is_some_and(|again| match error {
+                None => again.asked,
+                // What was handed over meanwhile is stored as on its way, and nobody else would call for it.
+                Some(_) => again.handed.is_some(),
+            });
+            if !goes_on {
                 lanes.at_work.remove(&conversation_id);
                 return;
             }
