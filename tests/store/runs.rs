@@ -1,12 +1,13 @@
 //! A child ends or asks as its requester begins to wait, as a person ends that wait, or as all is stopped: the outcome
 //! is in one place.
 
+use async_trait::async_trait;
 use roundtable::engine::Finish;
-use roundtable::store::StoreError;
 use roundtable::store::turns::Turn;
+use roundtable::store::{StoreError, Transaction, Tx, sessions};
 use serde_json::json;
 
-use super::steps::{self, Stop, accept, call, resume, ties};
+use super::steps::{self, Stop, accept, call, resume, says, ties};
 use super::world::World;
 use crate::support::databases::Database;
 
@@ -16,6 +17,8 @@ const STATE: &str = "SELECT (SELECT COUNT(*) FROM runs WHERE wait_id IS NOT NULL
     || (SELECT COUNT(*) FROM waits WHERE resolved_at IS NULL) || ' waits open'";
 
 const RUN: &str = "SELECT status FROM runs";
+
+const RUN_OF_A: &str = "SELECT status FROM runs WHERE session_id = 2";
 
 /// What the manager's last call gave.
 const RESULT: &str =
@@ -113,5 +116,34 @@ async fn a_childs_question_as_its_parent_begins_to_wait() {
             let result = world.ask(RESULT).await;
             assert!(result.contains("which number?"), "{database:?}: {result}");
         }
+    }
+}
+
+/// Begins a session anew and leaves what it has started, as `/new keep` in its thread does.
+struct BeginAnew(i64);
+
+#[async_trait]
+impl Transaction for BeginAnew {
+    type Output = ();
+    const NAME: &'static str = "begin_anew";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        sessions::renew(tx, self.0).await
+    }
+}
+
+#[tokio::test]
+async fn the_last_child_of_a_conversation_before_ends_as_a_person_writes_to_its_requester() {
+    for database in Database::all() {
+        let (world, _, [middle]) = steps::family(database, ["a"]).await;
+        let spawn = call(&world, &middle, 1, "sessions_spawn", json!({"task": "work", "label": "b"})).await;
+        world.node(0).commit(spawn).await.expect("it is spawned");
+        let last = steps::next(&world, 3).await;
+        world.node(0).commit(steps::finish(&middle, ties(&world, &middle).await)).await.expect("it ends");
+        world.node(0).commit(BeginAnew(2)).await.expect("no failure");
+        let finish = steps::finish(&last, ties(&world, &last).await);
+        let (written, finished) = world.meet(says(&world, "c", 2, "@a and now?"), finish).await;
+        assert!(written.is_ok() && finished.is_ok(), "{database:?}");
+        assert_eq!(world.ask(RUN_OF_A).await, "running", "{database:?}: it has something to read");
     }
 }
