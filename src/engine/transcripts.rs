@@ -18,6 +18,9 @@ const NEWEST: usize = 400;
 /// read each.
 const KEPT: usize = 16 << 20;
 
+/// Bytes of one session that are kept: a longer one would have the others forgotten again and again.
+const MOST_OF_ONE: usize = KEPT / 4;
+
 /// What is kept, by session.
 #[derive(Default)]
 pub(super) struct Transcripts(Mutex<Kept>);
@@ -48,10 +51,14 @@ impl Transcripts {
     pub(super) fn keep(&self, turn: &Turn, entries: Vec<Entry>) {
         let mut kept = lock(&self.0);
         kept.remove(turn.session_id);
-        if kept.bytes + bytes(&entries) > KEPT {
+        let bytes = bytes(&entries);
+        if bytes > MOST_OF_ONE {
+            return;
+        }
+        if kept.bytes + bytes > KEPT {
             *kept = Kept::default();
         }
-        kept.bytes += bytes(&entries);
+        kept.bytes += bytes;
         kept.by_session.insert(turn.session_id, entries);
     }
 }
@@ -180,6 +187,17 @@ mod tests {
         assert_eq!(left(sessions - 1), NEWEST, "the last is there");
         let others = (0..sessions).map(left).filter(|left| *left > 0).count();
         assert!(of_one * (others + 1) <= KEPT, "{others} others");
+        assert_eq!(lock(&kept.0).bytes, 0);
+    }
+
+    #[test]
+    fn a_long_one_is_not_kept_at_the_cost_of_others() {
+        let kept = Transcripts::default();
+        kept.keep(&turn(1, 1), entries(1..4, 1, 7));
+        kept.keep(&turn(2, 1), entries(1..4, 1, 7));
+        kept.keep(&turn(2, 1), entries(1..20_000, 1, 7));
+        assert_eq!(kept.take(&turn(1, 1)).len(), 3);
+        assert!(kept.take(&turn(2, 1)).is_empty(), "nor is a part of it");
         assert_eq!(lock(&kept.0).bytes, 0);
     }
 
