@@ -149,37 +149,39 @@ async fn what_a_kept_turn_waits_for_is_shown_once() {
 
 #[tokio::test]
 async fn a_kept_turn_that_waits_ends_for_what_is_said_in_the_new_conversation() {
-    let ready = std::rc::Rc::new(std::cell::Cell::new(false));
-    let (seen, asked) = (ready.clone(), std::rc::Rc::new(std::cell::Cell::new(0)));
-    let count = asked.clone();
-    let sim = Sim::with(
-        |_| {},
-        move |request| match (who(request).as_str(), answers(request)) {
-            ("manager", 0) if told(request).any(|text| text.contains("go")) => {
-                let spawn = json!({"task": "work", "label": "w", "agentId": "worker"});
-                Some(calls([("sessions_spawn", spawn), ("sessions_yield", json!({}))]))
-            }
-            ("manager", 0) => Some(says("hello")),
-            ("manager", _) => {
-                count.set(count.get() + 1);
-                let note = results(request).last()?["note"].as_str()?.to_owned();
-                // The first time it does what it would do without being told.
-                let patient = count.get() == 1 || note.contains("yield again");
-                Some(if patient { calls([("sessions_yield", json!({}))]) } else { says("I leave it there") })
-            }
-            _ => seen.get().then(|| says("the result")),
-        },
-    )
-    .await;
-    sim.hears("go").await;
-    sim.hears("/new keep").await;
-    sim.hears("hi").await;
-    assert_eq!(asked.get(), 2, "{:?}", sim.heard().await);
-    ready.set(true);
-    sim.settle().await;
-    let heard = sim.heard().await;
-    assert_eq!(heard[1..], ["I leave it there", "hello", "the result"], "{heard:?}");
-    at_rest(&sim).await;
+    for wait in [("sessions_yield", json!({})), ("sessions_list", json!({"waitSeconds": 60}))] {
+        let ready = std::rc::Rc::new(std::cell::Cell::new(false));
+        let (seen, asked) = (ready.clone(), std::rc::Rc::new(std::cell::Cell::new(0)));
+        let count = asked.clone();
+        let sim = Sim::with(
+            |_| {},
+            move |request| match (who(request).as_str(), answers(request)) {
+                ("manager", 0) if told(request).any(|text| text.contains("go")) => {
+                    let spawn = json!({"task": "work", "label": "w", "agentId": "worker"});
+                    Some(calls([("sessions_spawn", spawn), wait.clone()]))
+                }
+                ("manager", 0) => Some(says("hello")),
+                ("manager", _) => {
+                    count.set(count.get() + 1);
+                    let note = results(request).last()?["note"].as_str()?.to_owned();
+                    // The first time it does what it would do without being told.
+                    let patient = count.get() == 1 || !note.contains("End your turn");
+                    Some(if patient { calls([wait.clone()]) } else { says("I leave it there") })
+                }
+                _ => seen.get().then(|| says("the result")),
+            },
+        )
+        .await;
+        sim.hears("go").await;
+        sim.hears("/new keep").await;
+        sim.hears("hi").await;
+        assert_eq!(asked.get(), 2, "{:?}", sim.heard().await);
+        ready.set(true);
+        sim.settle().await;
+        let heard = sim.heard().await;
+        assert_eq!(heard[1..], ["I leave it there", "hello", "the result"], "{heard:?}");
+        at_rest(&sim).await;
+    }
 }
 
 #[tokio::test]

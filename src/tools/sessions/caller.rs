@@ -38,6 +38,11 @@ impl Caller<'_> {
         self.policy.handed_on(self.agent, self.agents)
     }
 
+    /// Whether its turn is of before `/new keep`: what people write since is not for it.
+    pub fn is_of_before(&self) -> bool {
+        self.session.generation != self.turn.generation
+    }
+
     /// Which sessions it sees.
     pub fn visibility(&self) -> Visibility {
         let own = self.agent.visibility;

@@ -21,7 +21,7 @@ use crate::agents::is_silent;
 use crate::models::{ToolCall, ToolSpec};
 use crate::store::runs::Run;
 use crate::store::sessions::Session;
-use crate::store::waits::Wait;
+use crate::store::waits::{self, Wait};
 use crate::store::{StoreError, Tx};
 
 pub use caller::{Called, Caller, Effect, Failure, WaitFor};
@@ -157,11 +157,25 @@ pub async fn waited(
             Err(refusal) => (Err(refusal.into()), Vec::new()),
         },
     };
+    let interrupted = wait.outcome.as_deref() == Some(waits::INTERRUPTED);
     match result {
+        Ok(result) if interrupted && caller.is_of_before() => {
+            Ok(arguments::note(begun_anew(result), &ignored))
+        }
         Ok(result) => Ok(arguments::note(result, &ignored)),
         Err(Failure::Refused(refusal)) => Ok(refusal.to_json()),
         Err(Failure::Store(error)) => Err(error),
     }
+}
+
+/// What a turn of before `/new keep` is told when a person has written: it can't read that, and each wait of it would be
+/// interrupted again.
+fn begun_anew(mut result: Value) -> Value {
+    result["note"] = json!(
+        "A person has begun a new conversation here, and what they have written is for that one: it is read when your \
+         turn is over. End your turn. Your children go on, and their results are posted without you."
+    );
+    result
 }
 
 fn ignored<T: serde::de::DeserializeOwned + schemars::JsonSchema + 'static>(call: &ToolCall) -> Vec<String> {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::begun_anew;
 use super::caller::{Called, Caller, Effect, Failure, WaitFor};
 use crate::models::ToolSpec;
 use crate::store::inbox::{self, Item, ItemKind};
@@ -25,12 +26,6 @@ pub struct Args {
 fn all() -> Coverage {
     Coverage::All
 }
-
-/// What a turn of before `/new keep` is told when a person has written: it can't read that, and would be interrupted
-/// again and again.
-const BEGUN_ANEW: &str = "A person has begun a new conversation here, and what they have written is for that one: it \
-                          is read when your turn is over. End your turn. Your children go on, and their results are \
-                          posted without you.";
 
 /// As models are told of it.
 pub fn spec() -> ToolSpec {
@@ -69,11 +64,12 @@ pub async fn run(
         }
         return Ok(Called::Done(result));
     }
-    let anew = caller.session.generation != caller.turn.generation;
-    if anew && inbox::has_user_item(tx, caller.session.id, caller.turn.conversation_id).await? {
+    if caller.is_of_before()
+        && inbox::has_user_item(tx, caller.session.id, caller.turn.conversation_id).await?
+    {
         let outcomes = take(tx, caller, None).await?;
         let result = json!({"status": "ok", "outcomes": outcomes, "running": live});
-        return Ok(Called::Done(interrupted(caller, result)));
+        return Ok(Called::Done(begun_anew(interrupted(result))));
     }
     if let Some(text) = args.message.as_deref().filter(|text| !text.trim().is_empty()) {
         effects.push(Effect::Say { text: text.to_owned() });
@@ -122,12 +118,9 @@ async fn take(tx: &mut Tx<'_>, caller: &Caller<'_>, wait: Option<i64>) -> Result
 }
 
 /// The result of waiting that a person's message has ended.
-fn interrupted(caller: &Caller<'_>, mut result: Value) -> Value {
+fn interrupted(mut result: Value) -> Value {
     result["status"] = json!("interrupted");
-    result["note"] = json!(match caller.session.generation == caller.turn.generation {
-        true => "A person has written to you. Your children go on; yield again to wait for them.",
-        false => BEGUN_ANEW,
-    });
+    result["note"] = json!("A person has written to you. Your children go on; yield again to wait for them.");
     result
 }
 
@@ -137,7 +130,7 @@ pub async fn waited(tx: &mut Tx<'_>, caller: &Caller<'_>, wait: &Wait) -> Result
     let running = runs::count_live(tx, caller.session.id, caller.turn.generation).await?;
     let mut result = json!({"status": "ok", "outcomes": &outcomes, "running": running});
     match wait.outcome.as_deref() {
-        Some(waits::INTERRUPTED) => result = interrupted(caller, result),
+        Some(waits::INTERRUPTED) => result = interrupted(result),
         Some(outcome) => {
             if let Ok(Value::Object(mut asked)) = serde_json::from_str(outcome) {
                 result["status"] = json!("question");
