@@ -93,6 +93,8 @@ impl Lite {
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // NORMAL may lose the last commits when the power fails.
         conn.pragma_update(None, "synchronous", "FULL")?;
+        // Otherwise what undoes a part of a transaction is a file, as soon as it is long.
+        conn.pragma_update(None, "temp_store", "MEMORY")?;
         Ok(Self(conn))
     }
 
@@ -200,7 +202,9 @@ impl Loan<'_> {
 
 impl Drop for Loan<'_> {
     fn drop(&mut self) {
-        let mut idle = self.lender.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.extend(self.conn.take());
+        // One that was left amid a transaction is closed.
+        if let Some(conn) = self.conn.take().filter(|conn| conn.0.is_autocommit()) {
+            self.lender.idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
+        }
     }
 }

@@ -216,7 +216,11 @@ impl Store {
             Backend::Lite { deaf: Some(deaf), .. } if deaf() => Err(StoreError::Silent),
             Backend::Lite { readers, .. } => {
                 let mut reader = readers.take()?;
-                body.run(&mut Tx::new(Conn::Lite(reader.conn()), self.now(), &self.renames)).await
+                reader.conn().execute("BEGIN", &[])?;
+                let output =
+                    body.run(&mut Tx::new(Conn::Lite(reader.conn()), self.now(), &self.renames)).await;
+                reader.conn().execute("COMMIT", &[])?;
+                output
             }
             Backend::Pg { pool, .. } => {
                 let mut lost = 0;
