@@ -11,11 +11,15 @@ impl Drop for Seed {
     }
 }
 
-/// The seeds to play: the one of `ROUNDTABLE_PROVE_SEED`, or so many, unless `variable` says how many.
+/// The seeds to play: the one of `ROUNDTABLE_PROVE_SEED`; or so many, unless `variable` says how many, from that of
+/// `ROUNDTABLE_PROVE_FROM` on, so that a long proof can be made in parts.
 pub fn seeds(variable: &str, count: u64) -> Vec<u64> {
     let number = |name| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
     match number("ROUNDTABLE_PROVE_SEED") {
         Some(seed) => vec![seed],
-        None => (1..=number(variable).unwrap_or(count)).collect(),
+        None => {
+            let first = number("ROUNDTABLE_PROVE_FROM").unwrap_or(1);
+            (first..first + number(variable).unwrap_or(count)).collect()
+        }
     }
 }
