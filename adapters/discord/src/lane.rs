@@ -26,6 +26,12 @@ pub(crate) struct Key {
     pub(crate) version: i64,
 }
 
+impl Key {
+    fn is_edit(self) -> bool {
+        self.version != 0
+    }
+}
+
 /// A message as Discord sent it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Item {
@@ -112,13 +118,16 @@ impl Lanes {
         self.positions.iter().map(|(channel, position)| (*channel, *position))
     }
 
-    /// A message came. The same one twice is one. From a channel's first one on it is read, whenever that is offered.
+    /// A message came. The same one twice is one. From a channel's first one on it is read, whenever that is offered;
+    /// an edit may be of one that was said long before.
     pub(crate) fn push(&mut self, channel: u64, key: Key, item: Item) {
         if key.id == 0 || self.done.contains(channel, key) {
             return;
         }
         let lane = self.lanes.entry(channel).or_default();
-        if let Entry::Vacant(position) = self.positions.entry(channel) {
+        if !key.is_edit()
+            && let Entry::Vacant(position) = self.positions.entry(channel)
+        {
             position.insert(lane.gate.map_or(key.id - 1, |gate| gate.read.min(key.id - 1)));
             self.moved.insert(channel);
             self.new.insert(channel);
@@ -163,7 +172,9 @@ impl Lanes {
         self.done.insert(channel, key);
         if let Some(lane) = self.lanes.get_mut(&channel) {
             lane.current = None;
-            lane.high = lane.high.max(key.id);
+            if !key.is_edit() {
+                lane.high = lane.high.max(key.id);
+            }
         }
         self.settle(channel);
     }
@@ -335,6 +346,17 @@ mod tests {
         lanes.open(HERE, 5);
         push(&mut lanes, &[12]);
         assert_eq!(lanes.position(HERE), Some(5));
+    }
+
+    #[test]
+    fn an_edit_says_nothing_of_how_far_a_channel_was_read() {
+        let mut lanes = Lanes::default();
+        let edit = || Item { kind: MessageKind::Edit, message: Value::Null, live: true };
+        lanes.push(HERE, Key { id: 12, version: 7 }, edit());
+        assert_eq!((drain(&mut lanes), lanes.position(HERE), lanes.beginning(HERE)), (vec![12], None, None));
+        push(&mut lanes, &[15]);
+        lanes.push(HERE, Key { id: 20, version: 7 }, edit());
+        assert_eq!((drain(&mut lanes), lanes.position(HERE)), (vec![15, 20], Some(15)));
     }
 
     #[test]
