@@ -5,6 +5,7 @@
 
 mod keep;
 mod offer;
+mod servers;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -21,7 +22,7 @@ use crate::api::Api;
 use crate::backfill::Backfill;
 use crate::gateway;
 use crate::lane::{Item, Key, Lanes};
-use crate::places::{Kind, Places};
+use crate::places::Places;
 use crate::shard::Shard;
 use crate::update::{Us, edited_at, number};
 use crate::{Discord, Pauses, wire};
@@ -191,42 +192,6 @@ impl<'a> Listener<'a> {
                 }
             }
         }
-    }
-
-    /// A server has come. Of one that we were on before, what was written meanwhile is fetched; of one that we
-    /// join nothing was missed.
-    fn arrived(&self, guild: u64, channels: &[u64]) {
-        let joined = locked(&self.guilds).insert(guild);
-        let since = Some(self.since.load(Ordering::Relaxed)).filter(|since| *since > 0);
-        if joined || since.is_none() {
-            let (mut lanes, now) = (self.lanes(), wire::first_at(now()));
-            channels.iter().for_each(|channel| lanes.begin(*channel, now));
-        }
-        if joined {
-            return;
-        }
-        for channel in channels {
-            let (kind, newest, hidden) = self
-                .places()
-                .get(*channel)
-                .map_or((Kind::Container, 0, false), |place| (place.kind, place.newest, place.hidden));
-            let mut lanes = self.lanes();
-            let read = lanes.position(*channel).or(since);
-            match (kind, read) {
-                (Kind::Container, _) | (_, None) => {}
-                (_, Some(read)) if newest > read && !hidden => {
-                    lanes.open(*channel, read);
-                    self.backfill.add(*channel);
-                }
-                _ => {
-                    if self.backfill.spare(*channel) {
-                        lanes.close(*channel);
-                        self.work.notify_one();
-                    }
-                }
-            }
-        }
-        self.backfill.arrived(guild);
     }
 
     /// Puts a message into its lane.
