@@ -185,8 +185,11 @@ impl<'a> Listener<'a> {
                 let told = self.places().apply(name, &data);
                 let id = wire::id(&data, "/id").unwrap_or(0);
                 match name {
+                    // it comes again when it is there
+                    "GUILD_CREATE" | "GUILD_DELETE" if wire::flag(&data, "/unavailable") => {
+                        self.backfill.wait_for(id);
+                    }
                     "GUILD_CREATE" => self.arrived(id, &told),
-                    "GUILD_DELETE" if wire::flag(&data, "/unavailable") => self.backfill.wait_for(id),
                     "GUILD_DELETE" => self.backfill.arrived(id),
                     _ => {}
                 }

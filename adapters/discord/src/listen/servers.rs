@@ -16,30 +16,33 @@ impl Listener<'_> {
             let (mut lanes, now) = (self.lanes(), wire::first_at(now()));
             channels.iter().for_each(|channel| lanes.begin(*channel, now));
         }
-        if joined {
-            return;
+        if !joined {
+            channels.iter().for_each(|channel| self.catch_up(*channel, since));
         }
-        for channel in channels {
-            let (kind, newest, hidden) = self
-                .places()
-                .get(*channel)
-                .map_or((Kind::Container, 0, false), |place| (place.kind, place.newest, place.hidden));
-            let mut lanes = self.lanes();
-            let read = lanes.position(*channel).or(since);
-            match (kind, read) {
-                (Kind::Container, _) | (_, None) => {}
-                (_, Some(read)) if newest > read && !hidden => {
-                    lanes.open(*channel, read);
-                    self.backfill.add(*channel);
-                }
-                _ => {
-                    if self.backfill.spare(*channel) {
-                        lanes.close(*channel);
-                        self.work.notify_one();
-                    }
+        self.backfill.arrived(guild);
+    }
+
+    /// Has fetched what was missed in a channel of a server that has come, if there is news behind what was read, or
+    /// behind `since` where nothing was.
+    fn catch_up(&self, channel: u64, since: Option<u64>) {
+        let (kind, newest, hidden) = self
+            .places()
+            .get(channel)
+            .map_or((Kind::Container, 0, false), |place| (place.kind, place.newest, place.hidden));
+        let mut lanes = self.lanes();
+        let read = lanes.position(channel).or(since);
+        match (kind, read) {
+            (Kind::Container, _) | (_, None) => {}
+            (_, Some(read)) if newest > read && !hidden => {
+                lanes.open(channel, read);
+                self.backfill.add(channel);
+            }
+            _ => {
+                if self.backfill.spare(channel) {
+                    lanes.close(channel);
+                    self.work.notify_one();
                 }
             }
         }
-        self.backfill.arrived(guild);
     }
 }
