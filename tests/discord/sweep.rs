@@ -135,23 +135,49 @@ async fn a_thread_that_was_last_read_more_than_a_week_ago_is_not_looked_through(
     world.end().await;
 }
 
-/// What was said on a server before anything of it was heard was said without the bot.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_said_before_the_bot_came_is_left_alone() {
+/// A world without a node, whose channels are looked through often, and in which every message is answered.
+async fn always_answered() -> World {
     let quick = QUICK_DISCORD.replace("login", "sweep = \"200ms\", login");
     let always = "[[bindings]]\nagent = \"manager\"\nchannel = \"discord\"\nmention = \"always\"\n";
     let setting = World::setting().discord(&format!("dm = \"open\"\n{quick}")).config(always);
-    let mut world = setting.without_node().await;
+    setting.without_node().await
+}
+
+/// Waits until channels were looked through a few times more: what is found would have been answered.
+async fn looked_through(world: &World) {
+    let looks = world.discord().calls_of("get_messages").len() + 3;
+    let again =
+        |world: &Platform| world.calls().filter(|call| call.method == "get_messages").count() >= looks;
+    world.discord().wait_until("the channel to be looked through", again).await.unwrap();
+}
+
+/// What was said on a server before anything of it was heard was said without the bot.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_before_the_bot_came_is_left_alone() {
+    let mut world = always_answered().await;
     let here = world.discord().user("ann").in_channel("general");
     here.says("shall we ask a bot?");
     world.start_node().await;
     world.discord().connected().await.unwrap();
     here.says("now");
     assert!(next(&here).await.ends_with("now"));
-    let looks = world.discord().calls_of("get_messages").len() + 3;
-    let again = |world: &roundtable_fakes::discord::World| {
-        world.calls().filter(|call| call.method == "get_messages").count() >= looks
-    };
-    world.discord().wait_until("the channel to be looked through", again).await.unwrap();
+    looked_through(&world).await;
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_while_the_bot_was_put_out_is_left_alone() {
+    let mut world = always_answered().await;
+    world.start_node().await;
+    world.discord().connected().await.unwrap();
+    let here = world.discord().user("ann").in_channel("general");
+    here.says("hello");
+    assert!(next(&here).await.ends_with("hello"));
+    world.discord().put_out();
+    here.says("what a bot");
+    world.discord().invite();
+    here.says("welcome back");
+    assert_eq!(next(&here).await, "echo: Ann: welcome back");
+    looked_through(&world).await;
     world.end().await;
 }

@@ -96,10 +96,13 @@ impl Lanes {
         self.positions.insert(channel, position);
     }
 
-    /// We come to a channel: everything up to `last` was said without us, unless we have read there before.
+    /// We come to a channel: everything up to `last` was said without us, also where we have been before.
     pub(crate) fn begin(&mut self, channel: u64, last: u64) {
-        if self.position(channel).is_none() {
-            self.begun.insert(channel, last);
+        self.begun.insert(channel, last);
+        if self.positions.contains_key(&channel) {
+            let lane = self.lanes.entry(channel).or_default();
+            lane.high = lane.high.max(last);
+            self.settle(channel);
         }
     }
 
@@ -423,13 +426,22 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_before_we_came_is_no_concern_of_ours_unless_we_have_been_there() {
+    fn what_was_said_before_we_came_is_no_concern_of_ours() {
         let mut lanes = Lanes::default();
         lanes.remember(HERE, 10);
-        for channel in [HERE, HERE + 1] {
+        push(&mut lanes, &[20]);
+        for channel in [HERE, HERE + 1, HERE + 2] {
             lanes.begin(channel, 50);
         }
-        assert_eq!((lanes.before(HERE), lanes.before(HERE + 1)), (0, 50));
+        assert_eq!([HERE, HERE + 1, HERE + 2].map(|channel| lanes.before(channel)), [50; 3]);
+        assert_eq!(
+            (lanes.position(HERE), lanes.position(HERE + 1)),
+            (Some(19), None),
+            "what was heard waits"
+        );
+        assert_eq!(drain(&mut lanes), [20]);
+        lanes.begin(HERE, 60);
+        assert_eq!(lanes.moved(), [(HERE, 60)]);
     }
 
     #[test]

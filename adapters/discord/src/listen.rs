@@ -190,7 +190,7 @@ impl<'a> Listener<'a> {
                         self.backfill.wait_for(id);
                     }
                     "GUILD_CREATE" => self.arrived(id, &told),
-                    "GUILD_DELETE" => self.backfill.arrived(id),
+                    "GUILD_DELETE" => self.left(id),
                     _ => {}
                 }
             }

@@ -1,4 +1,4 @@
-//! Servers that come: where something was missed on them.
+//! Servers that come and go: where something was missed on them.
 
 use std::sync::atomic::Ordering;
 
@@ -8,17 +8,33 @@ use crate::wire;
 
 impl Listener<'_> {
     /// A server has come. Of one that we were on before, what was written meanwhile is fetched; of one that we
-    /// join nothing was missed.
+    /// join nothing was missed, not even where we have read before we were put out.
     pub(super) fn arrived(&self, guild: u64, channels: &[u64]) {
         let joined = locked(&self.guilds).insert(guild);
         let since = Some(self.since.load(Ordering::Relaxed)).filter(|since| *since > 0);
         if joined || since.is_none() {
-            let (mut lanes, now) = (self.lanes(), wire::first_at(now()));
-            channels.iter().for_each(|channel| lanes.begin(*channel, now));
+            let (mut lanes, places, now) = (self.lanes(), self.places(), wire::first_at(now()));
+            let new = |channel: &u64| lanes.position(*channel).is_none();
+            let mut begun: Vec<u64> = channels.iter().copied().filter(new).collect();
+            if joined {
+                let read = lanes.positions().map(|(channel, _)| channel);
+                begun.extend(read.filter(|channel| places.server(*channel) == Some(guild)));
+            }
+            for channel in begun {
+                // clocks differ
+                let newest = places.get(channel).map_or(0, |place| place.newest);
+                lanes.begin(channel, newest.max(now));
+            }
         }
         if !joined {
             channels.iter().for_each(|channel| self.catch_up(*channel, since));
         }
+        self.backfill.arrived(guild);
+    }
+
+    /// We are on a server no more.
+    pub(super) fn left(&self, guild: u64) {
+        locked(&self.guilds).remove(&guild);
         self.backfill.arrived(guild);
     }
 
