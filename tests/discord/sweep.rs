@@ -74,6 +74,13 @@ fn looks_at<'a>(channel: &Place, calls: impl IntoIterator<Item = &'a Call>) -> u
     looks.filter(|call| call.params["channel_id"] == here).count()
 }
 
+/// Waits until a channel was looked through a few times more: what is found there would have been answered.
+async fn looked_through(world: &World, channel: &Place) {
+    let looks = looks_at(channel, &world.discord().calls()) + 4;
+    let again = |world: &Platform| looks_at(channel, world.calls()) >= looks;
+    world.discord().wait_until("a channel to be looked through again", again).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_that_the_bot_may_no_longer_view_is_asked_for_once() {
     let world = swept("200ms").await;
@@ -82,10 +89,45 @@ async fn a_channel_that_the_bot_may_no_longer_view_is_asked_for_once() {
     let before = looks_at(&shut, &world.discord().calls());
     let refused = |world: &Platform| looks_at(&shut, world.calls()) > before;
     world.discord().wait_until("the channel to be looked through", refused).await.unwrap();
-    let again = looks_at(&private, &world.discord().calls()) + 4;
-    let looked = |world: &Platform| looks_at(&private, world.calls()) >= again;
-    world.discord().wait_until("the private chat to be looked through again", looked).await.unwrap();
+    looked_through(&world, &private).await;
     assert_eq!(looks_at(&shut, &world.discord().calls()), before + 1);
+    world.end().await;
+}
+
+/// It is on no server's list.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archived_thread_that_the_bot_may_no_longer_view_is_asked_for_once() {
+    let mut world = swept("200ms").await;
+    let [private, here] = met(&world).await;
+    let thread = here.in_thread("general", "plans");
+    thread.mentions_bot("hello");
+    assert!(next(&thread).await.ends_with("hello"));
+    world.stop_node().await;
+    let shut = thread.place();
+    shut.archive();
+    here.place().deny(rights::VIEW_CHANNEL);
+    let before = looks_at(&shut, &world.discord().calls());
+    world.start_node().await;
+    let refused = |world: &Platform| looks_at(&shut, world.calls()) > before;
+    world.discord().wait_until("the thread to be looked through", refused).await.unwrap();
+    looked_through(&world, &private.place()).await;
+    assert_eq!(looks_at(&shut, &world.discord().calls()), before + 1);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_has_put_the_bot_out_is_asked_for_nothing() {
+    let mut world = swept("200ms").await;
+    let [private, shut] = met(&world).await.map(|seat| seat.place());
+    world.discord().put_out();
+    let before = looks_at(&shut, &world.discord().calls());
+    looked_through(&world, &private).await;
+    let after = looks_at(&shut, &world.discord().calls());
+    assert!(after <= before + 1, "but for what was on its way: {after} times, {before} before");
+    world.stop_node().await;
+    world.start_node().await;
+    looked_through(&world, &private).await;
+    assert_eq!(looks_at(&shut, &world.discord().calls()), after);
     world.end().await;
 }
 
@@ -143,14 +185,6 @@ async fn always_answered() -> World {
     setting.without_node().await
 }
 
-/// Waits until channels were looked through a few times more: what is found would have been answered.
-async fn looked_through(world: &World) {
-    let looks = world.discord().calls_of("get_messages").len() + 3;
-    let again =
-        |world: &Platform| world.calls().filter(|call| call.method == "get_messages").count() >= looks;
-    world.discord().wait_until("the channel to be looked through", again).await.unwrap();
-}
-
 /// What was said on a server before anything of it was heard was said without the bot.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_said_before_the_bot_came_is_left_alone() {
@@ -161,7 +195,7 @@ async fn what_was_said_before_the_bot_came_is_left_alone() {
     world.discord().connected().await.unwrap();
     here.says("now");
     assert!(next(&here).await.ends_with("now"));
-    looked_through(&world).await;
+    looked_through(&world, &here.place()).await;
     world.end().await;
 }
 
@@ -178,6 +212,6 @@ async fn what_was_said_while_the_bot_was_put_out_is_left_alone() {
     world.discord().invite();
     here.says("welcome back");
     assert_eq!(next(&here).await, "echo: Ann: welcome back");
-    looked_through(&world).await;
+    looked_through(&world, &here.place()).await;
     world.end().await;
 }

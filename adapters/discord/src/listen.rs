@@ -129,7 +129,7 @@ impl<'a> Listener<'a> {
         let guilds = wire::list(data, "/guilds").iter().filter_map(|guild| wire::id(guild, "/id"));
         *locked(&self.guilds) = guilds.collect();
         let mut lanes = self.lanes();
-        let known: Vec<_> = lanes.positions().collect();
+        let known = self.within_reach(&lanes);
         for (channel, position) in &known {
             lanes.open(*channel, *position);
         }
@@ -200,8 +200,8 @@ impl<'a> Listener<'a> {
     /// Puts a message into its lane.
     pub(crate) fn put(&self, channel: u64, kind: MessageKind, message: Value, live: bool) {
         let Some(id) = wire::id(&message, "/id") else { return };
-        if let Some(guild) = wire::id(&message, "/guild_id") {
-            self.places().lies_on(channel, guild);
+        if live {
+            self.places().heard(channel, wire::id(&message, "/guild_id"));
         }
         if let Some(us) = self.us()
             && us.wrote(&message)

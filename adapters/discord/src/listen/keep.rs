@@ -98,10 +98,8 @@ impl Listener<'_> {
     pub(super) fn sweep(&self) {
         let recent = wire::first_at(now() - 3_600_000);
         let mut lanes = self.lanes();
-        let places = self.places();
-        let is_used = |(channel, position): &(u64, u64)| *position > recent && !places.is_hidden(*channel);
-        let used: Vec<_> = lanes.positions().filter(is_used).collect();
-        for (channel, position) in used {
+        let known = self.within_reach(&lanes);
+        for (channel, position) in known.into_iter().filter(|(_, position)| *position > recent) {
             lanes.open(channel, position);
             self.backfill.add(channel);
         }

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::{Listener, locked, now};
+use crate::lane::Lanes;
 use crate::places::Kind;
 use crate::wire;
 
@@ -36,6 +37,15 @@ impl Listener<'_> {
     pub(super) fn left(&self, guild: u64) {
         locked(&self.guilds).remove(&guild);
         self.backfill.arrived(guild);
+    }
+
+    /// How far the channels were read that may be looked through: in private, and on servers that we are on where we
+    /// were not refused.
+    pub(super) fn within_reach(&self, lanes: &Lanes) -> Vec<(u64, u64)> {
+        let (places, guilds) = (self.places(), locked(&self.guilds));
+        let is_ours = |channel| places.server(channel).is_none_or(|guild| guilds.contains(&guild));
+        let known = lanes.positions();
+        known.filter(|(channel, _)| is_ours(*channel) && !places.is_hidden(*channel)).collect()
     }
 
     /// Has fetched what was missed in a channel of a server that has come, if there is news behind what was read, or
