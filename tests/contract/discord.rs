@@ -10,7 +10,7 @@ use roundtable_fakes::discord::{Place, Seat};
 use roundtable_fakes::{DiscordFake, Fault};
 use serde_json::json;
 
-use super::edge::{Edge, Told, listen};
+use super::edge::{Edge, Told, Whim, listen};
 use super::subject::{HasNowhere, Heard, Loses, Loss, Seen, Subject};
 use crate::support::discord;
 
@@ -177,6 +177,26 @@ async fn channels_never_read_before_begin_where_the_account_was_last_online() {
     listener.edge.until("it is fetched", |told| texts(told).ends_with("meanwhile")).await;
     fresh.says("now");
     listener.edge.until("it is heard", |told| texts(told).ends_with("meanwhile now")).await;
+    assert_eq!(listener.stop().await.0, Ok(()));
+    world.end().await;
+}
+
+/// A message that waits to be stored is known to the next process by its channel's position, or by when the account
+/// was last online.
+#[tokio::test]
+async fn the_account_was_not_online_where_a_position_was_not_kept() {
+    let world = Discord::start(Duration::ZERO).await;
+    world.fake.set(|settings| settings.heartbeat = Duration::from_millis(50));
+    let (_, then) = world.a_minute_ago();
+    let fresh = world.fake.user("ann").in_channel("fresh");
+    fresh.says("hello");
+    let edge = Edge::knowing(HashMap::from([("@online".to_owned(), then)])).but("hello", Whim::Block);
+    edge.forgets(Some(format!("{}/{}", world.fake.guild_id(), fresh.place().channel_id())));
+    let listener = listen(world.channel(), edge);
+    listener.edge.until("the position is refused again and again", |told| told.unkept > 50).await;
+    assert_eq!(listener.edge.seen().positions["@online"], then);
+    listener.edge.forgets(None);
+    listener.edge.until("it is online again", |told| told.positions["@online"] > then).await;
     assert_eq!(listener.stop().await.0, Ok(()));
     world.end().await;
 }
