@@ -6,7 +6,7 @@ use roundtable_fakes::Call;
 use roundtable_fakes::discord::{Lost, Place, World as Platform, rights};
 use serde_json::json;
 
-use super::gateway::met;
+use super::gateway::{goes_on, met, says_meanwhile};
 use super::next;
 use crate::support::world::{QUICK_DISCORD, World};
 
@@ -65,6 +65,23 @@ async fn a_lost_message_that_was_edited_is_found_behind_newer_ones() {
     answers.sort();
     assert!(answers[0].contains("lost") && answers[1].contains("newer"), "{answers:?}");
     world.end().await;
+}
+
+/// Whatever is found before a login is nobody's, and would be passed over.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_looked_through_before_the_first_login() {
+    let mut world = swept("50ms").await;
+    let seats = met(&world).await;
+    world.stop_node().await;
+    world.discord().gateway_down();
+    says_meanwhile(&seats);
+    let (looks, sockets) = (world.discord().calls_of("get_messages").len(), world.discord().sockets());
+    world.start_node().await;
+    let tried = |world: &Platform| world.sockets() >= sockets + 6;
+    world.discord().wait_until("the sixth attempt", tried).await.unwrap();
+    assert_eq!(world.discord().calls_of("get_messages").len(), looks);
+    world.discord().gateway_up();
+    goes_on(world, &seats).await;
 }
 
 /// How often a channel was looked through.

@@ -99,8 +99,12 @@ impl Listener<'_> {
         }
     }
 
-    /// Looks through the channels that were used within the last hour: an event may have been lost.
+    /// Looks through the channels that were used within the last hour: an event may have been lost. Before the first login
+    /// nobody knows which messages are our own.
     pub(super) fn sweep(&self) {
+        if self.us().is_none() {
+            return;
+        }
         let recent = wire::first_at(now() - 3_600_000);
         let mut lanes = self.lanes();
         let known = self.within_reach(&lanes);
