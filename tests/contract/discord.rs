@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use roundtable_contract::{AccountId, Channel, Conversation, MessageId};
+use roundtable_contract::{AccountId, AccountState, Channel, Conversation, MessageId};
 use roundtable_fakes::discord::{Place, Seat};
 use roundtable_fakes::{DiscordFake, Fault};
+use serde_json::json;
 
-use super::edge::{Edge, Told, listen};
+use super::edge::{Edge, Told, Whim, listen};
 use super::subject::{HasNowhere, Heard, Loses, Loss, Seen, Subject};
 use crate::support::discord;
 
@@ -50,6 +51,12 @@ impl Discord {
             Conversation::chat(account, "general"),
         ];
         Self { fake, nonce_window, seats: vec![ann, bob, channel, thread], nowhere }
+    }
+
+    /// The number of a message that is said now, and the position of one that was said a minute ago.
+    fn a_minute_ago(&self) -> (u64, i64) {
+        let now = self.seats[0].says("hello").id;
+        (now, (now - (60_000 << 22)).cast_signed())
     }
 
     fn seat(&self, at: &Conversation) -> &Seat {
@@ -170,6 +177,48 @@ async fn channels_never_read_before_begin_where_the_account_was_last_online() {
     listener.edge.until("it is fetched", |told| texts(told).ends_with("meanwhile")).await;
     fresh.says("now");
     listener.edge.until("it is heard", |told| texts(told).ends_with("meanwhile now")).await;
+    assert_eq!(listener.stop().await.0, Ok(()));
+    world.end().await;
+}
+
+/// A message that waits to be stored is known to the next process by its channel's position, or by when the account
+/// was last online.
+#[tokio::test]
+async fn the_account_was_not_online_where_a_position_was_not_kept() {
+    let world = Discord::start(Duration::ZERO).await;
+    world.fake.set(|settings| settings.heartbeat = Duration::from_millis(50));
+    let (_, then) = world.a_minute_ago();
+    let fresh = world.fake.user("ann").in_channel("fresh");
+    fresh.says("hello");
+    let edge = Edge::knowing(HashMap::from([("@online".to_owned(), then)])).but("hello", Whim::Block);
+    edge.forgets(Some(format!("{}/{}", world.fake.guild_id(), fresh.place().channel_id())));
+    let listener = listen(world.channel(), edge);
+    listener.edge.until("the position is refused again and again", |told| told.unkept > 50).await;
+    assert_eq!(listener.edge.seen().positions["@online"], then);
+    listener.edge.forgets(None);
+    listener.edge.until("it is online again", |told| told.positions["@online"] > then).await;
+    assert_eq!(listener.stop().await.0, Ok(()));
+    world.end().await;
+}
+
+/// Of a server that it joins during an outage the bot hears first that it has one.
+#[tokio::test]
+async fn what_was_said_on_a_server_before_the_bot_joined_it_during_an_outage_is_left_alone() {
+    let world = Discord::start(Duration::ZERO).await;
+    world.fake.set(|settings| settings.heartbeat = Duration::from_millis(50));
+    world.fake.set_guild_available(false);
+    let (newest, then) = world.a_minute_ago();
+    let listener = listen(world.channel(), Edge::knowing(HashMap::from([("@online".to_owned(), then)])));
+    listener.edge.until("the account is ready", |told| told.states.contains(&AccountState::Ready)).await;
+    let channels = json!([{"id": "2", "type": 0, "last_message_id": newest.to_string()}]);
+    for guild in [json!({"id": "1", "unavailable": true}), json!({"id": "1", "channels": channels})] {
+        world.fake.inject("GUILD_CREATE", &guild);
+    }
+    world.fake.set_guild_available(true);
+    let is_online = |told: &Told| told.positions["@online"] > then;
+    listener.edge.until("nothing is missing any more", is_online).await;
+    let looks = world.fake.calls_of("get_messages");
+    assert!(looks.iter().all(|call| call.params["channel_id"] != "2"), "{looks:?}");
     assert_eq!(listener.stop().await.0, Ok(()));
     world.end().await;
 }

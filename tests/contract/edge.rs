@@ -23,6 +23,8 @@ pub struct Told {
     pub accepted: Vec<Message>,
     /// The positions remembered, by scope.
     pub positions: HashMap<String, i64>,
+    /// How often a position was refused.
+    pub unkept: usize,
     /// The states reported, oldest first.
     pub states: Vec<AccountState>,
 }
@@ -54,6 +56,8 @@ pub enum Whim {
 pub struct Edge {
     told: watch::Sender<Told>,
     whims: HashMap<&'static str, Whim>,
+    /// What it keeps no position of.
+    forgets: Mutex<Option<String>>,
     /// It knows what it has accepted, as the core does, and a second event with the same key does nothing.
     known: Option<Mutex<HashSet<EventKey>>>,
 }
@@ -68,6 +72,11 @@ impl Edge {
     /// The same, taking everything but `text`.
     pub fn but(self, text: &'static str, whim: Whim) -> Self {
         Self { whims: HashMap::from([(text, whim)]), ..self }
+    }
+
+    /// Keeps no position called `scope` from now on, or again all of them.
+    pub fn forgets(&self, scope: Option<String>) {
+        *self.forgets.lock().unwrap() = scope;
     }
 
     /// An edge of a process that starts again: it knows the positions, and which events it took if it did before.
@@ -117,10 +126,15 @@ impl roundtable_contract::Edge for Edge {
     }
 
     async fn advance(&self, _account: &AccountId, scope: &str, position: i64) -> Result<(), AcceptError> {
+        let forgets = self.forgets.lock().unwrap().as_deref() == Some(scope);
         self.told.send_modify(|told| {
-            told.positions.insert(scope.to_owned(), position);
+            if forgets {
+                told.unkept += 1;
+            } else {
+                told.positions.insert(scope.to_owned(), position);
+            }
         });
-        Ok(())
+        if forgets { Err(AcceptError { reason: "the database is away".into() }) } else { Ok(()) }
     }
 
     async fn positions(&self, _account: &AccountId) -> Result<Vec<(String, i64)>, AcceptError> {

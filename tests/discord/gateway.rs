@@ -1,6 +1,9 @@
 //! The connection to the gateway: what is said while it is broken is heard, once.
 
-use roundtable_fakes::discord::Seat;
+use std::time::Duration;
+
+use roundtable_fakes::discord::{Seat, World as Platform};
+use serde_json::json;
 
 use super::next;
 use crate::support::databases::on_each_database;
@@ -96,6 +99,31 @@ async fn what_was_said_in_a_quiet_channel_is_heard_after_two_logins_in_a_row() {
     goes_on(world, &seats).await;
 }
 
+/// Of a server with an outage a login may hear only that it has one: that makes up for nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_in_a_quiet_channel_is_heard_after_a_login_during_an_outage_of_its_server() {
+    let setting = World::setting().discord(&format!("dm = \"open\"\n{QUICK_DISCORD}"));
+    let mut world = setting.without_node().await;
+    world.was_on_discord(Duration::from_secs(60)).await.unwrap();
+    world.discord().set_guild_available(false);
+    let quiet = world.discord().user("bob").in_channel("quiet");
+    quiet.mentions_bot("meanwhile");
+    world.start_node().await;
+    world.discord().connected().await.unwrap();
+    let guild = world.discord().guild_id().to_string();
+    world.discord().inject("GUILD_CREATE", &json!({"id": guild, "unavailable": true}));
+    // a connection that is found again is as good as a heartbeat that is answered
+    let resumes = world.discord().resume_paths().len();
+    world.discord().drop_gateway();
+    let resumed = |world: &Platform| world.resumes() > resumes;
+    world.discord().wait_until("the session to be resumed", resumed).await.unwrap();
+    world.discord().invalidate_sessions(false);
+    world.discord().connected().await.unwrap();
+    world.discord().set_guild_available(true);
+    assert!(next(&quiet).await.ends_with("meanwhile"));
+    world.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_said_while_the_process_was_away_is_answered() {
     let mut world = World::with_discord().await;
@@ -120,7 +148,7 @@ async fn an_outage_of_everything_passes() {
 async fn a_silent_connection_is_given_up_and_resumed() {
     let mut world = World::with_discord().await;
     world.stop_node().await;
-    world.discord().set(|settings| settings.heartbeat = std::time::Duration::from_millis(200));
+    world.discord().set(|settings| settings.heartbeat = Duration::from_millis(200));
     world.start_node().await;
     let seats = met(&world).await;
     world.discord().freeze_gateway();
@@ -235,7 +263,7 @@ async fn an_outage_of_ten_minutes_is_made_up_for() {
     let seats = met(&world).await;
     world.discord().gateway_down();
     says_meanwhile(&seats);
-    world.discord().advance(std::time::Duration::from_secs(600));
+    world.discord().advance(Duration::from_secs(600));
     world.discord().gateway_up();
     goes_on(world, &seats).await;
 }

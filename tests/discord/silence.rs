@@ -207,6 +207,22 @@ async fn a_used_up_budget_of_logins_is_waited_for() {
     goes_on(world, &seats).await;
 }
 
+/// It says no in JSON too, and is not Discord.
+#[tokio::test(flavor = "multi_thread")]
+async fn something_in_between_that_refuses_what_was_missed_is_asked_again() {
+    let mut world = World::with_discord().await;
+    let seats = met(&world).await;
+    world.stop_node().await;
+    says_meanwhile(&seats);
+    let headers = vec![("content-type", "application/json".to_owned())];
+    let blocked = Fault::Raw { status: 403, headers, body: r#"{"error":"blocked"}"#.to_owned() };
+    for seat in &seats {
+        world.discord().fail_next_in(&seat.place(), "get_messages", blocked.clone());
+    }
+    world.start_node().await;
+    goes_on(world, &seats).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_way_to_the_gateway_is_tried_again() {
     let world = World::with_discord().await;

@@ -6,7 +6,7 @@ use roundtable_fakes::Call;
 use roundtable_fakes::discord::{Lost, Place, World as Platform, rights};
 use serde_json::json;
 
-use super::gateway::met;
+use super::gateway::{goes_on, met, says_meanwhile};
 use super::next;
 use crate::support::world::{QUICK_DISCORD, World};
 
@@ -67,11 +67,35 @@ async fn a_lost_message_that_was_edited_is_found_behind_newer_ones() {
     world.end().await;
 }
 
+/// Whatever is found before a login is nobody's, and would be passed over.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_looked_through_before_the_first_login() {
+    let mut world = swept("50ms").await;
+    let seats = met(&world).await;
+    world.stop_node().await;
+    world.discord().gateway_down();
+    says_meanwhile(&seats);
+    let (looks, sockets) = (world.discord().calls_of("get_messages").len(), world.discord().sockets());
+    world.start_node().await;
+    let tried = |world: &Platform| world.sockets() >= sockets + 6;
+    world.discord().wait_until("the sixth attempt", tried).await.unwrap();
+    assert_eq!(world.discord().calls_of("get_messages").len(), looks);
+    world.discord().gateway_up();
+    goes_on(world, &seats).await;
+}
+
 /// How often a channel was looked through.
 fn looks_at<'a>(channel: &Place, calls: impl IntoIterator<Item = &'a Call>) -> usize {
     let here = channel.channel_id().to_string();
     let looks = calls.into_iter().filter(|call| call.method == "get_messages");
     looks.filter(|call| call.params["channel_id"] == here).count()
+}
+
+/// Waits until a channel was looked through a few times more: what is found there would have been answered.
+async fn looked_through(world: &World, channel: &Place) {
+    let looks = looks_at(channel, &world.discord().calls()) + 4;
+    let again = |world: &Platform| looks_at(channel, world.calls()) >= looks;
+    world.discord().wait_until("a channel to be looked through again", again).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,10 +106,45 @@ async fn a_channel_that_the_bot_may_no_longer_view_is_asked_for_once() {
     let before = looks_at(&shut, &world.discord().calls());
     let refused = |world: &Platform| looks_at(&shut, world.calls()) > before;
     world.discord().wait_until("the channel to be looked through", refused).await.unwrap();
-    let again = looks_at(&private, &world.discord().calls()) + 4;
-    let looked = |world: &Platform| looks_at(&private, world.calls()) >= again;
-    world.discord().wait_until("the private chat to be looked through again", looked).await.unwrap();
+    looked_through(&world, &private).await;
     assert_eq!(looks_at(&shut, &world.discord().calls()), before + 1);
+    world.end().await;
+}
+
+/// It is on no server's list.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archived_thread_that_the_bot_may_no_longer_view_is_asked_for_once() {
+    let mut world = swept("200ms").await;
+    let [private, here] = met(&world).await;
+    let thread = here.in_thread("general", "plans");
+    thread.mentions_bot("hello");
+    assert!(next(&thread).await.ends_with("hello"));
+    world.stop_node().await;
+    let shut = thread.place();
+    shut.archive();
+    here.place().deny(rights::VIEW_CHANNEL);
+    let before = looks_at(&shut, &world.discord().calls());
+    world.start_node().await;
+    let refused = |world: &Platform| looks_at(&shut, world.calls()) > before;
+    world.discord().wait_until("the thread to be looked through", refused).await.unwrap();
+    looked_through(&world, &private.place()).await;
+    assert_eq!(looks_at(&shut, &world.discord().calls()), before + 1);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_has_put_the_bot_out_is_asked_for_nothing() {
+    let mut world = swept("200ms").await;
+    let [private, shut] = met(&world).await.map(|seat| seat.place());
+    world.discord().put_out();
+    let before = looks_at(&shut, &world.discord().calls());
+    looked_through(&world, &private).await;
+    let after = looks_at(&shut, &world.discord().calls());
+    assert!(after <= before + 1, "but for what was on its way: {after} times, {before} before");
+    world.stop_node().await;
+    world.start_node().await;
+    looked_through(&world, &private).await;
+    assert_eq!(looks_at(&shut, &world.discord().calls()), after);
     world.end().await;
 }
 
@@ -135,23 +194,41 @@ async fn a_thread_that_was_last_read_more_than_a_week_ago_is_not_looked_through(
     world.end().await;
 }
 
-/// What was said on a server before anything of it was heard was said without the bot.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_said_before_the_bot_came_is_left_alone() {
+/// A world without a node, whose channels are looked through often, and in which every message is answered.
+async fn always_answered() -> World {
     let quick = QUICK_DISCORD.replace("login", "sweep = \"200ms\", login");
     let always = "[[bindings]]\nagent = \"manager\"\nchannel = \"discord\"\nmention = \"always\"\n";
     let setting = World::setting().discord(&format!("dm = \"open\"\n{quick}")).config(always);
-    let mut world = setting.without_node().await;
+    setting.without_node().await
+}
+
+/// What was said on a server before anything of it was heard was said without the bot.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_before_the_bot_came_is_left_alone() {
+    let mut world = always_answered().await;
     let here = world.discord().user("ann").in_channel("general");
     here.says("shall we ask a bot?");
     world.start_node().await;
     world.discord().connected().await.unwrap();
     here.says("now");
     assert!(next(&here).await.ends_with("now"));
-    let looks = world.discord().calls_of("get_messages").len() + 3;
-    let again = |world: &roundtable_fakes::discord::World| {
-        world.calls().filter(|call| call.method == "get_messages").count() >= looks
-    };
-    world.discord().wait_until("the channel to be looked through", again).await.unwrap();
+    looked_through(&world, &here.place()).await;
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_while_the_bot_was_put_out_is_left_alone() {
+    let mut world = always_answered().await;
+    world.start_node().await;
+    world.discord().connected().await.unwrap();
+    let here = world.discord().user("ann").in_channel("general");
+    here.says("hello");
+    assert!(next(&here).await.ends_with("hello"));
+    world.discord().put_out();
+    here.says("what a bot");
+    world.discord().invite();
+    here.says("welcome back");
+    assert_eq!(next(&here).await, "echo: Ann: welcome back");
+    looked_through(&world, &here.place()).await;
     world.end().await;
 }

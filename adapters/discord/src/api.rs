@@ -50,7 +50,7 @@ pub(crate) enum ApiError {
     Refused {
         /// The HTTP status.
         status: u16,
-        /// Discord's own code, 0 for none
+        /// Discord's own code, 0 where it has none
         /// (<https://discord.com/developers/docs/topics/opcodes-and-status-codes#json>).
         code: i64,
         /// Discord's words, with those about single fields.
@@ -262,20 +262,20 @@ fn limits(headers: &HeaderMap) -> Option<Headers> {
 fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Value, ApiError> {
     let unreadable = || format!("HTTP {status} without a readable answer");
     let parsed = serde_json::from_slice::<Value>(body).ok();
-    match (status, parsed) {
-        (204, _) => Ok(Value::Null),
-        (200..=299, Some(answer)) => Ok(answer),
-        (429, answer) => Err(limited(headers, answer.as_ref())),
-        (400..=499, Some(answer)) if answer.is_object() => Err(refused(status, &answer)),
-        // something in between refused, and Discord never saw the request
-        (300..=499, _) => Err(ApiError::Unreachable(unreadable())),
+    let code = parsed.as_ref().and_then(|answer| wire::number(answer, "/code"));
+    match (status, parsed, code) {
+        (204, ..) => Ok(Value::Null),
+        (200..=299, Some(answer), _) => Ok(answer),
+        (429, answer, _) => Err(limited(headers, answer.as_ref())),
+        (400..=499, Some(answer), Some(code)) => Err(refused(status, code, &answer)),
+        // Discord always says a code, if only 0: something in between refused, and Discord never saw the request
+        (300..=499, ..) => Err(ApiError::Unreachable(unreadable())),
         _ => Err(ApiError::Unknown(unreadable())),
     }
 }
 
-/// A refusal in JSON: Discord's own, or the block of Cloudflare's in front of it, which passes.
-fn refused(status: u16, answer: &Value) -> ApiError {
-    let code = wire::number(answer, "/code").unwrap_or(0);
+/// A refusal with a code: Discord's own, or the block of Cloudflare's in front of it, which passes.
+fn refused(status: u16, code: i64, answer: &Value) -> ApiError {
     let message = words(answer).unwrap_or_else(|| format!("HTTP {status}"));
     match code {
         BLOCKED => ApiError::Unreachable(format!("HTTP {status} {message} (code {code})")),
@@ -339,7 +339,12 @@ mod tests {
             (404, &[], r#"{"message":"Unknown Channel","code":10003}"#, {
                 Err(ApiError::Refused { status: 404, code: 10003, message: "Unknown Channel".into() })
             }),
+            (401, &[], r#"{"message":"401: Unauthorized","code":0}"#, {
+                Err(ApiError::Refused { status: 401, code: 0, message: "401: Unauthorized".into() })
+            }),
             (403, &[], html, Err(ApiError::Unreachable(unreadable(403)))),
+            (403, &[], r#"{"error":"blocked"}"#, Err(ApiError::Unreachable(unreadable(403)))),
+            (401, &[], r#"{"code":"auth","message":"log in"}"#, Err(ApiError::Unreachable(unreadable(401)))),
             (403, &[], r#"{"message":"internal network error","code":40333}"#, {
                 Err(ApiError::Unreachable("HTTP 403 internal network error (code 40333)".into()))
             }),

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::api::{ApiError, Call};
+use crate::error::{MISSING_ACCESS, MISSING_PERMISSIONS};
 use crate::listen::{Listener, now};
 use crate::update::edited_at;
 use crate::wire;
@@ -25,8 +26,6 @@ const MARGIN: i64 = 5 * 60_000;
 const WINDOW: i64 = 24 * 60 * 60_000;
 /// The most messages that one answer holds.
 const PAGE: usize = 100;
-/// The answer to a request for what we may not see.
-const FORBIDDEN: u16 = 403;
 /// How long a login waits for its servers to come, which say where nothing was missed.
 const SETTLING: Duration = Duration::from_secs(5);
 
@@ -165,12 +164,12 @@ async fn fetch(listener: &Listener<'_>, channel: u64) -> u64 {
         let page = listener.api().patiently(|| Call::history(ChannelId::new(channel), after)).await;
         let mut page = match page {
             Ok(page) => wire::list(&page, "").to_vec(),
-            Err(error @ ApiError::Refused { status, .. }) => {
+            Err(error @ ApiError::Refused { code, .. }) => {
                 tracing::debug!(
                     discord.connection = %listener.connection(), channel, %error, "nothing more is to be fetched"
                 );
                 // what is said where we may not look is passed over, so that it is not asked for again and again
-                if status == FORBIDDEN {
+                if matches!(code, MISSING_ACCESS | MISSING_PERMISSIONS) {
                     let newest = listener.places().hide(channel);
                     listener.lanes().read(channel, newest);
                 }

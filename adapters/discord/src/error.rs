@@ -12,6 +12,10 @@ pub(crate) const ARCHIVED: i64 = 50083;
 pub(crate) const HAS_THREAD: i64 = 160_004;
 /// A reply needs the right to read the history.
 pub(crate) const REPLY_NEEDS_HISTORY: i64 = 160_002;
+/// The bot may not see the channel.
+pub(crate) const MISSING_ACCESS: i64 = 50001;
+/// The bot has not the right to do this.
+pub(crate) const MISSING_PERMISSIONS: i64 = 50013;
 /// A field of the request is wrong.
 pub(crate) const INVALID_FORM: i64 = 50035;
 /// The answer to a request without a valid token.
@@ -39,8 +43,11 @@ impl Act {
 const MEANINGS: &[(&[i64], &str)] = &[
     (&[10003], "Channel or thread {chat} no longer exists. Write to the bot in one that exists"),
     (&[10004], "The bot is no longer on the server of channel {chat}. Invite it again"),
-    (&[50001], "The bot can't see channel {chat}. Give its role the rights {right} there"),
-    (&[50013], "The bot may not do this in channel {chat}. Give its role the rights {right} there"),
+    (&[MISSING_ACCESS], "The bot can't see channel {chat}. Give its role the rights {right} there"),
+    (
+        &[MISSING_PERMISSIONS],
+        "The bot may not do this in channel {chat}. Give its role the rights {right} there",
+    ),
     (
         &[50007, 50278],
         "The person in private chat {chat} takes no messages from the bot: they share no server with it, or \

@@ -26,6 +26,12 @@ pub(crate) struct Key {
     pub(crate) version: i64,
 }
 
+impl Key {
+    fn is_edit(self) -> bool {
+        self.version != 0
+    }
+}
+
 /// A message as Discord sent it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Item {
@@ -90,10 +96,13 @@ impl Lanes {
         self.positions.insert(channel, position);
     }
 
-    /// We come to a channel: everything up to `last` was said without us, unless we have read there before.
+    /// We come to a channel: everything up to `last` was said without us, also where we have been before.
     pub(crate) fn begin(&mut self, channel: u64, last: u64) {
-        if self.position(channel).is_none() {
-            self.begun.insert(channel, last);
+        self.begun.insert(channel, last);
+        if self.positions.contains_key(&channel) {
+            let lane = self.lanes.entry(channel).or_default();
+            lane.high = lane.high.max(last);
+            self.settle(channel);
         }
     }
 
@@ -112,13 +121,16 @@ impl Lanes {
         self.positions.iter().map(|(channel, position)| (*channel, *position))
     }
 
-    /// A message came. The same one twice is one. From a channel's first one on it is read, whenever that is offered.
+    /// A message came. The same one twice is one. From a channel's first one on it is read, whenever that is offered;
+    /// an edit may be of one that was said long before.
     pub(crate) fn push(&mut self, channel: u64, key: Key, item: Item) {
         if key.id == 0 || self.done.contains(channel, key) {
             return;
         }
         let lane = self.lanes.entry(channel).or_default();
-        if let Entry::Vacant(position) = self.positions.entry(channel) {
+        if !key.is_edit()
+            && let Entry::Vacant(position) = self.positions.entry(channel)
+        {
             position.insert(lane.gate.map_or(key.id - 1, |gate| gate.read.min(key.id - 1)));
             self.moved.insert(channel);
             self.new.insert(channel);
@@ -163,7 +175,9 @@ impl Lanes {
         self.done.insert(channel, key);
         if let Some(lane) = self.lanes.get_mut(&channel) {
             lane.current = None;
-            lane.high = lane.high.max(key.id);
+            if !key.is_edit() {
+                lane.high = lane.high.max(key.id);
+            }
         }
         self.settle(channel);
     }
@@ -338,6 +352,17 @@ mod tests {
     }
 
     #[test]
+    fn an_edit_says_nothing_of_how_far_a_channel_was_read() {
+        let mut lanes = Lanes::default();
+        let edit = || Item { kind: MessageKind::Edit, message: Value::Null, live: true };
+        lanes.push(HERE, Key { id: 12, version: 7 }, edit());
+        assert_eq!((drain(&mut lanes), lanes.position(HERE), lanes.beginning(HERE)), (vec![12], None, None));
+        push(&mut lanes, &[15]);
+        lanes.push(HERE, Key { id: 20, version: 7 }, edit());
+        assert_eq!((drain(&mut lanes), lanes.position(HERE)), (vec![15, 20], Some(15)));
+    }
+
+    #[test]
     fn what_waits_or_is_being_stored_holds_the_position_back() {
         let mut lanes = Lanes::default();
         lanes.remember(HERE, 5);
@@ -401,13 +426,22 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_before_we_came_is_no_concern_of_ours_unless_we_have_been_there() {
+    fn what_was_said_before_we_came_is_no_concern_of_ours() {
         let mut lanes = Lanes::default();
         lanes.remember(HERE, 10);
-        for channel in [HERE, HERE + 1] {
+        push(&mut lanes, &[20]);
+        for channel in [HERE, HERE + 1, HERE + 2] {
             lanes.begin(channel, 50);
         }
-        assert_eq!((lanes.before(HERE), lanes.before(HERE + 1)), (0, 50));
+        assert_eq!([HERE, HERE + 1, HERE + 2].map(|channel| lanes.before(channel)), [50; 3]);
+        assert_eq!(
+            (lanes.position(HERE), lanes.position(HERE + 1)),
+            (Some(19), None),
+            "what was heard waits"
+        );
+        assert_eq!(drain(&mut lanes), [20]);
+        lanes.begin(HERE, 60);
+        assert_eq!(lanes.moved(), [(HERE, 60)]);
     }
 
     #[test]

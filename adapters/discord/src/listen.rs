@@ -5,6 +5,7 @@
 
 mod keep;
 mod offer;
+mod servers;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -21,7 +22,7 @@ use crate::api::Api;
 use crate::backfill::Backfill;
 use crate::gateway;
 use crate::lane::{Item, Key, Lanes};
-use crate::places::{Kind, Places};
+use crate::places::Places;
 use crate::shard::Shard;
 use crate::update::{Us, edited_at, number};
 use crate::{Discord, Pauses, wire};
@@ -128,7 +129,7 @@ impl<'a> Listener<'a> {
         let guilds = wire::list(data, "/guilds").iter().filter_map(|guild| wire::id(guild, "/id"));
         *locked(&self.guilds) = guilds.collect();
         let mut lanes = self.lanes();
-        let known: Vec<_> = lanes.positions().collect();
+        let known = self.within_reach(&lanes);
         for (channel, position) in &known {
             lanes.open(*channel, *position);
         }
@@ -184,56 +185,23 @@ impl<'a> Listener<'a> {
                 let told = self.places().apply(name, &data);
                 let id = wire::id(&data, "/id").unwrap_or(0);
                 match name {
+                    // it comes again when it is there
+                    "GUILD_CREATE" | "GUILD_DELETE" if wire::flag(&data, "/unavailable") => {
+                        self.backfill.wait_for(id);
+                    }
                     "GUILD_CREATE" => self.arrived(id, &told),
-                    "GUILD_DELETE" if wire::flag(&data, "/unavailable") => self.backfill.wait_for(id),
-                    "GUILD_DELETE" => self.backfill.arrived(id),
+                    "GUILD_DELETE" => self.left(id),
                     _ => {}
                 }
             }
         }
     }
 
-    /// A server has come. Of one that we were on before, what was written meanwhile is fetched; of one that we
-    /// join nothing was missed.
-    fn arrived(&self, guild: u64, channels: &[u64]) {
-        let joined = locked(&self.guilds).insert(guild);
-        let since = Some(self.since.load(Ordering::Relaxed)).filter(|since| *since > 0);
-        if joined || since.is_none() {
-            let (mut lanes, now) = (self.lanes(), wire::first_at(now()));
-            channels.iter().for_each(|channel| lanes.begin(*channel, now));
-        }
-        if joined {
-            return;
-        }
-        for channel in channels {
-            let (kind, newest, hidden) = self
-                .places()
-                .get(*channel)
-                .map_or((Kind::Container, 0, false), |place| (place.kind, place.newest, place.hidden));
-            let mut lanes = self.lanes();
-            let read = lanes.position(*channel).or(since);
-            match (kind, read) {
-                (Kind::Container, _) | (_, None) => {}
-                (_, Some(read)) if newest > read && !hidden => {
-                    lanes.open(*channel, read);
-                    self.backfill.add(*channel);
-                }
-                _ => {
-                    if self.backfill.spare(*channel) {
-                        lanes.close(*channel);
-                        self.work.notify_one();
-                    }
-                }
-            }
-        }
-        self.backfill.arrived(guild);
-    }
-
     /// Puts a message into its lane.
     pub(crate) fn put(&self, channel: u64, kind: MessageKind, message: Value, live: bool) {
         let Some(id) = wire::id(&message, "/id") else { return };
-        if let Some(guild) = wire::id(&message, "/guild_id") {
-            self.places().lies_on(channel, guild);
+        if live {
+            self.places().heard(channel, wire::id(&message, "/guild_id"));
         }
         if let Some(us) = self.us()
             && us.wrote(&message)

@@ -1,7 +1,7 @@
 //! What the gateway has told us about servers, channels and threads: where a message's channel lies and
 //! what the numbers in its text are called. In memory only; what is not known is asked for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -80,6 +80,9 @@ pub(crate) struct Places {
     /// The servers of channels, also of those that are gone: how far they were read is kept under both names.
     servers: HashMap<u64, u64>,
     roles: HashMap<u64, Role>,
+    /// Channels that we were refused, until we are told of them anew or hear something there. Only those that were
+    /// read or told of are asked for, so there are no more.
+    refused: HashSet<u64>,
 }
 
 impl Places {
@@ -144,20 +147,31 @@ impl Places {
             self.lies_on(id, guild);
         }
         self.places.insert(id, place);
+        self.refused.remove(&id);
         Some(id)
     }
 
-    /// We were refused a channel: it is hidden until we are told of it anew. Gives its newest message, 0 when none is
-    /// known.
+    /// We were refused a channel, also one of which nothing else is known, as an archived thread. Gives its newest
+    /// message, 0 when none is known.
     pub(crate) fn hide(&mut self, channel: u64) -> u64 {
-        let Some(place) = self.places.get_mut(&channel) else { return 0 };
-        place.hidden = true;
-        place.newest
+        self.refused.insert(channel);
+        self.get(channel).map_or(0, |place| place.newest)
+    }
+
+    /// A message came from a channel: we may view it.
+    pub(crate) fn heard(&mut self, channel: u64, guild: Option<u64>) {
+        self.refused.remove(&channel);
+        if let Some(place) = self.places.get_mut(&channel) {
+            place.hidden = false;
+        }
+        if let Some(guild) = guild {
+            self.lies_on(channel, guild);
+        }
     }
 
     /// Whether we know that we may not view a channel.
     pub(crate) fn is_hidden(&self, channel: u64) -> bool {
-        self.places.get(&channel).is_some_and(|place| place.hidden)
+        self.refused.contains(&channel) || self.get(channel).is_some_and(|place| place.hidden)
     }
 
     /// A channel is on a server.
@@ -212,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_is_hidden_until_we_are_told_otherwise() {
+    fn a_channel_is_hidden_until_we_are_told_or_hear_otherwise() {
         let mut places = told();
         let channel = |flags: i64| json!({"id": "20", "type": 0, "guild_id": "1", "flags": flags});
         assert!(!places.is_hidden(20) && !places.is_hidden(99));
@@ -221,7 +235,13 @@ mod tests {
         places.apply("CHANNEL_UPDATE", &channel(1));
         assert!(!places.is_hidden(20));
         assert_eq!((places.hide(20), places.hide(99)), (40, 0));
-        assert!(places.is_hidden(20) && !places.is_hidden(99));
+        assert!(places.is_hidden(20) && places.is_hidden(99));
+        places.apply("CHANNEL_UPDATE", &channel(1));
+        places.heard(99, Some(1));
+        assert!(!places.is_hidden(20) && !places.is_hidden(99));
+        places.apply("CHANNEL_UPDATE", &channel(HIDDEN));
+        places.heard(20, Some(1));
+        assert!(!places.is_hidden(20));
     }
 
     #[test]

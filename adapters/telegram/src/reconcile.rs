@@ -12,7 +12,7 @@ use crate::send::{Address, body, number};
 
 /// The most numbers that are tried.
 const PROBES: u32 = 20;
-/// So many numbers in a row that nobody has are the end of a chat. In a group the bot does not hear everybody: where
+/// So many numbers in a row that nobody has, behind all that are known, are the end of a chat. In a group the bot does not hear everybody: where
 /// somebody else has one of the last numbers that are tried, the message may lie behind them.
 const END: u32 = 5;
 
@@ -59,12 +59,15 @@ enum Next {
 
 /// The lowest number that the message can have: one that nobody is known to have, since it is in one of the
 /// gaps between known numbers or behind them all. Known numbers bound nothing, for what was said before the
-/// message may be heard of after it. Unclear where too many numbers are free, or where another lost message
-/// could be taken for it.
+/// message may be heard of after it. Unclear where too many numbers are free, so that the end of the chat can't be
+/// told any more when all gaps are tried, or where another lost message could be taken for it.
 fn next(lost: &Lost<'_>) -> Next {
     let newest = lost.taken.last().unwrap_or(&lost.after);
     let gaps = newest.0 - lost.after.0 - lost.taken.len() as i64;
-    if lost.others_unknown > 0 || i64::from(lost.ruled_out) + gaps > i64::from(PROBES) {
+    let too_many = i64::from(lost.ruled_out) + gaps > i64::from(PROBES);
+    // once we are behind all known numbers, none is behind `after`
+    let no_end = gaps == 0 && !lost.taken.is_empty() && lost.ruled_out > PROBES - END;
+    if lost.others_unknown > 0 || too_many || no_end {
         return Next::End(Found::Unclear);
     }
     if lost.ruled_out == PROBES {
@@ -187,10 +190,19 @@ mod tests {
         assert_eq!(chosen(10, &[], 0, 0), Next::Try(MessageId(11)));
         assert_eq!(chosen(10, &[11, 12, 14], 0, 0), Next::Try(MessageId(13)));
         assert_eq!(chosen(10, &[12], 0, 0), Next::Try(MessageId(11)));
-        assert_eq!(chosen(10, &[11, 12], 19, 0), Next::Try(MessageId(13)));
-        assert_eq!(chosen(10, &[11, 12], 20, 0), Next::End(Found::Absent));
+        assert_eq!(chosen(10, &[11, 12], 15, 0), Next::Try(MessageId(13)));
+        assert_eq!(chosen(10, &[], 19, 0), Next::Try(MessageId(11)));
+        assert_eq!(chosen(10, &[], 20, 0), Next::End(Found::Absent));
         let many: Vec<i64> = (11..400).collect();
         assert_eq!(chosen(10, &many, 0, 0), Next::Try(MessageId(400)));
+    }
+
+    #[test]
+    fn a_chat_has_no_end_in_sight_where_the_gaps_have_used_up_the_probes() {
+        assert_eq!(chosen(27, &[29, 30], 17, 0), Next::Try(MessageId(28)), "it may be in the last gap");
+        assert_eq!(chosen(28, &[29, 30], 18, 0), Next::End(Found::Unclear));
+        assert_eq!(chosen(25, &[26, 27], 16, 0), Next::End(Found::Unclear));
+        assert_eq!(chosen(25, &[26, 27], 20, 0), Next::End(Found::Unclear));
     }
 
     #[test]

@@ -59,28 +59,33 @@ impl Listener<'_> {
                 _ = store.tick() => {
                     // what was said until then has a position by now, which goes first
                     let online = self.online.load(Ordering::Relaxed);
-                    self.keep_positions().await;
-                    self.keep_online(online, &mut kept).await;
+                    if self.keep_positions().await {
+                        self.keep_online(online, &mut kept).await;
+                    }
                 }
                 _ = sweep.tick() => self.sweep(),
             }
         }
     }
 
-    pub(super) async fn keep_positions(&self) {
+    /// Keeps how far the channels were read; `true` if all of it was kept.
+    pub(super) async fn keep_positions(&self) -> bool {
         let moved = self.lanes().moved();
         let keep = |(channel, position)| self.keep_position(channel, position);
-        stream::iter(moved).for_each_concurrent(KEEPERS, keep).await;
+        let kept = stream::iter(moved).map(keep).buffer_unordered(KEEPERS);
+        kept.fold(true, async |all, kept| all && kept).await
     }
 
-    pub(super) async fn keep_position(&self, channel: u64, position: u64) {
+    pub(super) async fn keep_position(&self, channel: u64, position: u64) -> bool {
         let position = i64::try_from(position).unwrap_or(i64::MAX);
         let scope = scope(self.places().server(channel), channel);
-        if let Err(error) = self.edge.advance(self.account(), &scope, position).await {
+        let kept = self.edge.advance(self.account(), &scope, position).await;
+        if let Err(error) = &kept {
             // the messages are stored, so at worst they are offered again after a restart
             tracing::warn!(discord.connection = %self.connection(), %error, "a position was not kept");
             self.lanes().not_kept(channel);
         }
+        kept.is_ok()
     }
 
     /// Keeps that we were online.
@@ -94,14 +99,16 @@ impl Listener<'_> {
         }
     }
 
-    /// Looks through the channels that were used within the last hour: an event may have been lost.
+    /// Looks through the channels that were used within the last hour: an event may have been lost. Before the first login
+    /// nobody knows which messages are our own.
     pub(super) fn sweep(&self) {
+        if self.us().is_none() {
+            return;
+        }
         let recent = wire::first_at(now() - 3_600_000);
         let mut lanes = self.lanes();
-        let places = self.places();
-        let is_used = |(channel, position): &(u64, u64)| *position > recent && !places.is_hidden(*channel);
-        let used: Vec<_> = lanes.positions().filter(is_used).collect();
-        for (channel, position) in used {
+        let known = self.within_reach(&lanes);
+        for (channel, position) in known.into_iter().filter(|(_, position)| *position > recent) {
             lanes.open(channel, position);
             self.backfill.add(channel);
         }

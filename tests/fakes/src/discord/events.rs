@@ -141,6 +141,14 @@ impl World {
         }
     }
 
+    /// GUILD_DELETE of a guild that has put a bot out, to that bot.
+    pub(super) fn tell_put_out(&mut self, guild: u64, bot: u64) {
+        let viewers = self.viewers_of(Some(guild), intents::GUILDS);
+        for (session, _) in viewers.into_iter().filter(|(_, viewer)| viewer.bot == bot) {
+            self.push(&session, "GUILD_DELETE", &json!({"id": guild.to_string()}), None);
+        }
+    }
+
     /// An event of any name to every session, whatever its intents.
     pub(super) fn tell_all(&mut self, name: &str, data: &Value) {
         for (session, _) in self.viewers(|_| true) {

@@ -152,6 +152,22 @@ impl DiscordFake {
         });
     }
 
+    /// The guild puts `roundtable_bot` out (GUILD_DELETE), which sees nothing of it any more.
+    pub fn put_out(&self) {
+        self.fake.change(|world| {
+            world.guilds.entry(self.guild).and_modify(|guild| drop(guild.members.remove(&self.bot)));
+            world.tell_put_out(self.guild, self.bot);
+        });
+    }
+
+    /// The guild invites it again (GUILD_CREATE).
+    pub fn invite(&self) {
+        self.fake.change(|world| {
+            world.join(self.guild, self.bot);
+            world.tell_guild(self.guild);
+        });
+    }
+
     /// Where each RESUME came in: `/resume` is the address that READY gave, `/` the first one.
     pub fn resume_paths(&self) -> Vec<String> {
         self.fake.look(|world| world.resumes.clone())

@@ -12,7 +12,7 @@ use axum::{
 use serde_json::Value;
 
 use super::{
-    flood::Verdict,
+    flood::{Verdict, Wanted},
     methods::{self, Method},
     polling::get_updates,
     request::{Answer, Failure, Params, response},
@@ -115,13 +115,17 @@ impl Request {
         }
     }
 
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted { method: self.method.name, params: &self.params.0 }
+    }
+
     fn limited(&self, fake: &Fake<World>, retry_after: u64) -> Failure {
         fake.change(|world| {
             let now = world.now_ms();
             if let Ok(Some(chat)) = self.params.int("chat_id") {
-                world.floods.penalise(self.bot, chat, retry_after, now);
+                world.floods.penalise(self.bot, chat, self.wanted(), retry_after, now);
             } else if self.method.name == "getupdates" {
-                world.floods.penalise(self.bot, POLLS, retry_after, now);
+                world.floods.penalise(self.bot, POLLS, self.wanted(), retry_after, now);
             }
         });
         Failure::flood(retry_after)
@@ -150,7 +154,7 @@ impl World {
         }
         let chat = params.int("chat_id").ok().flatten();
         if name == "getupdates"
-            && let Some(refused) = self.charge(*bot, POLLS, name)
+            && let Some(refused) = self.charge(*bot, POLLS, request.wanted())
         {
             return Arrival { refused: Some(refused), obstacle: None, in_flight: None };
         }
@@ -162,7 +166,7 @@ impl World {
         if let Some(key) = in_flight {
             self.begin_send(key);
         }
-        let refused = if method.visible { self.charge(*bot, chat, name) } else { None };
+        let refused = if method.visible { self.charge(*bot, chat, request.wanted()) } else { None };
         let obstacle = if refused.is_none() { self.faults.take(name, Some(chat)) } else { None };
         Arrival { refused, obstacle, in_flight }
     }
@@ -183,10 +187,10 @@ impl World {
         self.latencies.extend(answered.map(|handed_out| handed_out.elapsed()));
     }
 
-    fn charge(&mut self, bot: i64, chat: i64, method: &str) -> Option<Failure> {
-        let now = self.now_ms();
+    fn charge(&mut self, bot: i64, chat: i64, call: Wanted<'_>) -> Option<Failure> {
+        let (now, method) = (self.now_ms(), call.method);
         let limits = self.settings.flood.as_ref().filter(|_| chat != POLLS);
-        match self.floods.charge(limits, bot, chat, now) {
+        match self.floods.charge(limits, bot, chat, call, now) {
             Verdict::Pass => None,
             Verdict::Over(seconds) => Some(Failure::flood(seconds)),
             Verdict::Early { again, left_ms } => {

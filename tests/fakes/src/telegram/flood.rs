@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde_json::{Map, Value};
+
 /// Limits. The real numbers are observed, not promised: [`Flood::real`].
 #[derive(Debug, Clone)]
 pub struct Flood {
@@ -30,8 +32,27 @@ impl Flood {
     }
 }
 
-/// A call that comes so few milliseconds after a window has opened was on its way when the client was told.
+/// A call that comes so few milliseconds after a window has opened was on its way when the client was told, unless it is
+/// the very one that was refused.
 const ON_ITS_WAY_MS: u64 = 100;
+
+/// What is called.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub method: &'static str,
+    pub params: &'a Map<String, Value>,
+}
+
+impl Wanted<'_> {
+    fn owned(self) -> (&'static str, Map<String, Value>) {
+        (self.method, self.params.clone())
+    }
+
+    /// Two turns may be typing in a chat at once; of nothing else a second one is on its way beside the first.
+    fn repeats(self, (method, params): &(&'static str, Map<String, Value>)) -> bool {
+        self.method == *method && self.params == params && self.method != "sendchataction"
+    }
+}
 
 /// The kind of limit that a bucket belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,12 +93,14 @@ pub(crate) enum Verdict {
 }
 
 /// A time in which nothing may come.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Window {
     /// When the client was told of it first.
     told_ms: u64,
     end_ms: u64,
     seconds: u64,
+    /// The calls that were refused because of it.
+    refused: Vec<(&'static str, Map<String, Value>)>,
 }
 
 /// The state of all limits.
@@ -89,23 +112,34 @@ pub(crate) struct Floods {
 }
 
 impl Floods {
-    /// Opens a window of `seconds` for a bot's calls to a chat.
-    pub fn penalise(&mut self, bot: i64, chat: i64, seconds: u64, now_ms: u64) {
-        let window = Window { told_ms: now_ms, end_ms: now_ms + seconds * 1000, seconds };
+    /// Opens a window of `seconds` for a bot's calls to a chat, because of this one.
+    pub fn penalise(&mut self, bot: i64, chat: i64, call: Wanted<'_>, seconds: u64, now_ms: u64) {
+        let refused = vec![call.owned()];
+        let window = Window { told_ms: now_ms, end_ms: now_ms + seconds * 1000, seconds, refused };
         self.windows.insert((bot, chat), window);
     }
 
     /// Counts a call of `bot` to `chat` (groups are negative) against the limits.
-    pub fn charge(&mut self, limits: Option<&Flood>, bot: i64, chat: i64, now_ms: u64) -> Verdict {
-        match self.windows.get(&(bot, chat)).copied() {
-            Some(window) if now_ms < window.end_ms.min(window.told_ms + ON_ITS_WAY_MS) => {
-                return Verdict::Over(window.seconds);
+    pub fn charge(
+        &mut self,
+        limits: Option<&Flood>,
+        bot: i64,
+        chat: i64,
+        call: Wanted<'_>,
+        now_ms: u64,
+    ) -> Verdict {
+        match self.windows.get_mut(&(bot, chat)).filter(|window| now_ms < window.end_ms) {
+            Some(window) => {
+                let (seconds, left_ms) = (window.seconds, window.end_ms - now_ms);
+                let on_its_way = now_ms < window.told_ms + ON_ITS_WAY_MS;
+                if on_its_way && !window.refused.iter().any(|refused| call.repeats(refused)) {
+                    window.refused.push(call.owned());
+                    return Verdict::Over(seconds);
+                }
+                self.penalise(bot, chat, call, seconds, now_ms);
+                return Verdict::Early { again: seconds, left_ms };
             }
-            Some(window) if now_ms < window.end_ms => {
-                self.penalise(bot, chat, window.seconds, now_ms);
-                return Verdict::Early { again: window.seconds, left_ms: window.end_ms - now_ms };
-            }
-            _ => drop(self.windows.remove(&(bot, chat))),
+            None => drop(self.windows.remove(&(bot, chat))),
         }
         let Some(limits) = limits else { return Verdict::Pass };
         let group =
@@ -119,7 +153,7 @@ impl Floods {
             let full = Bucket { tokens: size, at_ms: now_ms };
             let bucket = self.buckets.entry((bot, scope)).or_insert(full);
             if !bucket.take(per_second, size, now_ms) {
-                self.penalise(bot, chat, limits.penalty, now_ms);
+                self.penalise(bot, chat, call, limits.penalty, now_ms);
                 return Verdict::Over(limits.penalty);
             }
         }
@@ -129,28 +163,42 @@ impl Floods {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    fn params(text: &str) -> Map<String, Value> {
+        Map::from_iter([("text".to_owned(), json!(text))])
+    }
 
     #[test]
     fn going_over_opens_a_window_that_an_early_call_prolongs() {
         let limits = Flood { penalty: 2, ..Flood::real() };
         let mut floods = Floods::default();
-        let mut charge = |now| floods.charge(Some(&limits), 1, 7, now);
-        for _ in 0..5 {
-            assert_eq!(charge(0), Verdict::Pass);
+        let mut charge = |method, text, now| {
+            let call = Wanted { method, params: &params(text) };
+            floods.charge(Some(&limits), 1, 7, call, now)
+        };
+        for text in ["one", "two", "three", "four", "five"] {
+            assert_eq!(charge("sendmessage", text, 0), Verdict::Pass);
         }
-        assert_eq!(charge(10), Verdict::Over(2));
-        assert_eq!(charge(109), Verdict::Over(2), "it was on its way");
-        assert_eq!(charge(1_010), Verdict::Early { again: 2, left_ms: 1_000 });
-        assert_eq!(charge(3_009), Verdict::Early { again: 2, left_ms: 1 });
-        assert_eq!(charge(5_010), Verdict::Pass);
+        assert_eq!(charge("sendmessage", "six", 10), Verdict::Over(2));
+        for method in ["editmessagetext", "sendchataction", "sendchataction"] {
+            assert_eq!(charge(method, "six", 109), Verdict::Over(2), "it was on its way");
+        }
+        assert_eq!(charge("sendmessage", "six", 109), Verdict::Early { again: 2, left_ms: 1_901 });
+        assert_eq!(charge("editmessagetext", "six", 1_109), Verdict::Early { again: 2, left_ms: 1_000 });
+        assert_eq!(charge("sendmessage", "six", 3_108), Verdict::Early { again: 2, left_ms: 1 });
+        assert_eq!(charge("sendmessage", "six", 5_109), Verdict::Pass);
     }
 
     #[test]
     fn groups_have_twenty_a_minute() {
         let limits = Flood { chat_burst: 100.0, total_per_second: 100.0, ..Flood::real() };
         let mut floods = Floods::default();
-        let passed = (0..30).filter(|_| floods.charge(Some(&limits), 1, -7, 0) == Verdict::Pass).count();
+        let call = Wanted { method: "sendmessage", params: &params("hello") };
+        let passed =
+            (0..30).filter(|_| floods.charge(Some(&limits), 1, -7, call, 0) == Verdict::Pass).count();
         assert_eq!(passed, 20);
     }
 }

@@ -110,6 +110,17 @@ async fn a_send_inside_a_penalty_window_is_a_violation() {
     assert_eq!(telegram.violations().len(), 1);
 }
 
+/// What is sent again as soon as it was refused was not on its way before.
+#[tokio::test]
+async fn a_repetition_at_once_is_a_violation() {
+    let (telegram, bot, ann) = chat_with_ann().await;
+    telegram.fail_next("sendMessage", Fault::RateLimit { retry_after: 5 });
+    bot.refused("sendMessage", message(ann.id(), "one")).await;
+    assert_eq!(telegram.violations(), Vec::<String>::new());
+    bot.refused("sendMessage", message(ann.id(), "one")).await;
+    assert_eq!(telegram.violations().len(), 1, "{:?}", telegram.violations());
+}
+
 #[tokio::test]
 async fn faults_say_no_more_than_they_should() {
     let (telegram, bot, ann) = chat_with_ann().await;
