@@ -18,6 +18,10 @@ use crate::store::conversations::Place;
 use crate::store::deliveries::{Delivery, Shown, Thread};
 use crate::time::millis;
 
+/// By so many milliseconds nodes that follow one clock may differ, and one from itself a little later: a platform's pause
+/// is kept for that much longer.
+const AGREEMENT: i64 = 50;
+
 /// Waits for the chat's turn and marks the call as on its way. `None`: the account is not ours any more, or won't be,
 /// or it is later than `until`.
 pub(super) async fn start(
@@ -181,7 +185,7 @@ pub(super) async fn heed(
     let now = outbox.store.now();
     match error {
         SendError::RateLimited { after, whole_account } => {
-            let until = now + millis(*after);
+            let until = now + millis(*after) + AGREEMENT;
             let chat = (!whole_account).then(|| place.address.chat.clone());
             desk.close(chat.as_ref(), until);
             outbox.store.commit(Close { account: place.address.account.clone(), chat, until }).await

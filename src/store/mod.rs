@@ -209,8 +209,8 @@ impl Store {
         Ok(output)
     }
 
-    /// Reads. Sees everything that was committed before the call. On SQLite it runs on the thread of the caller:
-    /// the look-ups are short, and going elsewhere takes longer than they do.
+    /// Reads. Sees everything that was committed before the call. On SQLite all of it is of one moment, and it runs on the
+    /// thread of the caller: the look-ups are short, and going elsewhere takes longer than they do.
     pub async fn read<R: Read>(&self, body: R) -> Result<R::Output, StoreError> {
         match &self.backend {
             Backend::Lite { deaf: Some(deaf), .. } if deaf() => Err(StoreError::Silent),

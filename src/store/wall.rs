@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 
 use super::{Read, Store, StoreError, Tx, attendance, params, sql};
+use crate::time::millis;
 
 /// A clock that is asked and answers later than this is not followed: its time is long over.
 const ROUND_TRIP: Duration = Duration::from_millis(250);
@@ -45,7 +46,7 @@ impl Wall {
     /// ahead of it, and it goes by their time.
     pub async fn follow(&self, store: &Store) -> Result<(), StoreError> {
         let (now, asked) = store.read(Ask).await?;
-        let ours = store.now();
+        let (ours, took) = (store.now(), asked.elapsed());
         let apart = now + self.ahead() - ours;
         let theirs = if apart > STEP { store.read(Attendance).await? } else { None };
         if let Some(seen) = theirs.filter(|seen| seen.nodes - ours > STEP) {
@@ -54,7 +55,7 @@ impl Wall {
                 "this node's clock stood still; it goes by the other nodes'"
             );
             self.0.store(seen.ahead(), Ordering::Relaxed);
-        } else if asked > ROUND_TRIP {
+        } else if took > ROUND_TRIP {
             return Ok(());
         } else if apart.abs() > STEP {
             tracing::warn!(
@@ -63,9 +64,19 @@ impl Wall {
             );
             self.0.store(ours - now, Ordering::Relaxed);
         }
-        store.clock.anchor(now + self.ahead());
+        if let Some(by) = off_by(ours, now + self.ahead(), took) {
+            store.clock.anchor(store.now() + by);
+        }
         Ok(())
     }
+}
+
+/// By how much a clock that shows `ours` is off at least, when the one that it follows has told `told` and took so long for
+/// that: by then it shows that, or as much more. A clock that were set to what is told would jump with every answer that
+/// is quicker than the one before, and what waits for a time would be too early by that.
+fn off_by(ours: i64, told: i64, took: Duration) -> Option<i64> {
+    let nearest = ours.clamp(told, told + millis(took));
+    (nearest != ours).then_some(nearest - ours)
 }
 
 /// When nodes were last seen at work.
@@ -102,20 +113,33 @@ impl Read for Attendance {
     }
 }
 
-/// Reads PostgreSQL's time, and how long it took to tell it.
+/// Reads PostgreSQL's time, and when it was asked for it.
 struct Ask;
 
 #[async_trait]
 impl Read for Ask {
-    type Output = (i64, Duration);
+    type Output = (i64, Instant);
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<(i64, Duration), StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(i64, Instant), StoreError> {
         let asked = Instant::now();
         let now = sql!(
             lite: "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now",
             pg: "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now"
         );
         let now = tx.one(now, params![]).await?.get("now")?;
-        Ok((now, asked.elapsed()))
+        Ok((now, asked))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_moved_only_as_far_as_it_is_known_to_be_off() {
+        let took = Duration::from_millis(30);
+        assert_eq!(off_by(1_000, 1_010, took), Some(10), "it is that late at least");
+        assert_eq!([1_000, 990, 970].map(|told| off_by(1_000, told, took)), [None; 3], "it may be right");
+        assert_eq!(off_by(1_000, 960, took), Some(-10));
     }
 }
