@@ -1,7 +1,7 @@
 //! What two nodes learn of one delivery, when its account goes from one to the other.
 
 use async_trait::async_trait;
-use roundtable::store::deliveries::{self, Delivery, NewAnswer, Shown, State};
+use roundtable::store::deliveries::{self, Delivery, NEVER, NewAnswer, Shown, State};
 use roundtable::store::{StoreError, Transaction, Tx};
 use roundtable_contract::{MessageId, Part};
 
@@ -71,5 +71,23 @@ async fn a_late_word_on_a_delivery_changes_nothing() {
         // What is visible is, whoever says so.
         world.node(0).commit(Learn(old, Shown::Sent(MessageId(7)))).await.expect("no failure");
         assert_eq!(world.ask(CALLS).await, "sent, calls 2", "{database:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_late_look_takes_up_nothing_that_was_given_up() {
+    const KNOWN: &str = "SELECT state || CASE WHEN due_at = 9223372036854775807 THEN ', given up' ELSE '' END FROM deliveries";
+    let unknown = |due_at| Shown::Unknown { due_at, error: "no answer".into() };
+    for database in Database::all() {
+        let (world, turn) = at_work(database).await;
+        let said = world.node(0).commit(Say(turn.conversation_id)).await.expect("no failure");
+        let lost = Learn(said.expect("the conversation is clear"), unknown(0));
+        let lost = world.node(0).commit(lost).await.expect("no failure").expect("it is open");
+        // It is looked for; until that is stored the account is another node's, which has looked for it as well.
+        world.node(1).commit(Learn(lost.clone(), unknown(NEVER))).await.expect("no failure");
+        for word in [unknown(1), Shown::Later { due_at: 1, error: "it was lost on the way".into() }] {
+            world.node(0).commit(Learn(lost.clone(), word)).await.expect("no failure");
+            assert_eq!(world.ask(KNOWN).await, "unknown, given up", "{database:?}");
+        }
     }
 }

@@ -92,7 +92,7 @@ pub struct Thread {
 
 /// Records what is known about a delivery now. What is visible stays so, whatever is learned later; anything else
 /// counts only while the delivery is as it was `seen`: whoever has lost the account meanwhile changes nothing, and gets
-/// `false`.
+/// `false`. A look counts no call, but it moves when the delivery is due.
 pub async fn settle(tx: &mut Tx<'_>, seen: &Delivery, shown: &Shown) -> Result<bool, StoreError> {
     let id = seen.id;
     let (state, message, due_at, error) = match shown {
@@ -116,7 +116,7 @@ pub async fn settle(tx: &mut Tx<'_>, seen: &Delivery, shown: &Shown) -> Result<b
                  stray = CASE WHEN $11 = 1 THEN 1 WHEN stray = 1 AND $2 = 'sent' AND $7 = 'unknown' THEN 2 ELSE stray END,
                  sent_at = CASE WHEN $2 = 'sent' THEN $6 ELSE sent_at END
              WHERE id = $1 AND state <> 'sent'
-               AND ($2 = 'sent' OR (state = $7 AND attempts = $8 AND unknowns = $9))"
+               AND ($2 = 'sent' OR (state = $7 AND attempts = $8 AND unknowns = $9 AND due_at = $12))"
         ),
         params![
             id,
@@ -130,6 +130,7 @@ pub async fn settle(tx: &mut Tx<'_>, seen: &Delivery, shown: &Shown) -> Result<b
             seen.unknowns,
             i64::from(matches!(shown, Shown::Unknown { .. })),
             i64::from(is_stray(seen, shown)),
+            seen.due_at,
         ],
     )
     .await?;
