@@ -15,6 +15,11 @@ pub trait Clock: Send + Sync {
 
     /// Follows another clock (PostgreSQL's), which just showed `now`. Never makes time go back.
     fn anchor(&self, now: i64);
+
+    /// Sets the clock for the first time, before anybody goes by it: also back, if what it was made with is ahead.
+    fn set(&self, now: i64) {
+        self.anchor(now);
+    }
 }
 
 /// A monotonic clock that was set once, at start, by the wall clock, and may later be set by the
@@ -56,6 +61,11 @@ impl Clock for SystemClock {
     fn anchor(&self, now: i64) {
         self.offset.store(now - self.elapsed(), Ordering::Relaxed);
     }
+
+    fn set(&self, now: i64) {
+        self.anchor(now);
+        self.last.store(now, Ordering::Relaxed);
+    }
 }
 
 #[cfg(test)]
@@ -70,5 +80,13 @@ mod tests {
         assert!(clock.now() >= before);
         clock.anchor(before + 60_000);
         assert!(clock.now() >= before + 60_000);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_goes_on_from_there() {
+        let clock = SystemClock::new();
+        let before = clock.now();
+        clock.set(before - 60_000);
+        assert!(clock.now() < before - 30_000);
     }
 }

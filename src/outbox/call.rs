@@ -18,8 +18,8 @@ use crate::store::conversations::Place;
 use crate::store::deliveries::{Delivery, Shown, Thread};
 use crate::time::millis;
 
-/// By so many milliseconds nodes that follow one clock may differ, and one from itself a little later: a platform's pause
-/// is kept for that much longer.
+/// By so many milliseconds nodes may differ whose database answers in that time, and one from itself a little later: a
+/// platform's pause is kept for that much longer.
 const AGREEMENT: i64 = 50;
 
 /// Waits for the chat's turn and marks the call as on its way. `None`: the account is not ours any more, or won't be,

@@ -12,11 +12,13 @@ use async_trait::async_trait;
 use super::{Read, Store, StoreError, Tx, attendance, params, sql};
 use crate::time::millis;
 
-/// A clock that is asked and answers later than this is not followed: its time is long over.
-const ROUND_TRIP: Duration = Duration::from_millis(250);
-
 /// A difference of more milliseconds is no drift: the clock was set.
 const STEP: i64 = 1_000;
+
+/// A clock is set for the first time by an answer that took no longer, in milliseconds, or by the last of so many: it may
+/// be late by that.
+const QUICK: i64 = 50;
+const ASKS: usize = 5;
 
 /// Nodes that were seen within so many milliseconds are at work, and whoever comes goes by their time.
 const RECENT: i64 = 60_000;
@@ -33,39 +35,46 @@ impl Wall {
     /// Sets a node's clock for the first time: by the time of those that are at work, else by PostgreSQL's.
     pub async fn begin(&self, store: &Store) -> Result<(), StoreError> {
         let seen = store.read(Attendance).await?;
-        let (now, _) = store.read(Ask).await?;
-        if let Some(seen) = seen.filter(|seen| (now - seen.wall).abs() < RECENT) {
-            self.0.store(seen.ahead(), Ordering::Relaxed);
+        for ask in 1..=ASKS {
+            let (told, asked) = store.read(Ask).await?;
+            if millis(asked.elapsed()) > QUICK && ask < ASKS {
+                continue;
+            }
+            if let Some(seen) = seen.filter(|seen| (told - seen.wall).abs() < RECENT) {
+                self.0.store(seen.ahead(), Ordering::Relaxed);
+            }
+            store.clock.set(told + self.ahead());
+            break;
         }
-        store.clock.anchor(now + self.ahead());
         Ok(())
     }
 
     /// Keeps a clock near PostgreSQL's. When the two are suddenly far apart, either PostgreSQL's was set, and the nodes'
-    /// time goes on as before; or this node's stood still, because its machine was suspended: then the other nodes are
-    /// ahead of it, and it goes by their time.
+    /// time goes on as before; or this node's stood still, because its machine was suspended: then another node is seen
+    /// ahead of it, at the latest some renewals later, and it goes by that one's time.
     pub async fn follow(&self, store: &Store) -> Result<(), StoreError> {
-        let (now, asked) = store.read(Ask).await?;
+        let seen = store.read(Attendance).await?;
+        let (told, asked) = store.read(Ask).await?;
+        // Nothing is waited for between this and the setting: another who follows at this moment would do it again.
         let (ours, took) = (store.now(), asked.elapsed());
-        let apart = now + self.ahead() - ours;
-        let theirs = if apart > STEP { store.read(Attendance).await? } else { None };
-        if let Some(seen) = theirs.filter(|seen| seen.nodes - ours > STEP) {
-            tracing::warn!(
-                by.ms = seen.nodes - ours,
-                "this node's clock stood still; it goes by the other nodes'"
-            );
-            self.0.store(seen.ahead(), Ordering::Relaxed);
-        } else if took > ROUND_TRIP {
-            return Ok(());
-        } else if apart.abs() > STEP {
-            tracing::warn!(
-                by.ms = apart,
-                "the database's clock was set; due times and leases go on as before"
-            );
-            self.0.store(ours - now, Ordering::Relaxed);
+        let others = seen.filter(|seen| seen.nodes - ours > STEP);
+        if let Some(others) = others {
+            self.0.store(others.ahead(), Ordering::Relaxed);
         }
-        if let Some(by) = off_by(ours, now + self.ahead(), took) {
-            store.clock.anchor(store.now() + by);
+        match off_by(ours, told + self.ahead(), took) {
+            None => {}
+            Some(by) if by.abs() <= STEP => store.clock.anchor(store.now() + by),
+            Some(by) if by > 0 && others.is_some() => {
+                tracing::warn!(by.ms = by, "this node's clock stood still; it goes by the other nodes'");
+                store.clock.anchor(store.now() + by);
+            }
+            Some(by) => {
+                tracing::warn!(
+                    by.ms = by,
+                    "the database's clock was set; due times and leases go on as before"
+                );
+                self.0.fetch_sub(by, Ordering::Relaxed);
+            }
         }
         Ok(())
     }
@@ -80,6 +89,7 @@ fn off_by(ours: i64, told: i64, took: Duration) -> Option<i64> {
 }
 
 /// When nodes were last seen at work.
+#[derive(Clone, Copy)]
 struct Seen {
     /// On their clock.
     nodes: i64,

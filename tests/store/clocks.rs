@@ -24,8 +24,8 @@ struct Sleepy {
 }
 
 impl Sleepy {
-    fn sleeps(&self) {
-        self.missed.fetch_add(ASLEEP, Ordering::SeqCst);
+    fn sleeps(&self, millis: i64) {
+        self.missed.fetch_add(millis, Ordering::SeqCst);
     }
 }
 
@@ -36,6 +36,10 @@ impl Clock for Sleepy {
 
     fn anchor(&self, now: i64) {
         self.clock.anchor(now + self.missed.load(Ordering::SeqCst));
+    }
+
+    fn set(&self, now: i64) {
+        self.clock.set(now + self.missed.load(Ordering::SeqCst));
     }
 }
 
@@ -48,7 +52,12 @@ struct Node {
 
 impl Node {
     async fn start(fresh: &Fresh, number: usize) -> Self {
-        let clock = Arc::new(Sleepy { clock: SystemClock::new(), missed: AtomicI64::new(0) });
+        Self::start_ahead(fresh, number, 0).await
+    }
+
+    /// One whose machine's clock is ahead by so many milliseconds.
+    async fn start_ahead(fresh: &Fresh, number: usize, ahead: i64) -> Self {
+        let clock = Arc::new(Sleepy { clock: SystemClock::new(), missed: AtomicI64::new(-ahead) });
         Self { store: open(&fresh.url, clock.clone()).await, clock, number }
     }
 
@@ -98,7 +107,7 @@ async fn a_node_that_was_suspended_goes_by_the_others_time_and_moves_nothing_of_
     }
     let fresh = Database::Postgres.fresh().await;
     let (first, second) = (Node::start(&fresh, 0).await, Node::start(&fresh, 1).await);
-    second.clock.sleeps();
+    second.clock.sleeps(ASLEEP);
     let theirs = first.renews().await;
     assert!(second.clock.now() < theirs - NEAR, "the second has missed nothing");
     let ours = second.renews().await;
@@ -108,4 +117,43 @@ async fn a_node_that_was_suspended_goes_by_the_others_time_and_moves_nothing_of_
     let theirs = first.renews().await;
     let ours = second.renews().await;
     assert!((theirs..theirs + NEAR).contains(&ours), "{theirs} and {ours}");
+}
+
+/// The attendance is as old as a renewal may be, so that it does not show at once who is behind.
+#[tokio::test]
+async fn a_node_that_was_suspended_for_a_moment_agrees_with_the_others_some_renewals_later() {
+    if !Database::all().contains(&Database::Postgres) {
+        return;
+    }
+    let fresh = Database::Postgres.fresh().await;
+    let (first, second) = (Node::start(&fresh, 0).await, Node::start(&fresh, 1).await);
+    first.renews().await;
+    second.clock.sleeps(3_000);
+    let mut conn = PgConnection::connect(&fresh.url).await.unwrap();
+    sqlx::query("UPDATE attendance SET seen_at = seen_at - 2500").execute(&mut conn).await.unwrap();
+    second.renews().await;
+    let theirs = first.renews().await;
+    let ours = second.renews().await;
+    assert!((theirs..theirs + NEAR).contains(&ours), "{theirs} and {ours}");
+    // It stays so.
+    let ours = second.renews().await;
+    let theirs = first.renews().await;
+    assert!((ours..ours + NEAR).contains(&theirs), "{ours} and {theirs}");
+}
+
+#[tokio::test]
+async fn the_clocks_of_the_machines_do_not_matter() {
+    if !Database::all().contains(&Database::Postgres) {
+        return;
+    }
+    let fresh = Database::Postgres.fresh().await;
+    for (number, ahead) in [(0, 0), (1, 60_000), (2, -60_000)] {
+        let node = Node::start_ahead(&fresh, number, ahead).await;
+        let mut conn = PgConnection::connect(&fresh.url).await.unwrap();
+        let now = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+        let before: i64 = sqlx::query_scalar(now).fetch_one(&mut conn).await.unwrap();
+        let ours = node.renews().await;
+        assert!((before - NEAR..before + NEAR).contains(&ours), "{ahead}: {before} and {ours}");
+        assert!(seen_at(&fresh).await <= ours, "{ahead}: a time was stored that is not yet");
+    }
 }
