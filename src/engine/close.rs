@@ -79,10 +79,10 @@ pub(super) async fn end_left(
     session_id: i64,
     after: &mut Effects,
 ) -> Result<(), StoreError> {
+    let Some(run) = stop::live_run(tx, session_id).await? else { return Ok(()) };
     // Whoever writes to it at this moment wakes it.
     sessions::hold(tx, session_id).await?;
     let session = sessions::get(tx, session_id).await?;
-    let Some(run) = stop::live_run(tx, session.id).await? else { return Ok(()) };
     if session.open_turn.is_some() || !may_end(tx, &session).await? {
         return Ok(());
     }
