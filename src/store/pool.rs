@@ -67,7 +67,7 @@ impl Lent {
     /// Its work has ended, or no answer has come in time.
     pub fn ended<T>(mut self, answered: Result<Result<T, StoreError>, Elapsed>) -> Result<T, StoreError> {
         let outcome = answered.unwrap_or_else(|_| {
-            *self.silent.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            fell_silent(&self.silent);
             Err(StoreError::Silent)
         });
         self.ended = !outcome.as_ref().is_err_and(StoreError::spoils);
@@ -83,6 +83,15 @@ impl Drop for Lent {
         }
         // On its way back it is asked for a sign of life. The pool would wait for that without a limit, and with its
         // place taken.
-        tokio::spawn(tokio::time::timeout(PATIENCE, self.conn.return_to_pool()));
+        let (back, silent) = (self.conn.return_to_pool(), self.silent.clone());
+        tokio::spawn(async move {
+            if tokio::time::timeout(PATIENCE, back).await.is_err() {
+                fell_silent(&silent);
+            }
+        });
     }
+}
+
+fn fell_silent(silent: &Mutex<Option<Instant>>) {
+    *silent.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
 }
