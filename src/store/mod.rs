@@ -219,8 +219,9 @@ impl Store {
                 reader.conn().execute("BEGIN", &[])?;
                 let output =
                     body.run(&mut Tx::new(Conn::Lite(reader.conn()), self.now(), &self.renames)).await;
-                reader.conn().execute("COMMIT", &[])?;
-                output
+                // After some errors SQLite has ended it by itself.
+                let ended = reader.conn().execute("COMMIT", &[]);
+                output.and_then(|output| ended.map(|_| output))
             }
             Backend::Pg { pool, .. } => {
                 let mut lost = 0;
