@@ -84,12 +84,15 @@ impl Timers {
         }
     }
 
-    /// A node is there again: what is open has as much time left as when the last one went.
+    /// A node is there again: what is open has as much time left as when the last one went. That one said a little before
+    /// it went that it was at work, so whether it is away for longer than a lease may be seen otherwise by as much: then
+    /// the earlier time counts.
     pub(super) fn back(&mut self, now: i64) {
         let away = self.left.map_or(0, |(at, _)| now - at);
-        let longest = i64::try_from(LEASE.as_millis()).expect("it is small") + SKEW;
+        let lease = i64::try_from(LEASE.as_millis()).expect("it is small");
+        let moved = away > lease + SKEW || away < SKEW - lease;
         for (due, earliest) in self.open.values_mut() {
-            *earliest = if away.abs() > longest { *due + away } else { *due };
+            *earliest = if moved { *due + away } else { *due };
         }
     }
 }
