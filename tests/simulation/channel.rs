@@ -10,7 +10,7 @@ use futures::future::join_all;
 use roundtable::time::Clock as _;
 use roundtable_contract::{
     AcceptError, AccountId, AccountState, Channel, Connection, Conversation, Edge, Event, Found, Limits,
-    Lost, MessageId, Outgoing, Part, Receipt, Reconcile, RunError, SendError,
+    Lost, MessageId, Outgoing, Part, Receipt, Reconcile, RunError, SendError, Threads,
 };
 use roundtable_telegram::Batch;
 use tokio::sync::oneshot;
@@ -37,13 +37,16 @@ pub struct Line {
     held_since: AtomicI64,
     /// Everything that people had written was given to the core.
     caught_up: AtomicBool,
+    /// When that was last so.
+    told_all_at: AtomicI64,
 }
 
 impl Line {
     /// The account on a node.
     pub fn new(world: &Arc<World>, life: &Life, account: AccountId, repeats: bool) -> Self {
-        let (world, life, held_since) = (world.clone(), life.clone(), AtomicI64::new(0));
-        Self { world, life, account, repeats, held_since, caught_up: AtomicBool::new(false) }
+        let (world, life, [held_since, told_all_at]) =
+            (world.clone(), life.clone(), [0, 0].map(AtomicI64::new));
+        Self { world, life, account, repeats, held_since, caught_up: AtomicBool::new(false), told_all_at }
     }
 
     /// Reads what is new, for ever: all of an account in order, or each channel by itself, so that one overtakes another.
@@ -63,6 +66,7 @@ impl Line {
             let events = self.world.platform.events(&self.account, &scope, position);
             self.caught_up.store(events.is_empty(), Ordering::Relaxed);
             if events.is_empty() {
+                self.told_all_at.store(self.world.clock.now(), Ordering::Relaxed);
                 edge.report(&Connection::new(self.account.clone(), 0), AccountState::Ready);
                 // Whoever does not hear of news asks again.
                 let _ = tokio::time::timeout(Duration::from_secs(5), news.changed()).await;
@@ -99,28 +103,27 @@ impl Line {
         }
     }
 
-    /// A request that arrives, whatever becomes of whoever made it; the message's number.
-    fn arrives(
+    /// A request that arrives, whatever becomes of whoever made it; what the platform answers.
+    fn arrives<T: Send + 'static>(
         &self,
         within: u64,
-        to: &Conversation,
-        part: &Part,
-        nonce: &str,
-    ) -> oneshot::Receiver<MessageId> {
+        request: impl FnOnce(&World) -> T + Send + 'static,
+    ) -> oneshot::Receiver<T> {
         let (world, flight) = (self.world.clone(), self.world.millis(within));
-        let (place, nonce, text) = (to.clone(), nonce.to_owned(), part.text.clone());
-        let since = self.held_since.load(Ordering::Relaxed);
         let (tell, told) = oneshot::channel();
         tokio::spawn(async move {
             world.clock.passes(flight).await;
-            let shown = Shown { place, number: 0, nonce, text, at: world.clock.now(), since };
             // Whoever asked may be gone.
-            let _ = tell.send(world.platform.shows(&world, shown));
+            let _ = tell.send(request(&world));
         });
         told
     }
 
-    async fn call(&self, to: &Conversation, part: &Part, nonce: &str) -> Result<Receipt, SendError> {
+    /// Makes a request, which may go wrong in all ways.
+    async fn call<T: Send + 'static>(
+        &self,
+        request: impl FnOnce(&World) -> T + Send + 'static,
+    ) -> Result<T, SendError> {
         self.life.goes_on().await;
         let lost = |reason: &str| SendError::Unknown { reason: reason.into() };
         self.world.platform.called.notify_waiters();
@@ -139,21 +142,22 @@ impl Line {
                 return Err(lost("the request was cut off"));
             }
             120..180 => {
-                let arrived = self.arrives(LONG_FLIGHT, to, part, nonce);
+                let arrived = self.arrives(LONG_FLIGHT, request);
                 self.world.lag(2000).await;
                 drop(arrived);
                 return Err(lost("the answer was cut off"));
             }
-            180..210 => std::future::pending().await,
+            180..210 => return std::future::pending().await,
             210..240 => {
-                let _arrived = self.arrives(LONG_FLIGHT, to, part, nonce);
-                std::future::pending().await
+                let _arrived = self.arrives(LONG_FLIGHT, request);
+                return std::future::pending().await;
             }
             _ => {}
         }
-        let id = self.arrives(FLIGHT, to, part, nonce).await.map_err(|_| lost("the platform is gone"))?;
+        let answer = self.arrives(FLIGHT, request).await.map_err(|_| lost("the platform is gone"))?;
         self.world.lag(120).await;
-        Ok(Receipt { id })
+        self.life.goes_on().await;
+        Ok(answer)
     }
 
     /// Tries the numbers that a lost message can have, as on a platform without nonces.
@@ -231,13 +235,43 @@ impl Channel for Line {
     }
 
     async fn send(&self, to: &Conversation, part: &Part, nonce: &str) -> Result<Receipt, SendError> {
-        let outcome = self.call(to, part, nonce).await;
-        self.life.goes_on().await;
-        outcome
+        let (place, nonce, text) = (to.clone(), nonce.to_owned(), part.text.clone());
+        let since = self.held_since.load(Ordering::Relaxed);
+        let shows = move |world: &World| {
+            let shown = Shown { place, number: 0, nonce, text, at: world.clock.now(), since };
+            world.platform.shows(world, shown)
+        };
+        self.call(shows).await.map(|id| Receipt { id })
+    }
+
+    fn threads(&self) -> Option<&dyn Threads> {
+        Some(self)
     }
 
     fn reconcile(&self) -> Option<&dyn Reconcile> {
         Some(self)
+    }
+}
+
+#[async_trait]
+impl Threads for Line {
+    fn grows_from_message(&self) -> bool {
+        knows_nonces(&self.account)
+    }
+
+    fn has_told_all(&self, ago: Duration) -> bool {
+        self.told_all_at.load(Ordering::Relaxed)
+            >= self.world.clock.now() - i64::try_from(ago.as_millis()).expect("it is small")
+    }
+
+    async fn open(
+        &self,
+        at: &Conversation,
+        name: &str,
+        from: Option<MessageId>,
+    ) -> Result<Conversation, SendError> {
+        let (home, name) = (at.clone(), name.to_owned());
+        self.call(move |world| world.platform.opens(world, &home, &name, from)).await
     }
 }
 
@@ -263,7 +297,9 @@ impl Reconcile for Line {
             Found::Later
         };
         if found == Found::Unclear {
-            self.world.platform.gives_up(&self.world, lost.nonce, self.repeats);
+            // What only stands for something is sent until it is seen.
+            let times = if lost.part.stub.is_some() { u32::MAX } else { u32::from(self.repeats) };
+            self.world.platform.gives_up(&self.world, lost.nonce, times);
         }
         self.life.goes_on().await;
         Ok(found)

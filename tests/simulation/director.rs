@@ -149,8 +149,10 @@ impl Director {
     }
 
     async fn somebody_writes(&self) {
+        let mut places = self.places.clone();
+        places.extend(self.world.platform.threads().into_iter().map(|thread| thread.place));
         for _ in 0..=self.world.below(2) {
-            people::write(&self.world, self.world.one_of(&self.places));
+            people::write(&self.world, self.world.one_of(&places));
             self.world.lag(30).await;
         }
     }

@@ -1,5 +1,6 @@
 //! What agents do: models that answer at random, and a tool that takes its time.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -135,6 +136,9 @@ impl Mind {
         if world.chance(20) {
             wanted["runTimeoutSeconds"] = json!(1 + world.below(40));
         }
+        if world.chance(15) {
+            wanted["thread"] = json!(true);
+        }
         ("sessions_spawn", wanted)
     }
 
@@ -166,6 +170,13 @@ impl ModelClient for Mind {
         let event = async move {
             life.goes_on().await;
             let _thought = thoughts.begin(&world);
+            if !is_well_formed(&request.messages) {
+                world.breaks(format_args!(
+                    "{} is shown what no model takes: {:?}",
+                    who(&request),
+                    request.messages
+                ));
+            }
             let bound = *world.one_of(&[1, 50, 500, 4000]);
             world.lag(bound).await;
             if world.mishap(10) {
@@ -192,6 +203,24 @@ impl ModelClient for Mind {
     fn window(&self) -> u32 {
         1_000_000
     }
+}
+
+/// Whether a conversation is one as models take it: it begins with what somebody says, each call is followed by its one
+/// result, in order, and the last word is not the model's own.
+fn is_well_formed(messages: &[ModelMessage]) -> bool {
+    let mut open: VecDeque<&str> = VecDeque::new();
+    let begins = matches!(messages.first(), Some(ModelMessage::User(_)));
+    let ends = !matches!(messages.last(), Some(ModelMessage::Assistant(_)));
+    let each = messages.iter().all(|message| match message {
+        ModelMessage::User(_) => open.is_empty(),
+        ModelMessage::Assistant(answer) => {
+            let alone = open.is_empty();
+            open.extend(answer.calls.iter().map(|call| call.id.as_str()));
+            alone
+        }
+        ModelMessage::Tool { call_id, .. } => open.pop_front() == Some(call_id),
+    });
+    begins && each && ends && open.is_empty()
 }
 
 /// An answer in a line.

@@ -3,9 +3,10 @@
 use roundtable::phrases;
 use roundtable::time::Clock as _;
 use roundtable_contract::{
-    AccountId, ChatKind, Conversation, EventKey, Message, MessageId, MessageKind, Sender, UserId,
+    AccountId, ChatId, ChatKind, Conversation, EventKey, Message, MessageId, MessageKind, Sender, UserId,
 };
 
+use super::platform::home_of;
 use super::world::World;
 
 /// Where people can be met.
@@ -65,7 +66,7 @@ pub fn write(world: &World, place: &Conversation) {
         chat_kind: if group { ChatKind::Group } else { ChatKind::Direct },
         title: None,
         guild: None,
-        parent: None,
+        parent: home_of(place.chat.as_str()).map(ChatId::new),
         kind: MessageKind::New,
         sender: Sender {
             id: UserId::new(user.as_str()),

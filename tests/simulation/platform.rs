@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use roundtable_contract::{AccountId, Conversation, Event, Message, MessageId};
+use roundtable_contract::{AccountId, Conversation, Event, EventKey, Message, MessageId};
 use tokio::sync::{Notify, watch};
 
 use super::people::{self, Meant};
@@ -31,7 +31,45 @@ struct Chats {
     shown: Vec<Shown>,
     /// Nonces of what could not be found, and how many times more each may be seen.
     unclear: BTreeMap<String, u32>,
-    heard: Vec<Heard>,
+    told: Vec<Told>,
+    threads: Vec<Thread>,
+}
+
+/// What a platform tells an account.
+enum Told {
+    Heard(Heard),
+    Opened(Thread),
+}
+
+/// A thread that we have opened.
+#[derive(Clone)]
+pub struct Thread {
+    /// The chat that it is a thread of.
+    pub home: Conversation,
+    /// What it is called.
+    pub name: String,
+    /// Its conversation.
+    pub place: Conversation,
+}
+
+impl Told {
+    fn place(&self) -> &Conversation {
+        match self {
+            Self::Heard(heard) => &heard.message.conversation,
+            Self::Opened(thread) => &thread.place,
+        }
+    }
+
+    fn event(&self) -> Event {
+        match self {
+            Self::Heard(heard) => Event::Message(Box::new(heard.message.clone())),
+            Self::Opened(Thread { name, place, .. }) => Event::Opened {
+                key: EventKey::new(format!("topic:{place}")),
+                conversation: place.clone(),
+                name: name.clone(),
+            },
+        }
+    }
 }
 
 /// A message of ours that people see.
@@ -71,9 +109,18 @@ pub fn knows_nonces(account: &AccountId) -> bool {
     account.channel == "discord"
 }
 
-/// What is read in order, by its name: all of an account, or a channel where there is one order for each.
+/// What is read in order, by its name: all of an account, or a channel with its threads where there is one order for each.
 fn scope_of(place: &Conversation) -> &str {
-    if knows_nonces(&place.account) { place.chat.as_str() } else { "updates" }
+    if knows_nonces(&place.account) {
+        home_of(place.chat.as_str()).unwrap_or(place.chat.as_str())
+    } else {
+        "updates"
+    }
+}
+
+/// The channel of a thread that has a chat of its own.
+pub fn home_of(chat: &str) -> Option<&str> {
+    chat.split_once('.').map(|(home, _)| home)
 }
 
 /// All that is read in order of an account.
@@ -88,7 +135,7 @@ impl Platform {
         let mut chats = lock(&self.chats);
         let number = chats.next(&message.conversation);
         message.id = MessageId(number);
-        chats.heard.push(Heard { message, meant });
+        chats.told.push(Told::Heard(Heard { message, meant }));
         drop(chats);
         self.news.send_replace(());
         MessageId(number)
@@ -99,18 +146,55 @@ impl Platform {
         self.news.subscribe()
     }
 
-    /// The messages of people to an account in one of its scopes behind a position, with their positions.
+    /// What an account is told of one of its scopes behind a position, with the positions.
     pub fn events(&self, account: &AccountId, scope: &str, behind: i64) -> Vec<(i32, Event)> {
         let chats = lock(&self.chats);
         let here = |place: &Conversation| place.account == *account && scope_of(place) == scope;
-        let heard = chats.heard.iter().filter(|heard| here(&heard.message.conversation));
-        let numbered = (1..).zip(heard).skip_while(|(number, _)| i64::from(*number) <= behind);
-        numbered.map(|(number, heard)| (number, Event::Message(Box::new(heard.message.clone())))).collect()
+        let told = chats.told.iter().filter(|told| here(told.place()));
+        let numbered = (1..).zip(told).skip_while(|(number, _)| i64::from(*number) <= behind);
+        numbered.map(|(number, told)| (number, told.event())).collect()
     }
 
     /// All that people have written.
     pub fn heard(&self) -> Vec<Heard> {
-        lock(&self.chats).heard.clone()
+        let heard = |told: &Told| match told {
+            Told::Heard(heard) => Some(heard.clone()),
+            Told::Opened(_) => None,
+        };
+        lock(&self.chats).told.iter().filter_map(heard).collect()
+    }
+
+    /// A thread is opened. Where it grows out of a message, that message has one, however often it is asked for;
+    /// elsewhere each request opens one, and the account is told so.
+    pub fn opens(
+        &self,
+        world: &World,
+        home: &Conversation,
+        name: &str,
+        from: Option<MessageId>,
+    ) -> Conversation {
+        let mut chats = lock(&self.chats);
+        let place = match from {
+            Some(from) => Conversation::chat(home.account.clone(), format!("{}.{from}", home.chat)),
+            None => home.clone().with_thread(chats.next(home).to_string()),
+        };
+        if chats.threads.iter().any(|thread| thread.place == place) {
+            return place;
+        }
+        world.note(format_args!("    {home} has a thread {name}: {place}"));
+        let thread = Thread { home: home.clone(), name: name.to_owned(), place: place.clone() };
+        chats.threads.push(thread.clone());
+        if from.is_none() {
+            chats.told.push(Told::Opened(thread));
+            drop(chats);
+            self.news.send_replace(());
+        }
+        place
+    }
+
+    /// All threads that we have opened.
+    pub fn threads(&self) -> Vec<Thread> {
+        lock(&self.chats).threads.clone()
     }
 
     /// A message of ours arrives at the platform, which gives it its number.
@@ -129,10 +213,10 @@ impl Platform {
         number
     }
 
-    /// It can't be told whether a message was shown: it may be sent once more if it `repeats`.
-    pub fn gives_up(&self, world: &World, nonce: &str, repeats: bool) {
+    /// It can't be told whether a message was shown: it may be sent so many times more.
+    pub fn gives_up(&self, world: &World, nonce: &str, times: u32) {
         world.note(format_args!("    nobody can tell what became of {}", delivery(nonce)));
-        lock(&self.chats).unclear.entry(nonce.to_owned()).or_insert(u32::from(repeats));
+        lock(&self.chats).unclear.entry(nonce.to_owned()).or_insert(times);
     }
 
     /// Whether it could not be told of a message if it was shown.

@@ -11,7 +11,12 @@ use super::{NONE, sql};
 /// What is said to be shown, and where.
 const SHOWN: &str = "SELECT c.channel || ':' || c.account || ':' || c.chat
          || CASE WHEN c.thread = '' THEN '' ELSE ':' || c.thread END AS place, d.id, d.message_id, d.body
-     FROM deliveries d JOIN conversations c ON c.id = d.conversation_id WHERE d.state = 'sent'";
+     FROM deliveries d JOIN conversations c ON c.id = d.conversation_id
+     WHERE d.state = 'sent' AND (d.kind <> 'thread' OR d.message_id IS NOT NULL)";
+
+/// The threads that are or were to be opened, by their chats.
+const THREADS: &str = "SELECT c.channel || ':' || c.account || ':' || c.chat AS home, d.body
+     FROM deliveries d JOIN conversations c ON c.id = d.conversation_id WHERE d.kind = 'thread'";
 
 /// What nobody looks for any more.
 const LEFT: &str = "SELECT id, created_at FROM deliveries
@@ -27,6 +32,8 @@ pub(super) struct Said;
 pub(super) struct Outcomes {
     shown: Vec<(String, i64, i64, String)>,
     left: Vec<String>,
+    /// Where a thread was asked for, and by which name.
+    threads: Vec<(String, String)>,
 }
 
 #[async_trait]
@@ -44,7 +51,13 @@ impl Read for Said {
             Ok(format!("{at:x}-{id:x}"))
         };
         let left = tx.all(sql(LEFT), &NONE).await?.iter().map(nonce).collect::<Result<_, StoreError>>()?;
-        Ok(Outcomes { shown, left })
+        let thread = |row: &Row| {
+            let part: Part = row.json("body")?;
+            Ok((row.get("home")?, part.body))
+        };
+        let threads =
+            tx.all(sql(THREADS), &NONE).await?.iter().map(thread).collect::<Result<_, StoreError>>()?;
+        Ok(Outcomes { shown, left, threads })
     }
 }
 
@@ -58,6 +71,14 @@ impl Outcomes {
         for (place, id, number, text) in &self.shown {
             if !platform.shows_as(place, *number, text) {
                 broken.push(format!("delivery {id} is not what {place} sees as {number}"));
+            }
+        }
+        let mut asked = self.threads.clone();
+        for thread in platform.threads() {
+            let named = (thread.home.to_string(), thread.name);
+            match asked.iter().position(|asked| *asked == named) {
+                Some(at) => drop(asked.swap_remove(at)),
+                None => broken.push(format!("{} was opened once more than it was asked for", thread.place)),
             }
         }
     }
