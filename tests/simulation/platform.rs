@@ -182,6 +182,7 @@ impl Platform {
             return place;
         }
         world.note(format_args!("    {home} has a thread {name}: {place}"));
+        world.count(|counts| counts.threads += 1);
         let thread = Thread { home: home.clone(), name: name.to_owned(), place: place.clone() };
         chats.threads.push(thread.clone());
         if from.is_none() {

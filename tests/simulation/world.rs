@@ -57,6 +57,8 @@ pub struct Counts {
     pub heard: u64,
     /// Messages that became visible.
     pub shown: u64,
+    /// Threads that were opened.
+    pub threads: u64,
     /// Times that all rules were looked at.
     pub checks: u64,
 }
@@ -71,6 +73,7 @@ impl Counts {
         self.faults += other.faults;
         self.heard += other.heard;
         self.shown += other.shown;
+        self.threads += other.threads;
         self.checks += other.checks;
     }
 }
@@ -81,8 +84,15 @@ impl fmt::Display for Counts {
         write!(
             f,
             "{} seeds, {hours} h of simulated time, {} steps, {} crashes, {} other faults, {} messages of people, \
-             {} messages shown, rules looked at {} times",
-            self.seeds, self.steps, self.crashes, self.faults, self.heard, self.shown, self.checks
+             {} messages shown, {} threads opened, rules looked at {} times",
+            self.seeds,
+            self.steps,
+            self.crashes,
+            self.faults,
+            self.heard,
+            self.shown,
+            self.threads,
+            self.checks
         )
     }
 }
