@@ -107,7 +107,8 @@ async fn owed(
     caller: &Caller<'_>,
     target: &Session,
 ) -> Result<Option<Exchange>, StoreError> {
-    let Some(found) = exchanges::owed(tx, caller.session.id, target.id).await? else { return Ok(None) };
+    let found = exchanges::owed(tx, caller.session.id, target.id, caller.turn.exchange_id).await?;
+    let Some(found) = found else { return Ok(None) };
     // A stop of the other, where it is of another tree, may just have ended it.
     let exchange = exchanges::take(tx, found.id).await?;
     let read = !inbox::has_unread(tx, caller.session.id, exchange.id).await?
