@@ -269,7 +269,7 @@ pub async fn release_task(tx: &mut Tx<'_>, run_id: i64, conversation_id: i64) ->
     Ok(())
 }
 
-/// Whether a session has an unread message of a person that a turn of this conversation can read now.
+/// Whether a session has an unread message of a person for a turn of this conversation, all of it or the first pieces.
 pub async fn has_user_item(
     tx: &mut Tx<'_>,
     session_id: i64,
@@ -278,10 +278,9 @@ pub async fn has_user_item(
     tx.one(
         sql!(
             "SELECT CASE WHEN COUNT(*) > 0 THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS there FROM inbox
-             WHERE session_id = $1 AND conversation_id = $3 AND kind = 'user' AND wake = 1 AND turn_id IS NULL
-               AND not_before <= $2"
+             WHERE session_id = $1 AND conversation_id = $2 AND kind = 'user' AND wake = 1 AND turn_id IS NULL"
         ),
-        params![session_id, tx.now(), conversation_id],
+        params![session_id, conversation_id],
     )
     .await?
     .flag("there")
