@@ -1,4 +1,5 @@
-//! A child whose thread is being opened: it begins when the thread is there, and its run fails when there will be none.
+//! A child whose thread is being opened: it begins with its task when the thread is there, and its run fails when there
+//! will be none.
 
 use async_trait::async_trait;
 use roundtable::engine::{FindWork, Opened, Waiting};
@@ -9,7 +10,7 @@ use roundtable_contract::Conversation;
 use serde_json::json;
 
 use super::deliveries::{Learn, Say};
-use super::steps::{at_work, call, family};
+use super::steps::{at_work, call, claim, family, next, says};
 use super::world::{World, team};
 use crate::support::databases::Database;
 
@@ -74,6 +75,25 @@ async fn known(world: &World) -> Opened {
 }
 
 const RUN: &str = "SELECT status FROM runs WHERE session_id = 2";
+
+#[tokio::test]
+async fn a_child_begins_with_its_task_whoever_has_written_to_it_before() {
+    for database in Database::all() {
+        let (world, asked) = opening(database).await;
+        let written = world.node(1).commit(says(&world, "c", 2, "@a hurry up")).await.expect("no failure");
+        assert!(written.turn.is_none(), "{database:?}");
+        assert!(found(&world).await.queued.is_empty(), "{database:?}: it is looked at in vain");
+        let claimed = world.node(1).commit(claim(2, 1)).await;
+        assert!(matches!(claimed, Ok(None)), "{database:?}: {claimed:?}");
+        is_there(&world, &asked).await;
+        world.node(0).commit(known(&world).await).await.expect("no failure");
+        assert_eq!(found(&world).await.queued, [2], "{database:?}");
+        next(&world, 2).await;
+        let first =
+            world.ask("SELECT MAX(kind) || ' ' || COUNT(*) FROM inbox WHERE session_id = 2 AND turn_id = 2");
+        assert_eq!(first.await, "task 1", "{database:?}");
+    }
+}
 
 #[tokio::test]
 async fn a_thread_that_is_seen_as_its_run_would_fail_is_there() {

@@ -335,8 +335,8 @@ pub async fn has_work(tx: &mut Tx<'_>, session_id: i64) -> Result<bool, StoreErr
     .map(|count| count > 0)
 }
 
-/// Sessions in use that have something to do, no open turn, and nobody at work on it; not those of agents that are
-/// `full`.
+/// Sessions in use that have something to do, no open turn, and nobody at work on it; not those that wait for their
+/// thread, nor those of agents that are `full`.
 pub async fn claimable(tx: &mut Tx<'_>, limit: i64, full: &[String]) -> Result<Vec<i64>, StoreError> {
     let full = tx.listed(full.iter().map(String::as_str));
     tx.all(
@@ -345,6 +345,7 @@ pub async fn claimable(tx: &mut Tx<'_>, limit: i64, full: &[String]) -> Result<V
              WHERE i.turn_id IS NULL AND i.wake = 1 AND i.not_before <= $1 AND s.erase_at IS NULL
                AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.session_id = i.session_id
                                AND t.status IN ('running', 'waiting'))
+               AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.session_id = i.session_id AND r.status = 'opening')
                AND REPLACE($3, '\"' || s.agent || '\"', '') = $3
              GROUP BY i.session_id ORDER BY oldest LIMIT $2"
         ),
