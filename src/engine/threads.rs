@@ -12,7 +12,7 @@ use crate::store::conversations::About;
 use crate::store::deliveries::{self, Author, NewAnswer};
 use crate::store::runs::{self, Opening, Outcome, RunStatus};
 use crate::store::turns::Turn;
-use crate::store::{StoreError, Transaction, Tx, conversations, focuses, inbox, sessions, trees};
+use crate::store::{StoreError, Transaction, Tx, conversations, focuses, inbox, sessions, trees, waits};
 
 /// A thread that is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -91,6 +91,7 @@ impl Transaction for Opened {
                     inbox::release_task(tx, run.id, *conversation_id).await?;
                     // Whoever writes in the thread speaks to the child it was opened for.
                     focuses::set(tx, *conversation_id, None, run.session_id).await?;
+                    waits::changed(tx, run.tree_id, run.session_id).await?;
                     after.work = true;
                 }
             }

@@ -42,12 +42,14 @@ async fn asked(world: &World) -> Delivery {
     said.expect("no failure").expect("the chat is clear")
 }
 
-/// A manager at work whose child has not begun yet.
+/// A manager that looks at its child, which has not begun yet.
 async fn opening(database: Database) -> (World, Delivery) {
     let (world, parent) = at_work(database).await;
     let spawn = call(&world, &parent, 1, "sessions_spawn", json!({"task": "work", "label": "a"})).await;
     world.node(0).commit(spawn).await.expect("it is spawned");
     let asked = asked(&world).await;
+    let looks = call(&world, &parent, 2, "sessions_list", json!({"waitSeconds": 30})).await;
+    assert!(world.node(0).commit(looks).await.expect("no failure").suspended);
     (world, asked)
 }
 
@@ -108,6 +110,8 @@ async fn a_thread_that_is_seen_as_its_run_would_fail_is_there() {
         world.node(1).commit(other).await.expect("no failure");
         assert_eq!(world.ask(RUN).await, "running", "{database:?}");
         assert_eq!(found(&world).await.queued, [2], "{database:?}: its task is unread");
+        let looking = world.ask("SELECT CAST(COUNT(*) AS TEXT) FROM waits WHERE resolved_at IS NULL");
+        assert_eq!(looking.await, "0", "{database:?}: it is at work now");
     }
 }
 

@@ -230,3 +230,20 @@ async fn a_message_of_which_pieces_are_still_to_come_ends_a_wait_that_begins() {
         assert_eq!(over().await, [(parent.id, parent.session_id)], "{database:?}");
     }
 }
+
+#[tokio::test]
+async fn a_look_ends_as_another_begins_to_wait_for_its_children() {
+    for database in Database::all() {
+        let (world, parent, [child]) = family(database, ["a"]).await;
+        let spawn = call(&world, &child, 1, "sessions_spawn", json!({"task": "work", "label": "b"})).await;
+        assert!(world.node(0).commit(spawn).await.is_ok(), "{database:?}");
+        for (turn, tool, arguments) in
+            [(&parent, "sessions_list", json!({"waitSeconds": 30})), (&child, "sessions_yield", json!({}))]
+        {
+            let waits = call(&world, turn, 2, tool, arguments).await;
+            assert!(world.node(0).commit(waits).await.expect("no failure").suspended, "{database:?}");
+        }
+        let open = world.ask("SELECT MAX(kind) || ' ' || COUNT(*) FROM waits WHERE resolved_at IS NULL");
+        assert_eq!(open.await, "runs 1", "{database:?}");
+    }
+}
