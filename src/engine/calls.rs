@@ -65,7 +65,8 @@ impl Transaction for CommitCalls {
             }
         }
         // Looking changes nothing: two that wait for each other's changes would never rest.
-        if after.work {
+        let yields = waiting.iter().any(|(_, kind)| *kind == WaitKind::Runs);
+        if after.work || yields {
             waits::changed(tx, session.tree_id, session.id).await?;
         }
         if waiting.is_empty() {

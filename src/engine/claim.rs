@@ -2,20 +2,22 @@
 
 use crate::agents::Agents;
 use crate::store::inbox::{self, Item};
+use crate::store::runs::{self, RunStatus};
 use crate::store::sessions::Session;
 use crate::store::turns::{self, Claimant, NewTurn, Turn, TurnStatus};
 use crate::store::{StoreError, Tx, entries};
 use crate::tools::Policy;
 
 /// Opens a turn for a session that has something to do and no open turn, and gives it its items. The
-/// caller has locked the session. `None`: there is nothing to do now, or the agent is at its cap.
+/// caller has locked the session. `None`: there is nothing to do now, its thread is not there yet, or the agent is at its
+/// cap.
 pub async fn claim_next(
     tx: &mut Tx<'_>,
     session: &Session,
     agents: &Agents,
     by: &Claimant,
 ) -> Result<Option<Turn>, StoreError> {
-    if session.open_turn.is_some() {
+    if session.open_turn.is_some() || waits_for_thread(tx, session).await? {
         return Ok(None);
     }
     let pending = inbox::pending(tx, session.id).await?;
@@ -35,6 +37,16 @@ pub async fn claim_next(
     inbox::consume(tx, &items, turn.id).await?;
     entries::append_input(tx, &turn, 0, &items).await?;
     Ok(Some(turn))
+}
+
+/// Whether a child's thread is still being opened: it begins with its task, there, whoever has written to it meanwhile.
+async fn waits_for_thread(tx: &mut Tx<'_>, session: &Session) -> Result<bool, StoreError> {
+    // All others have their place.
+    if session.conversation_id.is_some() {
+        return Ok(false);
+    }
+    let run = runs::of_session(tx, session.id).await?;
+    Ok(run.is_some_and(|run| run.status == RunStatus::Opening))
 }
 
 /// The items that the next turn takes: the oldest that wakes decides about the conversation, the exchange and what

@@ -54,6 +54,7 @@ pub use outlet::Outlet;
 pub use recover::{ClaimQueued, Expire, FindWork, Renew, Resume, TakeOver, TakenOver, Waiting};
 pub use stop::{Stop, Whose, interrupt, stop};
 pub use team::Team;
+pub use threads::Opened;
 pub use turn::MAX_STEPS;
 
 /// How the engine of a node works.

@@ -5,14 +5,14 @@ use roundtable_contract::{Outgoing, Speaker};
 
 use super::effects::Effects;
 use super::outcomes::{self, Show};
-use super::stop::{Whose, halt};
+use super::stop::{Whose, stop};
 use super::team::Team;
 use crate::phrases;
 use crate::store::conversations::About;
 use crate::store::deliveries::{self, Author, NewAnswer};
 use crate::store::runs::{self, Opening, Outcome, RunStatus};
 use crate::store::turns::Turn;
-use crate::store::{StoreError, Transaction, Tx, conversations, focuses, inbox, sessions, trees};
+use crate::store::{StoreError, Transaction, Tx, conversations, focuses, inbox, sessions, trees, waits};
 
 /// A thread that is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -91,17 +91,21 @@ impl Transaction for Opened {
                     inbox::release_task(tx, run.id, *conversation_id).await?;
                     // Whoever writes in the thread speaks to the child it was opened for.
                     focuses::set(tx, *conversation_id, None, run.session_id).await?;
+                    waits::changed(tx, run.tree_id, run.session_id).await?;
                     after.work = true;
                 }
             }
             None => {
                 let reason = phrases::no_thread(error.as_deref().unwrap_or("the platform did not say why"));
                 let outcome =
-                    Outcome { status: RunStatus::Failed, text: String::new(), reason: Some(reason) };
-                if runs::get(tx, run.id).await?.ended_at.is_none() {
-                    // First, because it takes back what stands in the child's name and is not sent yet.
-                    halt(tx, run.session_id, Whose::Everybodys, &mut after).await?;
-                    outcomes::end_run(tx, &self.team, run, outcome, Show::AsAsked, &mut after).await?;
+                    Outcome { status: RunStatus::Failed, text: String::new(), reason: Some(reason.clone()) };
+                // Since it was looked for, the platform may have shown it, and another node may have seen that.
+                let opening = runs::get(tx, run.id).await?.status == RunStatus::Opening;
+                if opening
+                    && !conversations::is_opened_for(tx, run.id).await?
+                    && outcomes::end_run(tx, &self.team, run, outcome, Show::AsAsked, &mut after).await?
+                {
+                    stop(tx, &self.team, run.session_id, Whose::Everybodys, &reason, &mut after).await?;
                 }
             }
         }

@@ -44,9 +44,9 @@ impl Known {
 pub async fn look_up(tx: &mut Tx<'_>, place: &Place, message: &Message) -> Result<Known, StoreError> {
     let answered = message.reply_to.as_ref().filter(|quote| quote.ours).and_then(|quote| quote.id);
     let mut stored = people::facts(tx, place, &message.sender.id, answered).await?;
-    if answered.is_some() && stored.reply_session.is_none() {
+    if let (Some(answered), None) = (answered, stored.reply_session) {
         // A message of ours that can be answered and has no number yet is the one on its way.
-        stored.reply_session = chats::session_in_flight(tx, place.id).await?;
+        stored.reply_session = chats::session_in_flight(tx, place.id, answered).await?;
     }
     let mut known = Known { stored, our_thread: place.run_id.is_some(), ..Known::default() };
     if routing::may_call(message) {

@@ -5,6 +5,8 @@
 //! for five minutes, as they do within a conversation; but one that is still looked for, or may be seen under a number
 //! that nobody knows, makes every look beside it unclear.
 
+use roundtable_contract::MessageId;
+
 use super::deliveries::{NEVER, STUCK};
 use super::{StoreError, Tx, params, sql};
 
@@ -112,9 +114,14 @@ pub async fn waiting_beside(tx: &mut Tx<'_>, conversation_id: i64) -> Result<Opt
     row.map(|row| row.get("conversation_id")).transpose()
 }
 
-/// The session whose message is on its way to a conversation's chat right now: there is one at most, and whoever
-/// answers it may do so in another conversation of the chat.
-pub async fn session_in_flight(tx: &mut Tx<'_>, conversation_id: i64) -> Result<Option<i64>, StoreError> {
+/// The session whose message is on its way to a conversation's chat right now, unless the one that is `answered` is
+/// another, whose number is known: there is one at most, and whoever answers it may do so in another conversation of the
+/// chat.
+pub async fn session_in_flight(
+    tx: &mut Tx<'_>,
+    conversation_id: i64,
+    answered: MessageId,
+) -> Result<Option<i64>, StoreError> {
     let row = tx
         .optional(
             sql!(
@@ -123,10 +130,11 @@ pub async fn session_in_flight(tx: &mut Tx<'_>, conversation_id: i64) -> Result<
                  JOIN deliveries d ON d.conversation_id = c.id
                  LEFT JOIN sessions s ON s.id = d.session_id
                  WHERE here.id = $1 AND d.state IN ('pending', 'sending', 'unknown') AND d.state <> 'pending'
-                   AND s.erase_at IS NULL
+                   AND d.message_id IS NULL AND d.due_at < $3 AND s.erase_at IS NULL
+                   AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.space_id = here.space_id AND m.message_id = $2)
                  ORDER BY d.id LIMIT 1"
             ),
-            params![conversation_id],
+            params![conversation_id, answered.0, NEVER],
         )
         .await?;
     Ok(row.map(|row| row.get("session_id")).transpose()?.flatten())

@@ -129,6 +129,13 @@ pub async fn opened_for(tx: &mut Tx<'_>, id: i64, run_id: i64) -> Result<(), Sto
     Ok(())
 }
 
+/// Whether there is a thread for this run.
+pub async fn is_opened_for(tx: &mut Tx<'_>, run_id: i64) -> Result<bool, StoreError> {
+    let row =
+        tx.optional(sql!("SELECT id FROM conversations WHERE run_id = $1 LIMIT 1"), params![run_id]).await?;
+    Ok(row.is_some())
+}
+
 /// The conversation with this row id.
 pub async fn get(tx: &mut Tx<'_>, id: i64) -> Result<Place, StoreError> {
     let row = tx

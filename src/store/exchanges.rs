@@ -149,16 +149,22 @@ pub async fn end_all(tx: &mut Tx<'_>, session_id: i64, reason: &str) -> Result<(
     Ok(())
 }
 
-/// The open exchange between two sessions in which it is the first one's word; the newest, when there are several.
-pub async fn owed(tx: &mut Tx<'_>, by: i64, to: i64) -> Result<Option<Exchange>, StoreError> {
+/// The open exchange between two sessions in which it is the first one's word. When there are several it is that of the
+/// `current` turn, or else the oldest, which was asked first.
+pub async fn owed(
+    tx: &mut Tx<'_>,
+    by: i64,
+    to: i64,
+    current: Option<i64>,
+) -> Result<Option<Exchange>, StoreError> {
     let row = tx
         .optional(
             sql!(
                 "SELECT * FROM exchanges WHERE next_id = $1 AND ended_at IS NULL
                    AND ((sender_id = $1 AND target_id = $2) OR (sender_id = $2 AND target_id = $1))
-                 ORDER BY id DESC LIMIT 1"
+                 ORDER BY CASE WHEN id = $3 THEN 0 ELSE 1 END, id LIMIT 1"
             ),
-            params![by, to],
+            params![by, to, current],
         )
         .await?;
     row.as_ref().map(read).transpose()

@@ -1,15 +1,22 @@
-//! What two nodes learn of one delivery, when its account goes from one to the other.
+//! What two nodes learn of one delivery, when its account goes from one to the other; and whose an answer is while a
+//! message is on its way.
 
 use async_trait::async_trait;
-use roundtable::store::deliveries::{self, Delivery, NEVER, NewAnswer, Shown, State};
+use roundtable::inbound::Accept;
+use roundtable::store::deliveries::{self, Author, Delivery, NEVER, NewAnswer, Shown, State};
 use roundtable::store::{StoreError, Transaction, Tx};
-use roundtable_contract::{MessageId, Part};
+use roundtable_contract::{MessageId, Part, Quote};
 
-use super::steps::at_work;
+use super::steps::{at_work, family, says};
+use super::world::World;
 use crate::support::databases::Database;
 
-/// A delivery that is made and on its way.
-struct Say(i64);
+/// A delivery in the first conversation that is made and on its way.
+pub struct Say {
+    /// Of whom; `None`: of the program.
+    pub author: Option<Author>,
+    pub kind: &'static str,
+}
 
 #[async_trait]
 impl Transaction for Say {
@@ -19,10 +26,10 @@ impl Transaction for Say {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Delivery>, StoreError> {
         let parts = [Part { body: String::new(), text: "hello".into(), stub: None }];
         let new = NewAnswer {
-            conversation_id: self.0,
-            author: None,
-            kind: "notice",
-            name: "test",
+            conversation_id: 1,
+            author: self.author,
+            kind: self.kind,
+            name: self.kind,
             parts: &parts,
             send_within: Some(1_000),
         };
@@ -31,7 +38,7 @@ impl Transaction for Say {
 }
 
 /// What a node learns of a delivery that it has seen; the next call for it, if it is to be sent again.
-struct Learn(Delivery, Shown);
+pub struct Learn(pub Delivery, pub Shown);
 
 #[async_trait]
 impl Transaction for Learn {
@@ -56,8 +63,8 @@ async fn a_late_word_on_a_delivery_changes_nothing() {
     const CALLS: &str = "SELECT state || ', calls ' || attempts FROM deliveries";
     let later = || Shown::Later { due_at: 0, error: "unreachable".into() };
     for database in Database::all() {
-        let (world, turn) = at_work(database).await;
-        let said = world.node(0).commit(Say(turn.conversation_id)).await.expect("no failure");
+        let (world, _) = at_work(database).await;
+        let said = world.node(0).commit(Say { author: None, kind: "notice" }).await.expect("no failure");
         let old = said.expect("the conversation is clear");
         // The next owner of the account finds it, looks for it, and sends it again.
         let lost = Learn(old.clone(), Shown::Unknown { due_at: 0, error: "no answer".into() });
@@ -79,8 +86,8 @@ async fn a_late_look_takes_up_nothing_that_was_given_up() {
     const KNOWN: &str = "SELECT state || CASE WHEN due_at = 9223372036854775807 THEN ', given up' ELSE '' END FROM deliveries";
     let unknown = |due_at| Shown::Unknown { due_at, error: "no answer".into() };
     for database in Database::all() {
-        let (world, turn) = at_work(database).await;
-        let said = world.node(0).commit(Say(turn.conversation_id)).await.expect("no failure");
+        let (world, _) = at_work(database).await;
+        let said = world.node(0).commit(Say { author: None, kind: "notice" }).await.expect("no failure");
         let lost = Learn(said.expect("the conversation is clear"), unknown(0));
         let lost = world.node(0).commit(lost).await.expect("no failure").expect("it is open");
         // It is looked for; until that is stored the account is another node's, which has looked for it as well.
@@ -89,5 +96,39 @@ async fn a_late_look_takes_up_nothing_that_was_given_up() {
             world.node(0).commit(Learn(lost.clone(), word)).await.expect("no failure");
             assert_eq!(world.ask(KNOWN).await, "unknown, given up", "{database:?}");
         }
+    }
+}
+
+/// Ann answers the message of ours with this number.
+fn answers(world: &World, number: i64, answered: i64) -> Accept {
+    let mut accept = says(world, "c", number, "and now?");
+    let id = Some(MessageId(answered));
+    accept.message.reply_to = Some(Quote { id, ours: true, author: None, text: None, thread: None });
+    accept
+}
+
+/// Who reads the newest message.
+const READER: &str =
+    "SELECT CAST(session_id AS TEXT) FROM inbox WHERE message_id = (SELECT MAX(message_id) FROM inbox)";
+
+#[tokio::test]
+async fn an_answer_is_for_whose_message_is_on_its_way_if_it_can_be_one_to_it() {
+    for database in Database::all() {
+        let (world, ..) = family(database, ["a"]).await;
+        let notice = world.node(0).commit(Say { author: None, kind: "notice" }).await.expect("no failure");
+        let seen = Learn(notice.expect("the chat is clear"), Shown::Sent(MessageId(7)));
+        world.node(0).commit(seen).await.expect("no failure");
+        let author = Author { tree_id: 1, session_id: 2, turn_id: None, run_id: None };
+        let of_child = Say { author: Some(author), kind: "answer" };
+        let said = world.node(0).commit(of_child).await.expect("no failure").expect("the chat is clear");
+        let reader = async |number, answered| {
+            assert!(world.node(0).commit(answers(&world, number, answered)).await.is_ok(), "{database:?}");
+            world.ask(READER).await
+        };
+        assert_eq!(reader(10, 8).await, "2", "{database:?}");
+        assert_eq!(reader(11, 7).await, "1", "{database:?}: the notice is another message");
+        let given_up = Learn(said, Shown::Unknown { due_at: NEVER, error: "no answer".into() });
+        world.node(0).commit(given_up).await.expect("no failure");
+        assert_eq!(reader(12, 8).await, "1", "{database:?}: nothing is on its way");
     }
 }

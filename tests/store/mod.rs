@@ -13,5 +13,6 @@ mod runs;
 mod schema;
 mod statements;
 mod steps;
+mod threads;
 mod waits;
 mod world;

@@ -1,12 +1,12 @@
 //! Two that would wait for each other, and what may end one wait at the same moment.
 
-use roundtable::engine::CommitCalls;
+use roundtable::engine::{CommitCalls, FindWork};
 use roundtable::store::turns::Turn;
 use roundtable_contract::Edge as _;
 use serde_json::json;
 
-use super::steps::{self, Stop, accept, call, family, finish, message, resume, ties};
-use super::world::{World, claimant};
+use super::steps::{self, Stop, accept, call, family, finish, message, resume, says, ties};
+use super::world::{World, claimant, team};
 use crate::support::databases::Database;
 
 /// What the last call of anybody gave.
@@ -210,4 +210,40 @@ async fn one_result(world: &World, status: &str, state: &str) {
     let result = world.ask(RESULT).await.replace('\\', "");
     assert!(result.contains(&format!("\"status\":{status}")), "{result}");
     assert_eq!(world.ask(STATE).await, state);
+}
+
+#[tokio::test]
+async fn a_message_of_which_pieces_are_still_to_come_ends_a_wait_that_begins() {
+    for database in Database::all() {
+        let (world, parent, _) = family(database, ["a"]).await;
+        let long = says(&world, "c", 2, &"wait and ".repeat(400));
+        world.node(0).commit(long).await.expect("it is stored");
+        let waits = call(&world, &parent, 2, "sessions_yield", json!({})).await;
+        assert!(world.node(0).commit(waits).await.expect("no failure").suspended);
+        assert_eq!(world.ask(STATE).await, "0 messages, 0 waits open", "{database:?}");
+        let over = async || {
+            let found = FindWork { limit: 10, agents: team().agents };
+            world.node(0).read(found).await.expect("it can be read").over
+        };
+        assert!(over().await.is_empty(), "{database:?}: it goes on when all is there");
+        world.clock.advance(500);
+        assert_eq!(over().await, [(parent.id, parent.session_id)], "{database:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_look_ends_as_another_begins_to_wait_for_its_children() {
+    for database in Database::all() {
+        let (world, parent, [child]) = family(database, ["a"]).await;
+        let spawn = call(&world, &child, 1, "sessions_spawn", json!({"task": "work", "label": "b"})).await;
+        assert!(world.node(0).commit(spawn).await.is_ok(), "{database:?}");
+        for (turn, tool, arguments) in
+            [(&parent, "sessions_list", json!({"waitSeconds": 30})), (&child, "sessions_yield", json!({}))]
+        {
+            let waits = call(&world, turn, 2, tool, arguments).await;
+            assert!(world.node(0).commit(waits).await.expect("no failure").suspended, "{database:?}");
+        }
+        let open = world.ask("SELECT MAX(kind) || ' ' || COUNT(*) FROM waits WHERE resolved_at IS NULL");
+        assert_eq!(open.await, "runs 1", "{database:?}");
+    }
 }

@@ -9,7 +9,7 @@ use roundtable::models::Request;
 use serde_json::{Value, json};
 
 use super::sim::{Sim, answers, calls, results, says, told, who};
-use super::waits::outcomes;
+use super::waits::{outcomes, spawn};
 
 /// What those who wait to be free may do now.
 type Free = Rc<RefCell<Vec<&'static str>>>;
@@ -168,4 +168,81 @@ async fn a_question_whose_answer_nobody_would_hear_ends_no_wait() {
         assert_eq!(outcomes(&got[0]), ["a", "b"], "{got:#?}");
         at_rest(&sim).await;
     }
+}
+
+#[tokio::test]
+async fn of_two_questions_the_first_is_answered_first() {
+    let (free, got) = (Free::default(), Rc::new(RefCell::new(Vec::new())));
+    let (may, note) = (free.clone(), got.clone());
+    let answer =
+        |text| calls([("sessions_send", json!({"label": "a", "message": text, "timeoutSeconds": 0}))]);
+    let wait = || calls([("sessions_yield", json!({}))]);
+    let ask =
+        |text| calls([("sessions_send", json!({"label": "manager", "message": text, "timeoutSeconds": 10}))]);
+    let sim = Sim::with(
+        |_| {},
+        move |request| match (who(request).as_str(), answers(request)) {
+            ("manager", 0) => Some(calls([spawn("a")])),
+            ("manager", 2) if !may.borrow().contains(&"answer") => None,
+            ("manager", said) => {
+                note.borrow_mut().extend(results(request));
+                Some(match said {
+                    2 => answer("main.rs"),
+                    4 => answer("line 7"),
+                    1 | 3 | 5 => wait(),
+                    _ => says("over"),
+                })
+            }
+            (_, 0) => Some(ask("which file?")),
+            (_, 1) => Some(ask("which line?")),
+            (_, 2) => {
+                Some(says(format!("mended {}", results(request)[0]["reply"].as_str().unwrap_or("all"))))
+            }
+            _ => Some(says("NO_REPLY")),
+        },
+    )
+    .await;
+    sim.hears("go").await;
+    sim.later(Duration::from_secs(11)).await;
+    free.borrow_mut().push("answer");
+    sim.settle().await;
+    let got = got.borrow().clone();
+    let asked: Vec<_> = got.iter().filter_map(|one| one["question"]["message"].as_str()).collect();
+    assert_eq!(asked, ["which file?", "which line?"], "{got:#?}");
+    assert_eq!(sim.outcomes().await[0].1["text"], "mended line 7", "{got:#?}");
+    at_rest(&sim).await;
+}
+
+#[tokio::test]
+async fn an_answer_by_a_message_is_one_to_what_the_turn_was_asked() {
+    let (free, got) = (Free::default(), Rc::new(RefCell::new(Vec::new())));
+    let (may, note) = (free.clone(), got.clone());
+    let ask = |text, patience| {
+        calls([("sessions_send", json!({"agentId": "worker", "message": text, "timeoutSeconds": patience}))])
+    };
+    let answer = json!({"agentId": "manager", "message": "the first answer", "timeoutSeconds": 0});
+    let sim = Sim::with(
+        |_| {},
+        move |request| match (who(request).as_str(), answers(request)) {
+            ("manager", 0) => Some(ask("one?", 10)),
+            ("manager", 1) => Some(ask("two?", 60)),
+            ("manager", said) => {
+                note.borrow_mut().extend(told(request).map(str::to_owned));
+                Some(says(if said == 2 { "over" } else { "NO_REPLY" }))
+            }
+            (_, 0) => may.borrow().contains(&"answer").then(|| calls([("sessions_send", answer.clone())])),
+            (_, 1) => Some(says("that was the first")),
+            _ => Some(says("the second answer")),
+        },
+    )
+    .await;
+    sim.hears("go").await;
+    sim.later(Duration::from_secs(11)).await;
+    free.borrow_mut().push("answer");
+    sim.settle().await;
+    let got = got.borrow().clone();
+    let heard = |word: &str| got.iter().any(|text| text.contains(word));
+    assert!(heard("the first answer") && heard("the second answer"), "{got:#?}");
+    assert!(!heard("that was the first"), "it had answered already: {got:#?}");
+    at_rest(&sim).await;
 }

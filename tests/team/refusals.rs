@@ -137,6 +137,15 @@ async fn a_message_that_cannot_be() {
 }
 
 #[tokio::test]
+async fn a_message_to_one_who_has_too_much_to_read() {
+    let steer = |word: &str| ("subagents", json!({"action": "steer", "target": "w", "message": word}));
+    let send = ("sessions_send", json!({"label": "w", "message": "three", "timeoutSeconds": 0}));
+    let wanted = vec![spawn("w"), steer("one"), steer("two"), send];
+    let got = refused(|agent| agent.inbox_cap = 1, wanted).await;
+    assert_eq!(codes(&got), ["accepted", "accepted", "inbox_full", "inbox_full"], "{got:#?}");
+}
+
+#[tokio::test]
 async fn what_is_denied_is_not_there() {
     let got = refused(|agent| agent.deny = vec!["sessions_spawn".into()], vec![spawn("a")]).await;
     assert_eq!(codes(&got), ["unknown_tool"]);

@@ -269,7 +269,7 @@ pub async fn release_task(tx: &mut Tx<'_>, run_id: i64, conversation_id: i64) ->
     Ok(())
 }
 
-/// Whether a session has an unread message of a person that a turn of this conversation can read now.
+/// Whether a session has an unread message of a person for a turn of this conversation, all of it or the first pieces.
 pub async fn has_user_item(
     tx: &mut Tx<'_>,
     session_id: i64,
@@ -278,10 +278,9 @@ pub async fn has_user_item(
     tx.one(
         sql!(
             "SELECT CASE WHEN COUNT(*) > 0 THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS there FROM inbox
-             WHERE session_id = $1 AND conversation_id = $3 AND kind = 'user' AND wake = 1 AND turn_id IS NULL
-               AND not_before <= $2"
+             WHERE session_id = $1 AND conversation_id = $2 AND kind = 'user' AND wake = 1 AND turn_id IS NULL"
         ),
-        params![session_id, tx.now(), conversation_id],
+        params![session_id, conversation_id],
     )
     .await?
     .flag("there")
@@ -336,8 +335,8 @@ pub async fn has_work(tx: &mut Tx<'_>, session_id: i64) -> Result<bool, StoreErr
     .map(|count| count > 0)
 }
 
-/// Sessions in use that have something to do, no open turn, and nobody at work on it; not those of agents that are
-/// `full`.
+/// Sessions in use that have something to do, no open turn, and nobody at work on it; not those that wait for their
+/// thread, nor those of agents that are `full`.
 pub async fn claimable(tx: &mut Tx<'_>, limit: i64, full: &[String]) -> Result<Vec<i64>, StoreError> {
     let full = tx.listed(full.iter().map(String::as_str));
     tx.all(
@@ -346,6 +345,7 @@ pub async fn claimable(tx: &mut Tx<'_>, limit: i64, full: &[String]) -> Result<V
              WHERE i.turn_id IS NULL AND i.wake = 1 AND i.not_before <= $1 AND s.erase_at IS NULL
                AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.session_id = i.session_id
                                AND t.status IN ('running', 'waiting'))
+               AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.session_id = i.session_id AND r.status = 'opening')
                AND REPLACE($3, '\"' || s.agent || '\"', '') = $3
              GROUP BY i.session_id ORDER BY oldest LIMIT $2"
         ),

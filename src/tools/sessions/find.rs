@@ -5,7 +5,7 @@ use super::caller::{Caller, Failure};
 use crate::routing;
 use crate::store::session_lists::{self, Filter};
 use crate::store::sessions::{self, Kind, NewSession, Session};
-use crate::store::{StoreError, Tx, trees};
+use crate::store::{StoreError, Tx, inbox, trees};
 use crate::tools::Refusal;
 
 /// Close labels that a refusal offers.
@@ -138,6 +138,16 @@ pub fn forbidden_agent(caller: &Caller<'_>, id: &str) -> Refusal {
         format!("You may not ask the agent `{id}`. `candidates` are those you may.")
     };
     Refusal::new("forbidden", message).offering(allowed)
+}
+
+/// Refuses one more message to a session that has as much to read as its agent takes.
+pub async fn refuse_full(tx: &mut Tx<'_>, caller: &Caller<'_>, target: &Session) -> Result<(), Failure> {
+    let cap = caller.agents.get(&target.agent).map_or(i64::MAX, |agent| agent.inbox_cap);
+    if inbox::count_pending(tx, target.id).await? >= cap {
+        let message = format!("{} has too much to read already. Wait until it has caught up.", target.name());
+        return Err(Refusal::new("inbox_full", message).into());
+    }
+    Ok(())
 }
 
 /// What an archived session is told about.

@@ -89,11 +89,7 @@ pub async fn run(
     if target.archived {
         return Err(find::archived(&target).into());
     }
-    let cap = caller.agents.get(&target.agent).map_or(i64::MAX, |agent| agent.inbox_cap);
-    if inbox::count_pending(tx, target.id).await? >= cap {
-        let message = format!("{} has too much to read already. Wait until it has caught up.", target.name());
-        return Err(Refusal::new("inbox_full", message).into());
-    }
+    find::refuse_full(tx, caller, &target).await?;
     match owed(tx, caller, &target).await? {
         Some(exchange) => go_on(tx, caller, &target, &exchange, args, effects).await,
         None => begin(tx, caller, &target, args, 1, effects).await,
@@ -107,7 +103,8 @@ async fn owed(
     caller: &Caller<'_>,
     target: &Session,
 ) -> Result<Option<Exchange>, StoreError> {
-    let Some(found) = exchanges::owed(tx, caller.session.id, target.id).await? else { return Ok(None) };
+    let found = exchanges::owed(tx, caller.session.id, target.id, caller.turn.exchange_id).await?;
+    let Some(found) = found else { return Ok(None) };
     // A stop of the other, where it is of another tree, may just have ended it.
     let exchange = exchanges::take(tx, found.id).await?;
     let read = !inbox::has_unread(tx, caller.session.id, exchange.id).await?

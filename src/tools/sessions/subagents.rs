@@ -124,6 +124,7 @@ pub async fn run(
             if child.archived {
                 return Err(find::archived(&child).into());
             }
+            find::refuse_full(tx, caller, &child).await?;
             steer(tx, caller, &child, message).await?;
             effects.push(Effect::Work);
             Ok(json!({"status": "accepted", "sessionKey": child.key, "label": child.name()}))
