@@ -214,7 +214,7 @@ pub async fn of_session(tx: &mut Tx<'_>, session_id: i64) -> Result<Option<Run>,
     row.as_ref().map(read).transpose()
 }
 
-/// Who asked for a run: the platform's id of a person who did, or whoever had asked the requester's turn.
+/// The person who asked for a run, or whose wish led to the turn that did.
 pub async fn asked_by(tx: &mut Tx<'_>, run: &Run) -> Result<String, StoreError> {
     if run.turn_id != 0 {
         return turns::asked_by(tx, run.turn_id).await;

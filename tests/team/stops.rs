@@ -1,0 +1,81 @@
+//! Stopping, where several people share a session, and what others hear of it.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::sim::{Sim, answers, calls, says, who};
+use super::waits::{Free, spawn};
+
+const NOT_YOURS: &str = "Somebody else asked for what is running here: they or one of my owners can stop it.";
+
+async fn at_rest(sim: &Sim) {
+    assert_eq!(sim.audit().await, Vec::<String>::new());
+}
+
+/// The newest message in the group.
+async fn newest(sim: &Sim) -> String {
+    sim.heard_in_group().await.pop().expect("something was said")
+}
+
+/// A manager that spawns these, says "started", and when it is woken spawns `c` and waits, as often as it has to; workers
+/// that give their results when they are free.
+async fn woken(first: &'static [&'static str]) -> (Sim, Free) {
+    let free = Free::default();
+    let may = free.clone();
+    let sim = Sim::with(
+        |_| {},
+        move |request| match (who(request).as_str(), answers(request)) {
+            ("manager", 0) => Some(calls(first.iter().map(|label| spawn(label)))),
+            ("manager", 1) => Some(says("started")),
+            ("manager", 2) => Some(calls([spawn("c"), ("sessions_yield", json!({}))])),
+            ("manager", _) => Some(calls([("sessions_yield", json!({}))])),
+            (label, _) => may.borrow().contains(&label).then(|| says(format!("result of {label}"))),
+        },
+    )
+    .await;
+    (sim, free)
+}
+
+#[tokio::test]
+async fn what_an_outcome_has_led_to_is_whose_wish_the_work_was() {
+    let (sim, free) = woken(&["a"]).await;
+    sim.hears_in_group("ann", "go").await;
+    free.borrow_mut().push("a");
+    sim.settle().await;
+    sim.hears_in_group("bob", "/stop").await;
+    assert_eq!(newest(&sim).await, NOT_YOURS);
+    sim.hears_in_group("ann", "/steer manager faster").await;
+    assert_eq!(newest(&sim).await, "`@manager` reads it before its next step.");
+    sim.hears_in_group("ann", "/stop").await;
+    assert_eq!(newest(&sim).await, "Stopped: manager, c.");
+    at_rest(&sim).await;
+}
+
+#[tokio::test]
+async fn what_an_answer_has_led_to_is_whose_wish_the_question_was() {
+    let free = Free::default();
+    let may = free.clone();
+    let sim = Sim::with(
+        |_| {},
+        move |request| match (who(request).as_str(), answers(request)) {
+            ("manager", 0) => {
+                let send = json!({"agentId": "worker", "message": "mend it", "timeoutSeconds": 10});
+                Some(calls([("sessions_send", send)]))
+            }
+            ("manager", 1) => Some(says("asked")),
+            ("manager", _) => None,
+            _ => may.borrow().contains(&"worker").then(|| says("mended")),
+        },
+    )
+    .await;
+    sim.hears_in_group("ann", "go").await;
+    sim.later(Duration::from_secs(11)).await;
+    free.borrow_mut().push("worker");
+    sim.settle().await;
+    sim.hears_in_group("bob", "/stop").await;
+    assert_eq!(newest(&sim).await, NOT_YOURS);
+    sim.hears_in_group("ann", "/stop").await;
+    assert_eq!(newest(&sim).await, "Stopped: manager.");
+    at_rest(&sim).await;
+}
