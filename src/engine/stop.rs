@@ -92,7 +92,14 @@ pub(super) async fn halt(
     let session = sessions::lock(tx, session_id).await?;
     let mut items = inbox::pending(tx, session_id).await?;
     if let Whose::Sender(sender) = whose {
-        items.retain(|item| item.sender == sender);
+        let mut theirs = Vec::new();
+        for item in items {
+            // Also what agents have to say about what they wished for.
+            if turns::person_behind(tx, item.id).await? == sender {
+                theirs.push(item);
+            }
+        }
+        items = theirs;
         if let Some(turn_id) = session.open_turn
             && turns::asked_by(tx, turn_id).await? != sender
         {

@@ -79,3 +79,15 @@ async fn what_an_answer_has_led_to_is_whose_wish_the_question_was() {
     assert_eq!(newest(&sim).await, "Stopped: manager.");
     at_rest(&sim).await;
 }
+
+#[tokio::test]
+async fn what_waits_to_be_heard_of_work_that_was_stopped_wakes_nobody() {
+    let (sim, free) = woken(&["a", "b"]).await;
+    sim.hears_in_group("ann", "go").await;
+    free.borrow_mut().push("a");
+    sim.settle().await;
+    // The result of `a` is to be heard with that of `b`.
+    sim.hears_in_group("ann", "/stop").await;
+    assert_eq!(sim.heard_in_group().await, ["started", "result of a", "Stopped: manager, b."]);
+    at_rest(&sim).await;
+}
