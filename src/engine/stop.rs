@@ -5,12 +5,13 @@ use serde_json::json;
 use super::effects::Effects;
 use super::outcomes::{self, Show};
 use super::team::Team;
+use crate::store::exchanges::{self, Exchange};
 use crate::store::inbox::{self, Item};
 use crate::store::runs::{self, Outcome, RunStatus};
 use crate::store::sessions::{self, Session};
 use crate::store::turns::{self, Claimant, NewTurn, TurnStatus};
 use crate::store::waits::WaitKind;
-use crate::store::{StoreError, Tx, deliveries, entries, exchanges, trees, waits};
+use crate::store::{StoreError, Tx, deliveries, entries, trees, waits};
 
 /// Whose work may be touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,24 +107,27 @@ pub(super) async fn halt(
             return Ok(None);
         }
     }
-    let turn_id = match (session.open_turn, items.first()) {
-        (Some(turn_id), _) => {
+    if session.open_turn.is_none() && items.is_empty() {
+        return Ok(Some(None));
+    }
+    leave_exchanges(tx, &session, whose, after).await?;
+    let turn_id = match session.open_turn {
+        Some(turn_id) => {
             turns::cancel(tx, turn_id, "stopped").await?;
             turn_id
         }
-        (None, Some(trigger)) => {
+        None => {
             let nobody = Claimant { node: String::new(), lease: 0 };
-            let new = NewTurn { session: &session, trigger, timeout: 0, status: TurnStatus::Cancelled };
+            let new =
+                NewTurn { session: &session, trigger: &items[0], timeout: 0, status: TurnStatus::Cancelled };
             turns::open(tx, &new, &nobody).await?.id
         }
-        (None, None) => return Ok(Some(None)),
     };
     match whose {
         Whose::Everybodys => deliveries::cancel_of_session(tx, session_id).await?,
         Whose::Sender(_) => deliveries::cancel_of_turn(tx, turn_id).await?,
     }
     consume(tx, turn_id, &items).await?;
-    leave_exchanges(tx, &session, after).await?;
     after.cancelled.push(turn_id);
     Ok(Some(Some(session.name().to_owned())))
 }
@@ -137,10 +141,23 @@ async fn consume(tx: &mut Tx<'_>, turn_id: i64, items: &[Item]) -> Result<(), St
     entries::append_input(tx, &turn, 0, items).await
 }
 
-/// Whoever waits for a word of this session is told that there will be none, and no late answer wakes it.
-async fn leave_exchanges(tx: &mut Tx<'_>, session: &Session, after: &mut Effects) -> Result<(), StoreError> {
-    exchanges::end_awaited(tx, session.id, "stopped").await?;
+/// Whoever waits for a word of this session is told that there will be none, and no late answer wakes it; but what is
+/// talked about for others goes on.
+async fn leave_exchanges(
+    tx: &mut Tx<'_>,
+    session: &Session,
+    whose: Whose<'_>,
+    after: &mut Effects,
+) -> Result<(), StoreError> {
+    for exchange in exchanges::awaited_by(tx, session.id).await? {
+        if is_theirs(tx, &exchange, whose).await? {
+            exchanges::end(tx, exchange.id, "stopped").await?;
+        }
+    }
     for exchange in exchanges::owed_by(tx, session.id).await? {
+        if !is_theirs(tx, &exchange, whose).await? {
+            continue;
+        }
         exchanges::end(tx, exchange.id, "stopped").await?;
         if let Some(wait) =
             waits::of_exchange(tx, exchange.id).await?.filter(|wait| wait.session_id != session.id)
@@ -154,6 +171,15 @@ async fn leave_exchanges(tx: &mut Tx<'_>, session: &Session, after: &mut Effects
         }
     }
     Ok(())
+}
+
+/// Whether somebody's wish is behind the newest message of an exchange.
+async fn is_theirs(tx: &mut Tx<'_>, exchange: &Exchange, whose: Whose<'_>) -> Result<bool, StoreError> {
+    let Whose::Sender(sender) = whose else { return Ok(true) };
+    Ok(match exchanges::newest_message(tx, exchange).await? {
+        Some(item) => turns::person_behind(tx, item).await? == sender,
+        None => false,
+    })
 }
 
 /// A person has written to a session in the conversation of its open turn: the turn's waits for other agents are over,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::sim::{Sim, answers, calls, says, who};
+use super::sim::{Sim, answers, calls, says, told, who};
 use super::waits::{Free, spawn};
 
 const NOT_YOURS: &str = "Somebody else asked for what is running here: they or one of my owners can stop it.";
@@ -90,4 +90,39 @@ async fn what_waits_to_be_heard_of_work_that_was_stopped_wakes_nobody() {
     sim.hears_in_group("ann", "/stop").await;
     assert_eq!(sim.heard_in_group().await, ["started", "result of a", "Stopped: manager, b."]);
     at_rest(&sim).await;
+}
+
+#[tokio::test]
+async fn what_is_talked_about_for_somebody_else_goes_on() {
+    for (asker, goes_on) in [("bob", true), ("ann", false)] {
+        let free = Free::default();
+        let may = free.clone();
+        let sim = Sim::with(
+            |_| {},
+            move |request| match (who(request).as_str(), answers(request)) {
+                ("manager", 0) => {
+                    let send = json!({"agentId": "worker", "message": "mend it", "timeoutSeconds": 0, "replyBack": true});
+                    Some(calls([("sessions_send", send)]))
+                }
+                ("manager", 1) => Some(says("sent")),
+                ("manager", _) => told(request).any(|text| text.contains("mended")).then(|| says("good")),
+                (_, 0) => may.borrow().contains(&"worker").then(|| says("mended")),
+                _ => Some(says("REPLY_SKIP")),
+            },
+        )
+        .await;
+        sim.hears_in_group(asker, "mend it").await;
+        sim.later(Duration::from_secs(1)).await;
+        sim.hears_in_group("ann", "think").await;
+        sim.hears_in_group("ann", "/stop").await;
+        free.borrow_mut().push("worker");
+        sim.settle().await;
+        let heard = sim.heard_in_group().await;
+        let then: &[&str] = match goes_on {
+            true => &["sent", "Stopped: manager.", "mended", "good"],
+            false => &["sent", "Stopped: manager, worker."],
+        };
+        assert_eq!(heard, then, "{asker} asked");
+        at_rest(&sim).await;
+    }
 }
