@@ -46,7 +46,7 @@ pub async fn renew(
         false => engine::stop(tx, team, session_id, whose, "a new conversation was begun", after).await?,
     };
     if stopped != Stop::NotTheirs {
-        sessions::renew(tx, session_id).await?;
+        engine::renew(tx, team, session_id, after).await?;
     }
     Ok(stopped)
 }

@@ -48,7 +48,7 @@ pub async fn close(
     let heard_user = inbox::turn_heard_user(tx, turn.id).await?;
     let shown = heard_user
         | match (turn.exchange_id, &run) {
-            (Some(exchange), _) => replies::answer(tx, &session, exchange, said, after).await?,
+            (Some(exchange), _) => replies::answer(tx, &session, turn, exchange, said, after).await?,
             // The result of a run is its requester's; a child with a thread of its own gives it there too.
             (None, Some(run)) => run.conversation_id != turn.conversation_id,
             (None, None) => true,

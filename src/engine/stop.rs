@@ -116,12 +116,7 @@ pub(super) async fn halt(
             turns::cancel(tx, turn_id, "stopped").await?;
             turn_id
         }
-        None => {
-            let nobody = Claimant { node: String::new(), lease: 0 };
-            let new =
-                NewTurn { session: &session, trigger: &items[0], timeout: 0, status: TurnStatus::Cancelled };
-            turns::open(tx, &new, &nobody).await?.id
-        }
+        None => record(tx, &session, &items[0]).await?,
     };
     match whose {
         Whose::Everybodys => deliveries::cancel_of_session(tx, session_id).await?,
@@ -130,6 +125,13 @@ pub(super) async fn halt(
     consume(tx, turn_id, &items).await?;
     after.cancelled.push(turn_id);
     Ok(Some(Some(session.name().to_owned())))
+}
+
+/// Opens a turn that has ended: what nobody works at is given to it.
+pub(super) async fn record(tx: &mut Tx<'_>, session: &Session, trigger: &Item) -> Result<i64, StoreError> {
+    let nobody = Claimant { node: String::new(), lease: 0 };
+    let new = NewTurn { session, trigger, timeout: 0, status: TurnStatus::Cancelled };
+    Ok(turns::open(tx, &new, &nobody).await?.id)
 }
 
 async fn consume(tx: &mut Tx<'_>, turn_id: i64, items: &[Item]) -> Result<(), StoreError> {

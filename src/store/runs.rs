@@ -146,7 +146,9 @@ pub struct NewRun<'a> {
     /// The child, just made.
     pub session_id: i64,
     /// Who asks.
-    pub requester: &'a super::sessions::Session,
+    pub requester_id: i64,
+    /// The generation of whoever asks, as it was when the turn began that does.
+    pub requester_generation: i64,
     /// The call that asks: turn, step, index. A person's command has turn 0 and the child's number as step.
     pub call: (i64, i64, i64),
     /// Where it is asked for.
@@ -178,8 +180,8 @@ pub async fn open(tx: &mut Tx<'_>, new: &NewRun<'_>) -> Result<i64, StoreError> 
         params![
             new.tree_id,
             new.session_id,
-            new.requester.id,
-            new.requester.generation,
+            new.requester_id,
+            new.requester_generation,
             new.call.0,
             new.call.1,
             new.call.2,
