@@ -106,6 +106,7 @@ pub fn finish(turn: &Turn, ties: Option<Ties>) -> Finish {
         parts: Vec::new(),
         text: "done".into(),
         ties,
+        alone: false,
         kind: "answer",
         send_within: None,
         team: team(),
