@@ -91,6 +91,8 @@ pub(super) async fn halt(
     after: &mut Effects,
 ) -> Result<Option<Option<String>>, StoreError> {
     let session = sessions::lock(tx, session_id).await?;
+    // Before its waits, as whoever answers it in another tree does.
+    exchanges::hold_open(tx, session_id).await?;
     let mut items = inbox::pending(tx, session_id).await?;
     if let Whose::Sender(sender) = whose {
         let mut theirs = Vec::new();
