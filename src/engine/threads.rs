@@ -100,7 +100,7 @@ impl Transaction for Opened {
                     Outcome { status: RunStatus::Failed, text: String::new(), reason: Some(reason) };
                 if runs::get(tx, run.id).await?.ended_at.is_none() {
                     // First, because it takes back what stands in the child's name and is not sent yet.
-                    halt(tx, run.session_id, Whose::Everybodys, &mut after).await?;
+                    halt(tx, &self.team, run.session_id, Whose::Everybodys, &mut after).await?;
                     outcomes::end_run(tx, &self.team, run, outcome, Show::AsAsked, &mut after).await?;
                 }
             }

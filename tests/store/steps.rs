@@ -157,7 +157,7 @@ impl Transaction for Forget {
     const NAME: &'static str = "accept";
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<engine::Stop, StoreError> {
-        control::forget(tx, &team(), self.0, &mut Effects::default()).await
+        control::forget(tx, &team(), self.0, Whose::Everybodys, &mut Effects::default()).await
     }
 }
 

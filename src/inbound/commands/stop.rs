@@ -68,7 +68,7 @@ pub(super) async fn forget(tx: &mut Tx<'_>, asked: &Asked<'_>) -> Result<Done, S
     for session in here(tx, asked).await? {
         // One that is below another went with it.
         if sessions::in_use(tx, session).await?.is_some() {
-            stops.push(control::forget(tx, &asked.edges.team, session, &mut after).await?);
+            stops.push(control::forget(tx, &asked.edges.team, session, asked.whose(), &mut after).await?);
         }
     }
     deliveries::forget_own_words(tx, asked.place.id).await?;
