@@ -96,6 +96,14 @@ pub fn stopped(names: &[&str]) -> String {
     format!("Stopped: {}.", names.join(", "))
 }
 
+/// Somebody was stopped by others while messages to it waited to be read.
+pub fn stopped_unread(name: &str) -> String {
+    format!(
+        "{name} was stopped before it read what was last written to it here: please send it again if you still want \
+         an answer."
+    )
+}
+
 /// `/stop` found nothing at work.
 pub fn nothing_to_stop() -> String {
     "Nothing is running here.".into()
@@ -400,6 +408,7 @@ mod tests {
     #[test]
     fn stopping_and_starting_afresh() {
         assert_snapshot!(stopped(&["coder", "researcher"]), @"Stopped: coder, researcher.");
+        assert_snapshot!(stopped_unread("coder"), @"coder was stopped before it read what was last written to it here: please send it again if you still want an answer.");
         assert_snapshot!(nothing_to_stop(), @"Nothing is running here.");
         assert_snapshot!(new_conversation(&[]), @"We start afresh: I no longer think of what was said above.");
         assert_snapshot!(new_conversation(&["coder"]), @"We start afresh: I no longer think of what was said above. Stopped: coder.");

@@ -8,6 +8,7 @@ mod refusals;
 mod runs;
 mod sim;
 mod steps;
+mod stops;
 mod story;
 mod targets;
 mod trees;

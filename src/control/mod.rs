@@ -46,7 +46,7 @@ pub async fn renew(
         false => engine::stop(tx, team, session_id, whose, "a new conversation was begun", after).await?,
     };
     if stopped != Stop::NotTheirs {
-        sessions::renew(tx, session_id).await?;
+        engine::renew(tx, team, session_id, after).await?;
     }
     Ok(stopped)
 }
@@ -57,6 +57,7 @@ pub async fn forget(
     tx: &mut Tx<'_>,
     team: &Team,
     session_id: i64,
+    whose: Whose<'_>,
     after: &mut Effects,
 ) -> Result<Stop, StoreError> {
     let tree_id = sessions::get(tx, session_id).await?.tree_id;
@@ -68,8 +69,7 @@ pub async fn forget(
     for id in &going {
         exchanges::hold_open(tx, *id).await?;
     }
-    let stopped =
-        engine::stop(tx, team, session_id, Whose::Everybodys, "its conversation was erased", after).await?;
+    let stopped = engine::stop(tx, team, session_id, whose, "its conversation was erased", after).await?;
     for id in going {
         exchanges::end_all(tx, id, "erased").await?;
         deliveries::drop_of_session(tx, id).await?;

@@ -20,7 +20,7 @@ pub async fn reach<'a>(
         return Ok(Some(whose));
     };
     let theirs = person_behind(tx, run).await? == sender;
-    Ok(theirs.then_some(Whose::Everybodys))
+    Ok(theirs.then_some(Whose::EverybodysBy(sender)))
 }
 
 /// The person whose wish led to a run: the one who asked the turn that asked the turn that asked for it.

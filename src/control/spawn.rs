@@ -91,7 +91,8 @@ pub async fn spawn(
     let run = NewRun {
         tree_id,
         session_id,
-        requester: &requester,
+        requester_id: requester.id,
+        requester_generation: requester.generation,
         call: (0, session_id, 0),
         conversation_id: task.conversation_id,
         status: RunStatus::Running,

@@ -48,7 +48,7 @@ pub async fn close(
     let heard_user = inbox::turn_heard_user(tx, turn.id).await?;
     let shown = heard_user
         | match (turn.exchange_id, &run) {
-            (Some(exchange), _) => replies::answer(tx, &session, exchange, said, after).await?,
+            (Some(exchange), _) => replies::answer(tx, &session, turn, exchange, said, after).await?,
             // The result of a run is its requester's; a child with a thread of its own gives it there too.
             (None, Some(run)) => run.conversation_id != turn.conversation_id,
             (None, None) => true,
@@ -108,19 +108,23 @@ fn outcome(said: &Said<'_>) -> Outcome {
     Outcome { status, text: said.text.to_owned(), reason: said.failure.map(str::to_owned) }
 }
 
-/// Posts the results that a turn was told of and should have passed on, if it has said nothing.
+/// Posts the results that a turn was told of and should have passed on, if it has said nothing, or not where the work
+/// was asked for. A session that was `alone` when the turn was last begun or resumed has no work elsewhere.
 pub async fn post_unspoken(
     tx: &mut Tx<'_>,
     team: &Team,
     turn: &Turn,
+    alone: bool,
     said: &Said<'_>,
     after: &mut Effects,
 ) -> Result<(), StoreError> {
-    if said.failure.is_none() && !said.is_silent() {
+    let spoken = said.failure.is_none() && !said.is_silent();
+    if spoken && alone {
         return Ok(());
     }
     for run in runs::told_to(tx, turn.id).await? {
-        if run.announce == Announce::Parent {
+        let heard = spoken && run.conversation_id == turn.conversation_id;
+        if run.announce == Announce::Parent && !heard {
             let child = sessions::get(tx, run.session_id).await?;
             outcomes::post(tx, team, &run, &child, after).await?;
         }

@@ -111,6 +111,8 @@ pub struct Finish {
     pub text: String,
     /// Whom the turn's end concerns beside its conversation; `None`: nobody.
     pub ties: Option<Ties>,
+    /// Its session was the only one of its tree when the turn was last begun or resumed.
+    pub alone: bool,
     /// `answer` or `notice`.
     pub kind: &'static str,
     /// This process sends the first part at once if the conversation is clear, within so many milliseconds.
@@ -153,7 +155,7 @@ impl Transaction for Finish {
             Some(ties) => close(tx, &self.team, &self.turn, ties, &self.said(), &mut after).await?,
             None => true,
         };
-        post_unspoken(tx, &self.team, &self.turn, &self.said(), &mut after).await?;
+        post_unspoken(tx, &self.team, &self.turn, self.alone, &self.said(), &mut after).await?;
         let delivery = deliveries::insert(
             tx,
             &NewAnswer {

@@ -87,6 +87,7 @@ pub(super) async fn finish(
             parts,
             text,
             ties,
+            alone: desk.ties.alone,
             kind: if said { "answer" } else { "notice" },
             send_within,
             team: engine.team.clone(),

@@ -22,6 +22,7 @@ mod patience;
 #[cfg(feature = "planted-faults")]
 mod planted;
 mod recover;
+mod renew;
 mod replies;
 mod roster;
 mod round;
@@ -52,6 +53,7 @@ pub use effects::Effects;
 pub use erase::{Erase, Piece};
 pub use outlet::Outlet;
 pub use recover::{ClaimQueued, Expire, FindWork, Renew, Resume, TakeOver, TakenOver, Waiting};
+pub use renew::renew;
 pub use stop::{Stop, Whose, interrupt, stop};
 pub use team::Team;
 pub use threads::Opened;

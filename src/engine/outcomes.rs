@@ -15,7 +15,7 @@ use crate::store::inbox::{self, Body, ItemKind, NewItem};
 use crate::store::runs::{self, Announce, Outcome, Run, RunStatus};
 use crate::store::sessions::{self, Session};
 use crate::store::waits::{self, Coverage, Wait};
-use crate::store::{StoreError, Tx, trees};
+use crate::store::{StoreError, Tx, trees, turns};
 use crate::tools::Policy;
 use crate::tools::sessions::outcome_json;
 
@@ -62,15 +62,19 @@ pub async fn end_run(
     after.work |= waits::changed(tx, child.tree_id, child.id).await?;
     let asked = show == Show::AsAsked && run.announce == Announce::Post;
     let posts = asked || (show == Show::AsAsked && requester.is_none());
-    match requester {
+    match (covering.first(), requester) {
         // Whoever waits hears it and speaks of it, also a turn of an earlier generation.
-        _ if !covering.is_empty() => {
-            if asked {
+        (Some(wait), _) => {
+            let elsewhere = turns::get(tx, wait.turn_id).await?.conversation_id != run.conversation_id;
+            if asked && elsewhere {
+                // That is at work for other people: these would not hear it.
+                post(tx, team, &run, &child, after).await?;
+            } else if asked {
                 line(tx, team, &run, &child, after).await?;
             }
             after.work |= end_waits(tx, &run, &covering).await?;
         }
-        Some(requester) => {
+        (None, Some(requester)) => {
             let posted = posts && post(tx, team, &run, &child, after).await?;
             #[cfg(feature = "planted-faults")]
             if super::planted::tells_late(&run, after) {
@@ -79,7 +83,7 @@ pub async fn end_run(
             tell(tx, &run, &child, &requester, posted || show == Show::Seen).await?;
             after.work = true;
         }
-        None => {
+        (None, None) => {
             if posts {
                 post(tx, team, &run, &child, after).await?;
             }

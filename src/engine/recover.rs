@@ -131,7 +131,7 @@ impl Transaction for TakeOver {
         turns::leave(tx, &turn, TurnStatus::Failed, Some("dead_letter")).await?;
         let text = phrases::dead_letter(&turn.agent);
         let said = Said { status: TurnStatus::Failed, text: "", failure: Some(&text) };
-        post_unspoken(tx, &self.team, &turn, &said, &mut after).await?;
+        post_unspoken(tx, &self.team, &turn, ties.alone, &said, &mut after).await?;
         if ties.bind(&turn) && !close(tx, &self.team, &turn, &ties, &said, &mut after).await? {
             return Ok(TakenOver::Dead(Effects { work: true, ..after }));
         }

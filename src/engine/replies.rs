@@ -8,8 +8,8 @@ use crate::agents::is_silent;
 use crate::store::exchanges::{self, Exchange};
 use crate::store::inbox::{self, Author, Body, ItemKind, NewItem};
 use crate::store::sessions::{self, Session};
-use crate::store::waits;
-use crate::store::{StoreError, Tx};
+use crate::store::turns::{self, Turn};
+use crate::store::{StoreError, Tx, waits};
 use crate::tools::Policy;
 
 /// Gives the last words of a turn to the other side of its exchange. Returns whether they are shown in the
@@ -17,6 +17,7 @@ use crate::tools::Policy;
 pub async fn answer(
     tx: &mut Tx<'_>,
     session: &Session,
+    turn: &Turn,
     exchange_id: i64,
     said: &Said<'_>,
     after: &mut Effects,
@@ -40,9 +41,15 @@ pub async fn answer(
         exchanges::end(tx, exchange.id, "silent").await?;
         return Ok(false);
     }
+    let partner = sessions::get(tx, partner).await?;
+    let asked = turns::sending(tx, turn.trigger_id).await?;
+    if asked.is_some_and(|asked| asked.generation != partner.generation) {
+        // After `/new keep` what was asked for before is shown and wakes nobody.
+        exchanges::end(tx, exchange.id, "answered").await?;
+        return Ok(true);
+    }
     let late = exchange.due_at.is_some();
     let goes_on = exchange.reply_back && said.failure.is_none() && exchange.turns <= exchange.max_turns;
-    let partner = sessions::get(tx, partner).await?;
     if goes_on {
         exchanges::spoken(tx, exchange.id, partner.id, None).await?;
     } else {

@@ -179,17 +179,34 @@ pub async fn owed_by(tx: &mut Tx<'_>, by: i64) -> Result<Vec<Exchange>, StoreErr
         .collect()
 }
 
-/// Ends the exchanges in which the other's word would set a session to work again: it has been stopped.
-pub async fn end_awaited(tx: &mut Tx<'_>, session_id: i64, reason: &str) -> Result<(), StoreError> {
-    tx.execute(
+/// The open exchanges in which the other's word would set a session to work.
+pub async fn awaited_by(tx: &mut Tx<'_>, session_id: i64) -> Result<Vec<Exchange>, StoreError> {
+    tx.all(
         sql!(
-            "UPDATE exchanges SET ended_at = $2, reason = $3 WHERE ended_at IS NULL AND next_id <> $1
-               AND (sender_id = $1 OR target_id = $1) AND (due_at IS NOT NULL OR reply_back = 1)"
+            "SELECT * FROM exchanges WHERE ended_at IS NULL AND next_id <> $1 AND (sender_id = $1 OR target_id = $1)
+               AND (due_at IS NOT NULL OR reply_back = 1) ORDER BY id"
         ),
-        params![session_id, tx.now(), reason],
+        params![session_id],
     )
-    .await?;
-    Ok(())
+    .await?
+    .iter()
+    .map(read)
+    .collect()
+}
+
+/// The newest message of an exchange, an inbox item of whoever is to answer it. Each such item waits to be read or has
+/// begun a turn.
+pub async fn newest_message(tx: &mut Tx<'_>, exchange: &Exchange) -> Result<Option<i64>, StoreError> {
+    tx.one(
+        sql!(
+            "SELECT MAX(id) AS id FROM (
+                 SELECT id FROM inbox WHERE session_id = $1 AND exchange_id = $2 AND turn_id IS NULL
+                 UNION ALL SELECT trigger_id AS id FROM turns WHERE session_id = $1 AND exchange_id = $2) messages"
+        ),
+        params![exchange.next_id, exchange.id],
+    )
+    .await?
+    .get("id")
 }
 
 /// Counts one more message; the next word is `next_id`'s, and is waited for until `due_at`.

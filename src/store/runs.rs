@@ -146,7 +146,9 @@ pub struct NewRun<'a> {
     /// The child, just made.
     pub session_id: i64,
     /// Who asks.
-    pub requester: &'a super::sessions::Session,
+    pub requester_id: i64,
+    /// The generation of whoever asks, as it was when the turn began that does.
+    pub requester_generation: i64,
     /// The call that asks: turn, step, index. A person's command has turn 0 and the child's number as step.
     pub call: (i64, i64, i64),
     /// Where it is asked for.
@@ -178,8 +180,8 @@ pub async fn open(tx: &mut Tx<'_>, new: &NewRun<'_>) -> Result<i64, StoreError> 
         params![
             new.tree_id,
             new.session_id,
-            new.requester.id,
-            new.requester.generation,
+            new.requester_id,
+            new.requester_generation,
             new.call.0,
             new.call.1,
             new.call.2,
@@ -214,7 +216,7 @@ pub async fn of_session(tx: &mut Tx<'_>, session_id: i64) -> Result<Option<Run>,
     row.as_ref().map(read).transpose()
 }
 
-/// Who asked for a run: the platform's id of a person who did, or whoever had asked the requester's turn.
+/// The person who asked for a run, or whose wish led to the turn that did.
 pub async fn asked_by(tx: &mut Tx<'_>, run: &Run) -> Result<String, StoreError> {
     if run.turn_id != 0 {
         return turns::asked_by(tx, run.turn_id).await;

@@ -1,6 +1,7 @@
 //! Turns: one activation of a session each, owned by one worker at a time.
 
 use super::conversations::{self, Place};
+use super::inbox::ItemKind;
 use super::{Row, StoreError, Tx, params, sql, words};
 
 words!(
@@ -247,7 +248,7 @@ pub async fn get(tx: &mut Tx<'_>, id: i64) -> Result<Turn, StoreError> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ties {
     /// What started it.
-    pub trigger: super::inbox::ItemKind,
+    pub trigger: ItemKind,
     /// Its session was spawned.
     pub spawned: bool,
     /// The stable key of its session.
@@ -263,7 +264,7 @@ pub struct Ties {
 impl Ties {
     fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
-            trigger: super::inbox::ItemKind::read(&row.get::<String>("trigger_kind")?)?,
+            trigger: ItemKind::read(&row.get::<String>("trigger_kind")?)?,
             spawned: row.get::<String>("session_kind")? == super::sessions::Kind::Subagent.as_str(),
             key: row.get("key")?,
             label: row.get("label")?,
@@ -274,7 +275,7 @@ impl Ties {
 
     /// Whether others may be waiting for the turn's end. If so, it is decided under the tree's lock.
     pub fn bind(&self, turn: &Turn) -> bool {
-        self.spawned || turn.exchange_id.is_some() || self.trigger == super::inbox::ItemKind::Announce
+        self.spawned || turn.exchange_id.is_some() || self.trigger == ItemKind::Announce
     }
 }
 
@@ -293,14 +294,55 @@ pub async fn ties(tx: &mut Tx<'_>, turn_id: i64) -> Result<Ties, StoreError> {
     Ties::read(&row)
 }
 
-/// The sender of the item that started a turn.
+/// The person whose wish led to a turn.
 pub async fn asked_by(tx: &mut Tx<'_>, turn_id: i64) -> Result<String, StoreError> {
-    tx.one(
-        sql!("SELECT i.sender FROM turns t JOIN inbox i ON i.id = t.trigger_id WHERE t.id = $1"),
-        params![turn_id],
-    )
-    .await?
-    .get("sender")
+    let trigger = get(tx, turn_id).await?.trigger_id;
+    person_behind(tx, trigger).await
+}
+
+/// The person whose wish led to an inbox item: who wrote it or, where agents lie between, who wrote what their turns
+/// began with.
+pub async fn person_behind(tx: &mut Tx<'_>, item_id: i64) -> Result<String, StoreError> {
+    let mut id = item_id;
+    loop {
+        // What a run was asked for with, where the item is of one.
+        let row = tx
+            .one(
+                sql!(
+                    "SELECT i.sender, i.kind, (
+                         SELECT COALESCE(t.trigger_id, (SELECT MIN(p.id) FROM inbox p WHERE p.run_id = r.id AND p.kind = 'user'))
+                         FROM runs r LEFT JOIN turns t ON t.id = r.turn_id WHERE r.id = i.run_id) AS asked
+                     FROM inbox i WHERE i.id = $1"
+                ),
+                params![id],
+            )
+            .await?;
+        let before = match ItemKind::read(row.text("kind")?)? {
+            ItemKind::User => None,
+            ItemKind::Agent => sending(tx, id).await?.map(|turn| turn.trigger_id),
+            ItemKind::Task | ItemKind::Announce | ItemKind::System => row.get("asked")?,
+        };
+        match before {
+            Some(before) => id = before,
+            None => return row.get("sender"),
+        }
+    }
+}
+
+/// The turn in which an agent sent an item: the one that it had open then.
+pub async fn sending(tx: &mut Tx<'_>, item_id: i64) -> Result<Option<Turn>, StoreError> {
+    // Where one turn ended and the next began in that millisecond, it was the first: a turn does not send as it begins.
+    let row = tx
+        .optional(
+            sql!(
+                "SELECT t.* FROM inbox i JOIN sessions s ON s.key = i.sender JOIN turns t ON t.session_id = s.id
+                 WHERE i.id = $1 AND t.trigger_id < i.id AND t.created_at <= i.created_at
+                   AND (t.ended_at IS NULL OR t.ended_at >= i.created_at) ORDER BY t.id LIMIT 1"
+            ),
+            params![item_id],
+        )
+        .await?;
+    row.map(|row| read(tx, &row)).transpose()
 }
 
 /// Turns whose worker is gone: still `running`, lease over. Ordered as their index is: by id, both databases would

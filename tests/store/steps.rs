@@ -106,6 +106,7 @@ pub fn finish(turn: &Turn, ties: Option<Ties>) -> Finish {
         parts: Vec::new(),
         text: "done".into(),
         ties,
+        alone: false,
         kind: "answer",
         send_within: None,
         team: team(),
@@ -156,7 +157,7 @@ impl Transaction for Forget {
     const NAME: &'static str = "accept";
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<engine::Stop, StoreError> {
-        control::forget(tx, &team(), self.0, &mut Effects::default()).await
+        control::forget(tx, &team(), self.0, Whose::Everybodys, &mut Effects::default()).await
     }
 }
 

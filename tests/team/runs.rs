@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::sim::{Sim, answers, calls, results, says, told, who};
+use super::waits::{Free, outcomes, spawn};
 
 /// A manager that spawns one worker, ends its turn with "started", and answers `then` when it is woken.
 async fn one_worker(more: serde_json::Value, then: &'static str, result: Option<&'static str>) -> Sim {
@@ -118,6 +119,127 @@ async fn new_stops_what_runs_and_new_keep_leaves_it_to_be_posted() {
         "{heard:?}"
     );
     at_rest(&sim).await;
+}
+
+/// A turn of before `/new keep` that spawns after it.
+#[tokio::test]
+async fn what_a_kept_turn_starts_is_of_its_generation() {
+    let free = Free::default();
+    let may = free.clone();
+    let sim = Sim::with(
+        |_| {},
+        move |request| match (who(request).as_str(), answers(request)) {
+            ("manager", 0) if told(request).any(|text| text.contains("go")) => {
+                may.borrow().contains(&"manager").then(|| calls([spawn("w")]))
+            }
+            ("manager", 1) => Some(says("started")),
+            ("manager", _) => Some(says("I was woken")),
+            _ => may.borrow().contains(&"w").then(|| says("the result")),
+        },
+    )
+    .await;
+    sim.hears("go").await;
+    sim.hears("/new keep").await;
+    for now in ["manager", "w"] {
+        free.borrow_mut().push(now);
+        sim.settle().await;
+    }
+    assert_eq!(sim.heard().await[1..], ["started", "the result"]);
+    at_rest(&sim).await;
+}
+
+#[tokio::test]
+async fn what_waits_to_be_heard_is_shown_with_new_keep() {
+    for announce in ["post", "parent", "silent"] {
+        let free = Free::default();
+        let may = free.clone();
+        let sim = Sim::with(
+            |_| {},
+            move |request| match (who(request).as_str(), answers(request)) {
+                ("manager", 0) if told(request).any(|text| text.contains("go")) => {
+                    let spawn = |label| {
+                        let task = json!({"task": "work", "label": label, "agentId": "worker", "announce": announce});
+                        ("sessions_spawn", task)
+                    };
+                    Some(calls([spawn("a"), spawn("b")]))
+                }
+                ("manager", 1) => Some(says("started")),
+                ("manager", _) => Some(says("I was woken")),
+                (label, _) => may.borrow().contains(&label).then(|| says(format!("result of {label}"))),
+            },
+        )
+        .await;
+        sim.hears("go").await;
+        free.borrow_mut().push("a");
+        sim.settle().await;
+        sim.hears("/new keep").await;
+        free.borrow_mut().push("b");
+        sim.settle().await;
+        let mut heard = sim.heard().await;
+        heard.retain(|text| !text.starts_with("We start afresh"));
+        assert_eq!(heard, ["started", "result of a", "result of b"], "{announce}");
+        at_rest(&sim).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_kept_turn_has_not_heard_when_it_waits_is_told_to_it() {
+    let free = Free::default();
+    let may = free.clone();
+    let sim = Sim::with(
+        |_| {},
+        move |request| match (who(request).as_str(), answers(request)) {
+            ("manager", 0) => {
+                let task = |label| json!({"task": "work", "label": label, "agentId": "worker", "announce": "silent"});
+                Some(calls([("sessions_spawn", task("a")), ("sessions_spawn", task("b"))]))
+            }
+            ("manager", 1) => may.borrow().contains(&"manager").then(|| calls([("sessions_yield", json!({}))])),
+            ("manager", _) => Some(says(outcomes(&results(request)[0]).join(" and "))),
+            (label, _) => may.borrow().contains(&label).then(|| says("done")),
+        },
+    )
+    .await;
+    sim.hears("go").await;
+    for now in ["a", "manager"] {
+        free.borrow_mut().push(now);
+        sim.settle().await;
+    }
+    sim.hears("/new keep").await;
+    free.borrow_mut().push("b");
+    sim.settle().await;
+    assert_eq!(sim.heard().await[1..], ["a and b"]);
+    at_rest(&sim).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_after_new_keep_is_shown() {
+    for more in [json!({"timeoutSeconds": 10}), json!({"timeoutSeconds": 0, "replyBack": true})] {
+        let free = Free::default();
+        let may = free.clone();
+        let sim = Sim::with(
+            |_| {},
+            move |request| match (who(request).as_str(), answers(request)) {
+                ("manager", 0) if told(request).any(|text| text.contains("go")) => {
+                    let mut send = json!({"agentId": "worker", "message": "how is it?"});
+                    send.as_object_mut()?.extend(more.as_object()?.clone());
+                    Some(calls([("sessions_send", send)]))
+                }
+                ("manager", 1) => Some(says("asked")),
+                ("manager", _) => Some(says("I was woken")),
+                _ => may.borrow().contains(&"worker").then(|| says("it is well")),
+            },
+        )
+        .await;
+        sim.hears("go").await;
+        sim.later(Duration::from_secs(11)).await;
+        sim.hears("/new keep").await;
+        free.borrow_mut().push("worker");
+        sim.settle().await;
+        let mut heard = sim.heard().await;
+        heard.retain(|text| !text.starts_with("We start afresh"));
+        assert_eq!(heard, ["asked", "it is well"]);
+        at_rest(&sim).await;
+    }
 }
 
 #[tokio::test]

@@ -72,6 +72,9 @@ impl ModelClient for Puppet {
     }
 }
 
+/// The chat of the usual group.
+const GROUP: &str = "-1";
+
 /// Worlds that are played at the same time.
 const AT_ONCE: usize = 3;
 
@@ -160,8 +163,13 @@ impl Sim {
         Self { store, engine, clock, front, asked, brain, stop, messages, _folder: folder }
     }
 
-    /// A person writes to the bot.
+    /// A person, who in private is their chat, writes to the bot.
     pub async fn says(&self, conversation: &Conversation, kind: ChatKind, text: &str) {
+        self.writes(conversation.chat.as_str(), conversation, kind, text).await;
+    }
+
+    /// A person writes to the bot.
+    async fn writes(&self, who: &str, conversation: &Conversation, kind: ChatKind, text: &str) {
         let number = self.messages.fetch_add(1, Ordering::Relaxed);
         let message = Message {
             key: EventKey::new(format!("msg:{number}")),
@@ -172,8 +180,7 @@ impl Sim {
             parent: None,
             kind: MessageKind::New,
             sender: Sender {
-                // In private a person is their chat.
-                id: UserId::new(conversation.chat.as_str()),
+                id: UserId::new(who),
                 name: "Ann".into(),
                 username: None,
                 is_bot: false,
@@ -265,6 +272,12 @@ impl Sim {
         self.settle().await;
     }
 
+    /// One of several people, none of them an owner, writes to the bot in the usual group, and all that follows happens.
+    pub async fn hears_in_group(&self, who: &str, text: &str) {
+        self.writes(who, &Conversation::chat(account(), GROUP), ChatKind::Group, text).await;
+        self.settle().await;
+    }
+
     /// Time passes, and all that follows happens.
     pub async fn later(&self, by: Duration) {
         self.clock.0.fetch_add(i64::try_from(by.as_millis()).expect("a sensible time"), Ordering::SeqCst);
@@ -280,7 +293,16 @@ impl Sim {
 
     /// What was said in the usual private chat, in order.
     pub async fn heard(&self) -> Vec<String> {
-        self.said().await.into_iter().filter(|(chat, _)| chat == "1").map(|(_, text)| text).collect()
+        self.heard_in("1").await
+    }
+
+    /// The same of the usual group.
+    pub async fn heard_in_group(&self) -> Vec<String> {
+        self.heard_in(GROUP).await
+    }
+
+    async fn heard_in(&self, place: &str) -> Vec<String> {
+        self.said().await.into_iter().filter(|(chat, _)| chat == place).map(|(_, text)| text).collect()
     }
 
     /// What was said: conversation and text, in order.

@@ -227,6 +227,41 @@ async fn a_run_ends_with_the_last_below_it_though_its_session_has_begun_anew() {
     assert_eq!(sim.audit().await, Vec::<String>::new());
 }
 
+/// A manager is asked from another chat as what it was asked for in its own is still at work, and waits for that.
+#[tokio::test]
+async fn a_result_is_shown_where_it_was_asked_for_whoever_waits_for_it() {
+    for announce in ["post", "parent"] {
+        let ready = Rc::new(std::cell::Cell::new(false));
+        let may = ready.clone();
+        let sim = Sim::with(
+            |agent| agent.visibility = Visibility::All,
+            move |request| match (who(request).as_str(), answers(request)) {
+                ("manager", 0) if hears_of(request, "begin") => {
+                    let w = json!({"task": "work", "label": "w", "agentId": "worker", "announce": announce});
+                    Some(calls([("sessions_spawn", w)]))
+                }
+                ("manager", 1) if hears_of(request, "begin") => Some(says("started")),
+                ("manager", 2) => Some(calls([("sessions_yield", json!({}))])),
+                ("manager", 0) => {
+                    let key = "agent:manager:telegram:main:dm:1";
+                    Some(calls([("sessions_send", json!({"sessionKey": key, "message": "how far?"}))]))
+                }
+                ("manager", _) => Some(says("w is done")),
+                _ => may.get().then(|| says("the result")),
+            },
+        )
+        .await;
+        hears(&sim, "1", "begin").await;
+        hears(&sim, "2", "ask").await;
+        ready.set(true);
+        sim.settle().await;
+        let said = sim.said().await;
+        let expected = [("1", "started"), ("1", "the result"), ("2", "w is done")];
+        assert_eq!(said, expected.map(|(chat, text)| (chat.to_owned(), text.to_owned())), "{announce}");
+        assert_eq!(sim.audit().await, Vec::<String>::new());
+    }
+}
+
 /// A worker that never ends, and what the manager does with it.
 async fn endless(steps: Vec<Answer>) -> (Sim, Got) {
     let got = Got::default();

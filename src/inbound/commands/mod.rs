@@ -104,10 +104,8 @@ impl<'a> Asked<'a> {
 
     /// Whose work the sender may touch: in a group others' work is for owners.
     fn whose(&self) -> Whose<'a> {
-        match (self.message.chat_kind, self.standing) {
-            (ChatKind::Direct, _) | (_, Standing::Owner) => Whose::Everybodys,
-            (ChatKind::Group, _) => Whose::Sender(self.message.sender.id.as_str()),
-        }
+        let sender = self.message.sender.id.as_str();
+        if self.decides_for_everyone() { Whose::EverybodysBy(sender) } else { Whose::Sender(sender) }
     }
 
     /// Whom a label calls here, or the sentence that says that it calls nobody.

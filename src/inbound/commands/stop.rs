@@ -1,11 +1,13 @@
 //! `/stop`, `/kill`, `/new` and `/forget`.
 
+use std::collections::BTreeSet;
+
 use super::{Asked, Done};
 use crate::control;
 use crate::engine::{self, Effects};
 use crate::phrases;
 use crate::routing::Stop;
-use crate::store::{StoreError, Tx, deliveries, runs, sessions};
+use crate::store::{StoreError, Tx, deliveries, runs, sessions, trees};
 
 pub(super) async fn stop(tx: &mut Tx<'_>, asked: &Asked<'_>, which: &Stop) -> Result<Done, StoreError> {
     if let Stop::Label(label) = which {
@@ -66,7 +68,7 @@ pub(super) async fn forget(tx: &mut Tx<'_>, asked: &Asked<'_>) -> Result<Done, S
     for session in here(tx, asked).await? {
         // One that is below another went with it.
         if sessions::in_use(tx, session).await?.is_some() {
-            stops.push(control::forget(tx, &asked.edges.team, session, &mut after).await?);
+            stops.push(control::forget(tx, &asked.edges.team, session, asked.whose(), &mut after).await?);
         }
     }
     deliveries::forget_own_words(tx, asked.place.id).await?;
@@ -77,12 +79,20 @@ pub(super) async fn forget(tx: &mut Tx<'_>, asked: &Asked<'_>) -> Result<Done, S
     Ok(Done { text: Some(text), after })
 }
 
-/// The sessions that answer here.
+/// The sessions that answer here. Their trees are locked, in the order of their numbers: before one locks what lies
+/// between trees it has all of them, as whoever asks somebody of another tree has its own.
 async fn here(tx: &mut Tx<'_>, asked: &Asked<'_>) -> Result<Vec<i64>, StoreError> {
     let mut sessions = sessions::of_conversation(tx, asked.place.id).await?;
     if let Some(run) = asked.place.run_id {
         // The thread was opened for a child: it is its conversation too.
         sessions.push(runs::get(tx, run).await?.session_id);
+    }
+    let mut of_trees = BTreeSet::new();
+    for session in &sessions {
+        of_trees.extend(sessions::tree_of(tx, *session).await?);
+    }
+    for tree in of_trees {
+        trees::lock(tx, tree).await?;
     }
     Ok(sessions)
 }

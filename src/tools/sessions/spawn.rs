@@ -153,7 +153,8 @@ pub async fn run(
     let new = NewRun {
         tree_id: caller.session.tree_id,
         session_id: child_id,
-        requester: caller.session,
+        requester_id: caller.session.id,
+        requester_generation: caller.turn.generation,
         call: (caller.turn.id, caller.step, caller.index),
         conversation_id,
         status: if args.thread { RunStatus::Opening } else { RunStatus::Running },
