@@ -37,6 +37,7 @@ async fn cut_off(how: Line) -> anyhow::Result<Option<Outcome>> {
     ];
     fleet.nodes.start(world, "one", through).await?;
     fleet.start("two").await?;
+    fleet.start("three").await?;
     fleet.scene.ask_all();
     fleet.scene.world.model.wait_for_request("a first question", |_| true).await?;
     database.set(how);
