@@ -5,6 +5,8 @@ mod both;
 mod cut_off;
 mod drained;
 pub mod fleet;
+mod guild;
+mod hints;
 mod killed;
 mod paused;
 mod rolling;

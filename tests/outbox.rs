@@ -24,8 +24,12 @@ use crate::support::databases::{Database, open};
 /// A channel that notes what it is asked for, and in which chat; what it looks for is there.
 struct Recorder {
     account: AccountId,
+    /// Whether it answers; if not, it is waited for for an hour.
+    answers: bool,
     calls: Mutex<Vec<String>>,
     called: Notify,
+    /// A call that it does not answer is over.
+    over: CancellationToken,
 }
 
 impl Recorder {
@@ -49,7 +53,7 @@ impl Channel for Recorder {
             chat_burst: 0,
             group_per_minute: 0,
             total_per_second: 0.0,
-            send_timeout: Duration::from_secs(2),
+            send_timeout: Duration::from_secs(if self.answers { 2 } else { 3_600 }),
             typing_lasts: Duration::from_secs(5),
             repeat_unknown: true,
         }
@@ -68,7 +72,12 @@ impl Channel for Recorder {
     }
 
     async fn send(&self, to: &Conversation, _: &Part, _: &str) -> Result<Receipt, SendError> {
-        Ok(self.note("send", to))
+        let receipt = self.note("send", to);
+        if !self.answers {
+            let _over = self.over.clone().drop_guard();
+            return std::future::pending().await;
+        }
+        Ok(receipt)
     }
 
     fn reconcile(&self) -> Option<&dyn Reconcile> {
@@ -159,11 +168,20 @@ impl Bench {
     }
 
     async fn on(database: Database) -> Self {
+        Self::with(database, true).await
+    }
+
+    async fn with(database: Database, answers: bool) -> Self {
         let database = database.fresh().await;
         let store = open(&database.url, Arc::new(SystemClock::new())).await;
         let account = AccountId::new("recorder", "main");
-        let channel =
-            Arc::new(Recorder { account: account.clone(), calls: Mutex::default(), called: Notify::new() });
+        let channel = Arc::new(Recorder {
+            account: account.clone(),
+            answers,
+            calls: Mutex::default(),
+            called: Notify::new(),
+            over: CancellationToken::new(),
+        });
         let rules = Arc::new(Rules { bindings: vec![], default_agent: "a".into(), agents: vec![] });
         let outbox = Outbox::new(
             store.clone(),
@@ -263,4 +281,18 @@ async fn what_is_left_of_a_lease_does_not_shorten_how_long_a_request_is_on_its_w
     let place = bench.store.read(PlaceOf(delivery.conversation_id)).await.unwrap();
     bench.outbox.hold(&bench.channel.account, bench.store.now() + 1_000);
     assert_eq!(Way(bench.outbox.clone()).send_now(&place), Some(2_300));
+}
+
+/// Whoever has the account next must not meet a call of this process, however long that would wait for an answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_not_answered_ends_with_the_lease() {
+    let bench = Bench::with(Database::Sqlite, false).await;
+    let (store, over) = (bench.store.clone(), bench.channel.over.clone());
+    let delivery = bench.born(7_200_000).await;
+    let id = delivery.id;
+    bench.outbox.hold(&bench.channel.account, store.now() + 1_000);
+    Way(bench.outbox.clone()).dispatch(delivery);
+    tokio::time::timeout(PATIENCE, over.cancelled()).await.expect("the call ends with the lease");
+    assert_eq!(bench.calls().await, ["send in 1"]);
+    assert_eq!(store.read(StateOf(id)).await.unwrap(), Some(State::Unknown));
 }

@@ -10,6 +10,7 @@ use crate::kills::scene::Mode;
 use crate::support::databases::Database;
 use crate::support::proxy::{Line, Proxy};
 use crate::support::ready;
+use crate::support::requests::next_text;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_cut_off_from_the_database_gives_up_its_accounts_and_says_nothing_more() {
@@ -37,6 +38,7 @@ async fn cut_off(how: Line) -> anyhow::Result<Option<Outcome>> {
     ];
     fleet.nodes.start(world, "one", through).await?;
     fleet.start("two").await?;
+    fleet.start("three").await?;
     fleet.scene.ask_all();
     fleet.scene.world.model.wait_for_request("a first question", |_| true).await?;
     database.set(how);
@@ -69,5 +71,37 @@ async fn cut_off(how: Line) -> anyhow::Result<Option<Outcome>> {
     ready::until_of(fleet.nodes.get("one")?.data_dir(), "it to be well again", elsewhere).await;
     fleet.scene.ask_all();
     fleet.answered().await?;
+    fleet.judge(outcome).await.map(Some)
+}
+
+/// As if whoever has the account next did not have to wait until the call can't arrive any more: then nothing but the
+/// end of the lease ends it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_of_a_node_that_is_cut_off_is_over_when_another_has_its_account() {
+    conclude(calling().await.transpose().into_iter().collect());
+}
+
+async fn calling() -> anyhow::Result<Option<Outcome>> {
+    let Some(mut fleet) = Fleet::set(false).await? else { return Ok(None) };
+    let outcome = Outcome::new("the owner is cut off as it calls", Database::Postgres, Mode::Probe);
+    let timeout = ("ROUNDTABLE_CHANNELS__TELEGRAM__MAIN__SEND_TIMEOUT".to_owned(), "1h".to_owned());
+    fleet.scene.world.env.extend([timeout]);
+    let (database, url) = Proxy::before(&fleet.scene.world.url).await?;
+    fleet.nodes.start(&fleet.scene.world, "one", [("ROUNDTABLE_STORE__URL", url)]).await?;
+    fleet.start("two").await?;
+    let ann = fleet.scene.world.telegram.user("ann");
+    let send = fleet.scene.world.telegram.hold("sendMessage");
+    ann.says("first");
+    send.arrived().await?;
+    database.set(Line::Cut);
+    ann.says("second");
+    fleet.owned_by_another("one").await?;
+    let stored = fleet.scene.world.stored().await;
+    stored.changes("UPDATE deliveries SET due_at = 0, call_until = 0 WHERE state = 'sending'").await;
+    ensure!(next_text(&ann).await == "echo: first");
+    send.release();
+    ensure!(next_text(&ann).await == "echo: second");
+    database.set(Line::Open);
+    ready::until_of(fleet.nodes.get("one")?.data_dir(), "it to be well again", |ready| ready.ready).await;
     fleet.judge(outcome).await.map(Some)
 }

@@ -9,11 +9,10 @@ use crate::kills::scene::Mode;
 use crate::support::databases::Database;
 use crate::support::requests::next_text;
 
-/// Leases and drains far longer than any patience here: nothing but the hand-over helps.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_waits_for_a_model_hands_its_accounts_over_and_the_answer_too() {
     let Some(mut fleet) = Fleet::set(true).await.unwrap() else { return };
-    fleet.scene.world.env.insert("ROUNDTABLE_NODE__DRAIN".to_owned(), "1h".to_owned());
+    fleet.end_no_lease();
     conclude(vec![drained(fleet).await]);
 }
 

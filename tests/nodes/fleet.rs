@@ -69,6 +69,13 @@ impl Fleet {
         Ok(Self { scene, nodes: Nodes::default() })
     }
 
+    /// Leases and drains of nodes that are started from now on outlast every patience: what one of them has, others get
+    /// only if it hands it over.
+    pub fn end_no_lease(&mut self) {
+        let times = ["LEASE", "DRAIN"].map(|key| (format!("ROUNDTABLE_NODE__{key}"), "1h".to_owned()));
+        self.scene.world.env.extend(times);
+    }
+
     /// Starts the node of this name and waits until it is there.
     pub async fn start(&mut self, name: &'static str) -> anyhow::Result<()> {
         self.nodes.start(&self.scene.world, name, []).await

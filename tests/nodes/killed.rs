@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use roundtable_fakes::discord;
 
-use super::fleet::Fleet;
+use super::fleet::{DISCORD, Fleet, owner as owner_of};
 use crate::kills::random::{Random, seed};
 use crate::kills::report::{Outcome, conclude};
 use crate::kills::scene::Mode;
@@ -20,22 +21,28 @@ const PROMISE: Duration = Duration::from_secs(20);
 async fn when_the_owner_of_the_accounts_is_killed_another_node_takes_them_over() {
     let prove = std::env::var("ROUNDTABLE_PROVE_FAILOVER").ok().and_then(|count| count.parse().ok());
     let Some(fleet) = Fleet::set(prove.is_some()).await.unwrap() else { return };
-    let mut times = Vec::new();
+    let mut times = [const { Vec::new() }; 2];
     let outcome = kill_owners(fleet, prove.unwrap_or(KILLS), &mut times).await;
     conclude(vec![outcome]);
-    times.sort();
-    let (p50, longest) = (times[times.len() / 2], times[times.len() - 1]);
-    println!(
-        "{} fail-overs: first answer after {} ms (p50), {} ms at most\n",
-        times.len(),
-        p50.as_millis(),
-        longest.as_millis()
-    );
-    assert!(prove.is_none() || longest <= PROMISE, "promised: {PROMISE:?}");
+    for (platform, mut times) in ["Telegram", "Discord"].into_iter().zip(times) {
+        times.sort();
+        let (p50, longest) = (times[times.len() / 2], times[times.len() - 1]);
+        println!(
+            "{} fail-overs on {platform}: first answer after {} ms (p50), {} ms at most",
+            times.len(),
+            p50.as_millis(),
+            longest.as_millis()
+        );
+        assert!(prove.is_none() || longest <= PROMISE, "promised: {PROMISE:?}");
+    }
 }
 
-/// `times`: from each kill to the first answer after it.
-async fn kill_owners(mut fleet: Fleet, kills: u32, times: &mut Vec<Duration>) -> anyhow::Result<Outcome> {
+/// `times`: from each kill to the first answer after it, on Telegram and, of owners of both accounts, on Discord.
+async fn kill_owners(
+    mut fleet: Fleet,
+    kills: u32,
+    times: &mut [Vec<Duration>; 2],
+) -> anyhow::Result<Outcome> {
     let mut random = Random::seeded(seed());
     let mut outcome = Outcome::new("the owner of the accounts", Database::Postgres, Mode::Probe);
     fleet.start_all().await?;
@@ -43,13 +50,21 @@ async fn kill_owners(mut fleet: Fleet, kills: u32, times: &mut Vec<Duration>) ->
         fleet.scene.ask_all();
         fleet.scene.moment(&mut random).await;
         let owner = fleet.owner().await?;
+        let has_both = owner_of(&fleet.scene.world, DISCORD).await? == Some(owner);
         fleet.nodes.take(owner)?.kill_nine().await?;
         let killed = Instant::now();
         outcome.kills += 1;
         fleet.scene.ask_all();
         let left = fleet.scene.unanswered().await;
-        let (first, last) = fleet.scene.recovered(killed, left).await?;
-        times.push(first);
+        let on_discord = async {
+            let discord = fleet.scene.world.discord();
+            let said = discord.watch(|world| Some(world.bot_messages().count())).await;
+            let more = |world: &discord::World| (world.bot_messages().count() > said).then(Instant::now);
+            Ok(if has_both { Some(discord.watch(more).await) } else { None })
+        };
+        let ((first, last), on_discord) = tokio::try_join!(fleet.scene.recovered(killed, left), on_discord)?;
+        times[0].push(first);
+        times[1].extend(on_discord.map(|first| first - killed));
         outcome.took(first, last);
         fleet.scene.look(&mut outcome).await?;
         ensure!(outcome.is_clean(), "{outcome}\n{}", fleet.scene.evidence());

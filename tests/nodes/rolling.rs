@@ -1,22 +1,23 @@
-//! All nodes are restarted under load, one after the other. Nothing waits for a lease there, so leases are those of real
-//! life; and nothing waits for the end of a drain, which would outlast every patience here.
+//! All nodes are restarted under load, one after the other. Nothing waits for the end of a lease or a drain, which
+//! would outlast every patience here; the other times are those of real life.
 
 use std::time::{Duration, Instant};
 
 use roundtable_fakes::{ModelFake, TelegramFake};
 
 use super::fleet::{self, Fleet, NAMES, Nodes, TELEGRAM, owned_by_another};
+use super::guild::Guild;
 use crate::kills::load::Load;
 use crate::kills::report::{Outcome, conclude};
 use crate::kills::scene::Mode;
 use crate::support::databases::Database;
 use crate::support::world::World;
 
-/// Messages a second, unless `ROUNDTABLE_PROVE_ROLLING` says more.
+/// Messages a second, unless `ROUNDTABLE_PROVE_ROLLING` says more. Half of them are on Discord.
 const RATE: u32 = 20;
 
-/// Conversations that they are spread over.
-const CONVERSATIONS: usize = 100;
+/// Conversations on each platform that they are spread over.
+const CONVERSATIONS: usize = 50;
 
 /// Messages between two restarts, in seconds of the load; in proofs ten times as many.
 const BETWEEN: u32 = 1;
@@ -32,25 +33,33 @@ async fn a_rolling_restart_under_load_loses_and_doubles_nothing() {
 
 async fn roll(mut fleet: Fleet, rate: u32, between: u32) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::new("all nodes, one by one", Database::Postgres, Mode::Probe);
-    fleet.scene.world.env.insert("ROUNDTABLE_NODE__DRAIN".to_owned(), "1h".to_owned());
+    fleet.end_no_lease();
     fleet.start_all().await?;
     fleet.scene.ask_teams();
     let owner = fleet.owner().await?;
+    let mut guild = Guild::of(fleet.scene.world.discord(), CONVERSATIONS);
     let hand_overs = {
         let Fleet { scene, nodes } = &mut fleet;
-        let mut pace = tokio::time::interval(Duration::from_secs(1) / rate);
-        let mut restarts = std::pin::pin!(restart_all(&scene.world, nodes, owner, rate * between));
+        let mut pace = tokio::time::interval(Duration::from_secs(2) / rate);
+        let mut restarts = std::pin::pin!(restart_all(&scene.world, nodes, owner, rate * between / 2));
         loop {
             tokio::select! {
                 done = &mut restarts => break done?,
-                _ = pace.tick() => scene.load.ask_next(),
+                _ = pace.tick() => {
+                    scene.load.ask_next();
+                    guild.say_next();
+                }
             }
         }
     };
-    let asked = fleet.scene.load.open().len();
+    let asked = fleet.scene.load.open().len() + guild.said();
     fleet.answered().await?;
+    guild.answered(fleet.scene.world.discord()).await?;
+    let (verdict, mut waited) = guild.check();
+    outcome.add(verdict);
     fleet.scene.look(&mut outcome).await?;
-    let waited = fleet.scene.load.latencies();
+    waited.extend(fleet.scene.load.latencies());
+    waited.sort();
     let at = |share: usize| waited[(waited.len() * share / 1000).min(waited.len() - 1)].as_millis();
     println!(
         "{asked} messages at {rate} a second: answered after {} ms (p50), {} ms (p99), {} ms at most; \
@@ -62,7 +71,8 @@ async fn roll(mut fleet: Fleet, rate: u32, between: u32) -> anyhow::Result<Outco
     fleet.judge(outcome).await
 }
 
-/// Restarts the owner of the account and then the others, each after so many answers; gives the times from each SIGTERM to another owner.
+/// Restarts the owner of the account and then the others, each after so many answers on Telegram; gives the times from
+/// each SIGTERM to another owner.
 async fn restart_all(
     world: &World,
     nodes: &mut Nodes,
