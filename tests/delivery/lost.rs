@@ -6,6 +6,7 @@ use roundtable::store::deliveries::{Listed, State};
 use roundtable_fakes::{Fault, GroupKind, Message, Seat};
 
 use super::answers::{TIMEOUT, answer, answered, ask, read_all, say, settled, shown, world, world_on};
+use super::listed::{decides, lists_unknown};
 use crate::support::databases::on_each_database;
 use crate::support::world::World;
 
@@ -201,7 +202,8 @@ async fn an_answer_that_was_given_up_is_not_changed_into_the_next_one() {
         first.release();
         let stored = world.stored().await;
         let rest = |all: &[Listed]| matches!(all, [second, first] if second.state == State::Sent && first.state == State::Unknown);
-        stored.until("the first is given up and the second is sent", rest).await;
+        let all = stored.until("the first is given up and the second is sent", rest).await;
+        lists_unknown(&world, &all[1]).await;
         let texts = shown(&ann).into_iter().map(|message| (message.text, message.edits.len()));
         let expected = ["first", "first", "second", "second"].map(|name| (answer(&ann, name), 0));
         assert_eq!(texts.collect::<Vec<_>>(), expected, "{}", ann.place().history());
@@ -302,9 +304,10 @@ async fn an_answer_that_was_looked_for_for_a_day_is_left_to_people() {
         let given_up = |one: &Listed| one.error.as_ref().is_some_and(|error| error.contains("for 24 hours"));
         let all = stored.until("it is given up", |all| all.iter().all(given_up)).await;
         assert_eq!((all.len(), all[0].state), (1, State::Unknown));
+        lists_unknown(&world, &all[0]).await;
         ask(&world, &ann, "next").await;
         answered(&ann, "next").await;
-        assert!(stored.retry(all[0].id).await);
+        decides(&world, "retry", &all[0]).await;
         answered(&ann, "lost").await;
         world.end().await;
     })
