@@ -8,4 +8,4 @@ mod handed_over;
 pub mod listed;
 mod lost;
 mod moved;
-mod pauses;
+pub mod pauses;
