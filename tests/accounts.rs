@@ -1,5 +1,8 @@
 //! Many accounts in one node.
 
+mod liveness;
+mod recovery;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 

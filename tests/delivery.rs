@@ -5,6 +5,7 @@ mod away;
 mod counted;
 mod ends;
 mod handed_over;
+pub mod listed;
 mod lost;
 mod moved;
-mod pauses;
+pub mod pauses;

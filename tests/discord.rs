@@ -1,6 +1,7 @@
 //! Discord, as people see it.
 
 mod closes;
+mod forget;
 mod gateway;
 mod output;
 mod places;

@@ -57,7 +57,7 @@ fn write_connections(page: &mut Page, connections: &BTreeMap<Connection, Health>
 }
 
 fn write_sends(page: &mut Page, accounts: &[AccountId], metrics: &Metrics) {
-    page.begin("roundtable_sends_unknown_total", "counter", "Sends whose outcome became unknown.");
+    page.begin("roundtable_deliveries_unknown_total", "counter", "Sends whose outcome became unknown.");
     for account in accounts {
         page.sample(&[("account", account)], metrics.of(account, Counted::Unknown));
     }

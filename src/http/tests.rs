@@ -94,7 +94,7 @@ async fn metrics_are_for_who_knows_the_token() {
     assert_eq!(code(answer(metrics()).await), (401, "unauthorized".into()));
     assert_eq!(code(answer(metrics().bearer_auth("guess")).await), (401, "unauthorized".into()));
     let text = metrics().bearer_auth(&node.token).send().await.unwrap().text().await.unwrap();
-    assert!(text.contains("\nroundtable_sends_unknown_total{account=\"local:main\"} 0\n"), "{text}");
+    assert!(text.contains("\nroundtable_deliveries_unknown_total{account=\"local:main\"} 0\n"), "{text}");
     node.end().await;
 }
 

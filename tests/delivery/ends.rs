@@ -4,6 +4,7 @@ use roundtable::store::deliveries::{Listed, State};
 use roundtable_fakes::{Fault, Reply};
 
 use super::answers::{answered, ask, read_all, settled, shown, world};
+use super::listed::{decides, lists_unknown};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_blocked_the_bot_gets_nothing_until_somebody_retries() {
@@ -98,7 +99,7 @@ async fn the_parts_of_a_long_answer_keep_their_order_whatever_happens_to_them() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_of_unknown_outcome_is_kept_for_people_to_decide() {
-    let world = world("send").await;
+    let mut world = world("send").await;
     let ann = world.telegram.user("ann");
     for name in ["once more", "never"] {
         for _ in 0..2 {
@@ -114,9 +115,14 @@ async fn an_answer_of_unknown_outcome_is_kept_for_people_to_decide() {
     let [never, once_more] = &listed[..] else { panic!("two are listed: {listed:#?}") };
     for one in [never, once_more] {
         assert_eq!((one.state, one.attempts, one.unknowns), (State::Unknown, 2, 2));
-        assert!(one.error.as_deref().unwrap().contains("`roundtable deliveries retry` sends it again"));
+        lists_unknown(&world, one).await;
     }
-    assert!(stored.discard(never.id).await && stored.retry(once_more.id).await);
+    decides(&world, "discard", never).await;
+    // The list is read without a node too.
+    world.stop_node().await;
+    lists_unknown(&world, once_more).await;
+    world.start_node().await;
+    decides(&world, "retry", once_more).await;
     answered(&ann, "once more").await;
     settled(&world).await;
     assert_eq!(stored.deliveries(false).await, []);

@@ -6,6 +6,7 @@ use roundtable::store::deliveries::{Listed, State};
 use roundtable_fakes::{Fault, GroupKind, Message, Seat};
 
 use super::answers::{TIMEOUT, answer, answered, ask, read_all, say, settled, shown, world, world_on};
+use super::listed::{decides, lists_unknown};
 use crate::support::databases::on_each_database;
 use crate::support::world::World;
 
@@ -62,8 +63,8 @@ async fn go_on(world: &World, seat: &Seat) {
 
 /// All troubles in a private chat, a supergroup and a topic at once, beside private chats without any:
 /// private chats share one counter.
-async fn everywhere(mode: &str, methods: &[&str], most: usize) -> World {
-    let world = world(mode).await;
+async fn everywhere(url: &str, mode: &str, methods: &[&str], most: usize) -> World {
+    let world = world_on(url, mode).await;
     let ann = world.telegram.user("ann");
     world.telegram.new_group("cooks", GroupKind::Supergroup).promote_bot();
     let (group, topic) = (ann.in_group("cooks"), ann.in_topic("gardeners", "roses"));
@@ -91,94 +92,112 @@ async fn everywhere(mode: &str, methods: &[&str], most: usize) -> World {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn probing_shows_every_answer_exactly_once() {
-    let world = everywhere("probe", &["sendMessage"], 1).await;
-    world
-        .telegram
-        .wait_until("probes change nothing", |world| {
-            world.bot_messages().all(|message| message.edits.is_empty())
-        })
-        .await
-        .unwrap();
-    world.end().await;
+    on_each_database(async |url| {
+        let world = everywhere(url, "probe", &["sendMessage"], 1).await;
+        world
+            .telegram
+            .wait_until("probes change nothing", |world| {
+                world.bot_messages().all(|message| message.edits.is_empty())
+            })
+            .await
+            .unwrap();
+        world.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn filling_in_a_stub_shows_every_answer_exactly_once() {
-    everywhere("edit", &["sendMessage", "editMessageText"], 1).await.end().await;
+    on_each_database(async |url| {
+        everywhere(url, "edit", &["sendMessage", "editMessageText"], 1).await.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sending_again_shows_every_answer_at_most_twice() {
-    everywhere("send", &["sendMessage"], 2).await.end().await;
+    on_each_database(async |url| {
+        everywhere(url, "send", &["sendMessage"], 2).await.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn private_chats_that_lose_their_answers_at_once_find_both() {
-    let world = world("probe").await;
-    let (ann, bob) = (world.telegram.user("ann"), world.telegram.user("bob"));
-    for seat in [&ann, &bob] {
-        ask(&world, seat, "before").await;
-        answered(seat, "before").await;
-    }
-    for round in 0..5 {
-        let name = format!("during {round}");
+    on_each_database(async |url| {
+        let world = world_on(url, "probe").await;
+        let (ann, bob) = (world.telegram.user("ann"), world.telegram.user("bob"));
         for seat in [&ann, &bob] {
-            world.telegram.fail_next_in(&seat.place(), "sendMessage", Fault::DropAfter);
+            ask(&world, seat, "before").await;
+            answered(seat, "before").await;
         }
-        tokio::join!(ask(&world, &ann, &name), ask(&world, &bob, &name));
-        for seat in [&ann, &bob] {
-            answered(seat, &name).await;
-            ask(&world, seat, &format!("after {round}")).await;
-            answered(seat, &format!("after {round}")).await;
+        for round in 0..5 {
+            let name = format!("during {round}");
+            for seat in [&ann, &bob] {
+                world.telegram.fail_next_in(&seat.place(), "sendMessage", Fault::DropAfter);
+            }
+            tokio::join!(ask(&world, &ann, &name), ask(&world, &bob, &name));
+            for seat in [&ann, &bob] {
+                answered(seat, &name).await;
+                ask(&world, seat, &format!("after {round}")).await;
+                answered(seat, &format!("after {round}")).await;
+            }
         }
-    }
-    world.end().await;
+        world.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_was_heard_late_hides_no_answer() {
-    let world = world("probe").await;
-    let (ann, bob) = (world.telegram.user("ann"), world.telegram.user("bob"));
-    let model = world.model.hold("question late");
-    ask(&world, &ann, "late").await;
-    let poll = world.telegram.hold("getUpdates");
-    poll.arrived().await.unwrap();
-    // Its number is lower than the answer's, and nobody here knows of it.
-    say(&bob, "early");
-    world.telegram.fail_next_in(&ann.place(), "sendMessage", Fault::DelayAfter(TIMEOUT * 2));
-    model.release();
-    let stored = world.stored().await;
-    stored.until("the answer is unknown", |all| all.iter().any(|one| one.state == State::Unknown)).await;
-    poll.release();
-    answered(&bob, "early").await;
-    stored.until("the answer is found", |all| all.iter().all(|one| one.state == State::Sent)).await;
-    answered(&ann, "late").await;
-    world.end().await;
+    on_each_database(async |url| {
+        let world = world_on(url, "probe").await;
+        let (ann, bob) = (world.telegram.user("ann"), world.telegram.user("bob"));
+        let model = world.model.hold("question late");
+        ask(&world, &ann, "late").await;
+        let poll = world.telegram.hold("getUpdates");
+        poll.arrived().await.unwrap();
+        // Its number is lower than the answer's, and nobody here knows of it.
+        say(&bob, "early");
+        world.telegram.fail_next_in(&ann.place(), "sendMessage", Fault::DelayAfter(TIMEOUT * 2));
+        model.release();
+        let stored = world.stored().await;
+        stored.until("the answer is unknown", |all| all.iter().any(|one| one.state == State::Unknown)).await;
+        poll.release();
+        answered(&bob, "early").await;
+        stored.until("the answer is found", |all| all.iter().all(|one| one.state == State::Sent)).await;
+        answered(&ann, "late").await;
+        world.end().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_probe_changes_no_message_that_is_sent_meanwhile() {
-    let world = world("probe").await;
-    let ann = world.telegram.user("ann");
-    let (roses, herbs) = (ann.in_topic("gardeners", "roses"), ann.in_topic("gardeners", "herbs"));
-    roses.place().promote_bot();
-    for seat in [&roses, &herbs] {
-        ask(&world, seat, "before").await;
-        answered(seat, "before").await;
-    }
-    let probe = world.telegram.hold("editMessageText");
-    world.telegram.fail_next_in(&roses.place(), "sendMessage", Fault::DropBefore);
-    ask(&world, &roses, "lost").await;
-    probe.arrived().await.unwrap();
-    ask(&world, &herbs, "meanwhile").await;
-    let stored = world.stored().await;
-    stored.until("the other answer is stored", |all| all.len() == 4).await;
-    probe.release();
-    for (seat, name) in [(&herbs, "meanwhile"), (&roses, "lost")] {
-        answered(seat, name).await;
-        assert!(shown(seat).iter().all(|message| message.edits.is_empty()), "{}", seat.place().history());
-    }
-    world.end().await;
+    on_each_database(async |url| {
+        let world = world_on(url, "probe").await;
+        let ann = world.telegram.user("ann");
+        let (roses, herbs) = (ann.in_topic("gardeners", "roses"), ann.in_topic("gardeners", "herbs"));
+        roses.place().promote_bot();
+        for seat in [&roses, &herbs] {
+            ask(&world, seat, "before").await;
+            answered(seat, "before").await;
+        }
+        let probe = world.telegram.hold("editMessageText");
+        world.telegram.fail_next_in(&roses.place(), "sendMessage", Fault::DropBefore);
+        ask(&world, &roses, "lost").await;
+        probe.arrived().await.unwrap();
+        ask(&world, &herbs, "meanwhile").await;
+        let stored = world.stored().await;
+        stored.until("the other answer is stored", |all| all.len() == 4).await;
+        probe.release();
+        for (seat, name) in [(&herbs, "meanwhile"), (&roses, "lost")] {
+            answered(seat, name).await;
+            assert!(shown(seat).iter().all(|message| message.edits.is_empty()), "{}", seat.place().history());
+        }
+        world.end().await;
+    })
+    .await;
 }
 
 /// Nobody knows the numbers under which an answer that was given up is seen: the next one is not looked for there.
@@ -201,7 +220,8 @@ async fn an_answer_that_was_given_up_is_not_changed_into_the_next_one() {
         first.release();
         let stored = world.stored().await;
         let rest = |all: &[Listed]| matches!(all, [second, first] if second.state == State::Sent && first.state == State::Unknown);
-        stored.until("the first is given up and the second is sent", rest).await;
+        let all = stored.until("the first is given up and the second is sent", rest).await;
+        lists_unknown(&world, &all[1]).await;
         let texts = shown(&ann).into_iter().map(|message| (message.text, message.edits.len()));
         let expected = ["first", "first", "second", "second"].map(|name| (answer(&ann, name), 0));
         assert_eq!(texts.collect::<Vec<_>>(), expected, "{}", ann.place().history());
@@ -213,28 +233,32 @@ async fn an_answer_that_was_given_up_is_not_changed_into_the_next_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn topics_of_one_chat_that_lose_their_answers_at_once_do_not_mix_them_up() {
-    let world = world("probe").await;
-    let ann = world.telegram.user("ann");
-    let (roses, herbs) = (ann.in_topic("gardeners", "roses"), ann.in_topic("gardeners", "herbs"));
-    roses.place().promote_bot();
-    let (first, second) = (world.telegram.hold("sendMessage"), world.telegram.hold("sendMessage"));
-    ask(&world, &roses, "of roses").await;
-    first.process().await.unwrap();
-    ask(&world, &herbs, "of herbs").await;
-    second.process().await.unwrap();
-    first.cut();
-    second.cut();
-    let stored = world.stored().await;
-    let all = stored.until("both are settled", |all| all.iter().all(|one| one.state == State::Sent)).await;
-    assert!(all.iter().all(|one| one.unknowns == 1), "both were unknown: {all:#?}");
-    for (seat, name) in [(&roses, "of roses"), (&herbs, "of herbs")] {
-        let shown = shown(seat);
-        let right = |message: &Message| message.text == answer(seat, name) && message.edits.is_empty();
-        // Of a chat one message at a time is on its way, so that none is taken for another.
-        assert!(shown.iter().all(right) && shown.len() == 1, "{}", seat.place().history());
-        read_all(seat).await;
-    }
-    world.end().await;
+    on_each_database(async |url| {
+        let world = world_on(url, "probe").await;
+        let ann = world.telegram.user("ann");
+        let (roses, herbs) = (ann.in_topic("gardeners", "roses"), ann.in_topic("gardeners", "herbs"));
+        roses.place().promote_bot();
+        let (first, second) = (world.telegram.hold("sendMessage"), world.telegram.hold("sendMessage"));
+        ask(&world, &roses, "of roses").await;
+        first.process().await.unwrap();
+        ask(&world, &herbs, "of herbs").await;
+        second.process().await.unwrap();
+        first.cut();
+        second.cut();
+        let stored = world.stored().await;
+        let all =
+            stored.until("both are settled", |all| all.iter().all(|one| one.state == State::Sent)).await;
+        assert!(all.iter().all(|one| one.unknowns == 1), "both were unknown: {all:#?}");
+        for (seat, name) in [(&roses, "of roses"), (&herbs, "of herbs")] {
+            let shown = shown(seat);
+            let right = |message: &Message| message.text == answer(seat, name) && message.edits.is_empty();
+            // Of a chat one message at a time is on its way, so that none is taken for another.
+            assert!(shown.iter().all(right) && shown.len() == 1, "{}", seat.place().history());
+            read_all(seat).await;
+        }
+        world.end().await;
+    })
+    .await;
 }
 
 /// And is lost there too: it is looked for under the numbers of the new chat.
@@ -302,9 +326,10 @@ async fn an_answer_that_was_looked_for_for_a_day_is_left_to_people() {
         let given_up = |one: &Listed| one.error.as_ref().is_some_and(|error| error.contains("for 24 hours"));
         let all = stored.until("it is given up", |all| all.iter().all(given_up)).await;
         assert_eq!((all.len(), all[0].state), (1, State::Unknown));
+        lists_unknown(&world, &all[0]).await;
         ask(&world, &ann, "next").await;
         answered(&ann, "next").await;
-        assert!(stored.retry(all[0].id).await);
+        decides(&world, "retry", &all[0]).await;
         answered(&ann, "lost").await;
         world.end().await;
     })

@@ -7,9 +7,10 @@ use roundtable::store::deliveries::{Listed, State};
 use roundtable::store::{Read, Sql, StoreError, Tx};
 use roundtable_fakes::{Fault, Flood, Hold, Reply, Seat, World as Platform};
 
-use super::answers::{answer, answered, answering, ask, read_all, settled, world, world_on};
+use super::answers::{answer, answered, answering, ask, read_all, settled, without_node, world, world_on};
 use crate::support::databases::on_each_database;
-use crate::support::world::World;
+use crate::support::stored::Stored;
+use crate::support::world::{Setting, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pause_is_kept_in_all_topics_of_its_chat_and_delays_no_other_chat() {
@@ -65,8 +66,8 @@ async fn a_pause_that_typing_was_told_of_is_kept_by_the_answer() {
         let held = world.model.hold("question slow");
         ask(&world, &ann, "slow").await;
         let stored = world.stored().await;
-        let told = async || stored.read(Pauses).await.into_iter().next();
-        let chat = stored.find("the pause", told).await;
+        let told = async || paused(&stored).await.into_iter().next();
+        let (chat, _) = stored.find("the pause", told).await;
         assert_eq!(chat, ann.place().chat_id().to_string());
         held.release();
         answered(&ann, "slow").await;
@@ -97,17 +98,95 @@ async fn a_pause_outlives_the_node_that_was_told_of_it() {
     .await;
 }
 
-/// The chats that are paused.
+/// The chats that are or were paused, and until when, in milliseconds since 1970; no chat means all of the account.
+pub async fn paused(stored: &Stored) -> Vec<(String, i64)> {
+    stored.read(Pauses).await
+}
+
 struct Pauses;
 
 #[async_trait]
 impl Read for Pauses {
-    type Output = Vec<String>;
+    type Output = Vec<(String, i64)>;
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<String>, StoreError> {
-        let text = "SELECT chat FROM pauses";
-        tx.all(Sql { lite: text, pg: text }, &[]).await?.iter().map(|row| row.get("chat")).collect()
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<(String, i64)>, StoreError> {
+        let text = "SELECT chat, until FROM pauses";
+        let rows = tx.all(Sql { lite: text, pg: text }, &[]).await?;
+        rows.iter().map(|row| Ok((row.get("chat")?, row.get("until")?))).collect()
     }
+}
+
+/// Telegram names whole seconds; what stands in front of it may name a part of one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_of_seconds_or_less_is_kept() {
+    let world = patient(World::setting()).await;
+    for (seconds, ms) in [("0.3", 300), ("5", 5_000)] {
+        let ann = world.telegram.user(&format!("ann {seconds}"));
+        let body = format!(
+            r#"{{"ok":false,"error_code":429,"description":"Too Many Requests","parameters":{{"retry_after":{seconds}}}}}"#
+        );
+        let headers = vec![("content-type", "application/json".to_owned())];
+        world.telegram.fail_next_in(&ann.place(), "sendMessage", Fault::Raw { status: 429, headers, body });
+        let again = world.telegram.hold_in(&ann.place(), "sendMessage");
+        ask(&world, &ann, "refused").await;
+        again.arrived().await.unwrap();
+        let open = world.deliveries().await;
+        assert_eq!(open[0].error, Some(format!("the platform asks to wait {ms} ms")), "{open:#?}");
+        again.release();
+        answered(&ann, "refused").await;
+        let calls = world.telegram.calls_of("sendMessage");
+        let [.., refused, repeated] = &calls[..] else { panic!("two calls: {calls:#?}") };
+        let waited = repeated.at - refused.at;
+        assert!(waited >= Duration::from_millis(ms), "it waited {waited:?} instead of {seconds} s");
+    }
+    world.end().await;
+}
+
+/// A world without limits, in which no call is given up because the machine is busy.
+async fn patient(setting: Setting) -> World {
+    let limits = "limits = { chat_per_second = 0, group_per_minute = 0, total_per_second = 0 }";
+    let times = "poll_timeout = \"9s\"\nsend_timeout = \"9s\"";
+    let mut world = without_node(setting, &format!("{limits}\n{times}")).await;
+    world.start_node().await;
+    world
+}
+
+/// The pause after a failure goes on when its process has ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_to_be_tried_later_is_not_tried_earlier_by_the_next_process() {
+    on_each_database(async |url| {
+        let mut world = patient(World::setting().on(url)).await;
+        let (ann, bob) = (world.telegram.user("ann"), world.telegram.user("bob"));
+        let held = [world.model.hold("question ann"), world.model.hold("question bob")];
+        ask(&world, &ann, "ann").await;
+        ask(&world, &bob, "bob").await;
+        world.telegram.stop().await;
+        held.into_iter().for_each(Hold::release);
+        let stored = world.stored().await;
+        let tried = |one: &Listed| one.state == State::Pending && one.error.is_some();
+        stored.until("both were tried", |all| all.len() == 2 && all.iter().all(tried)).await;
+        world.stop_node().await;
+        stored
+            .changes("UPDATE deliveries SET due_at = due_at + 3600000 WHERE body LIKE '%answer ann%'")
+            .await;
+        let to_ann = format!("telegram:main:{}", ann.id());
+        let of_ann = async || {
+            let all = stored.deliveries(true).await;
+            all.into_iter().find(|one| one.conversation == to_ann).expect("it is stored")
+        };
+        let waits = of_ann().await;
+        world.telegram.restart().await.unwrap();
+        world.start_node().await;
+        answered(&bob, "bob").await;
+        assert_eq!(of_ann().await, waits);
+        // The hour is over.
+        stored
+            .changes("UPDATE deliveries SET due_at = due_at - 3600000 WHERE body LIKE '%answer ann%'")
+            .await;
+        answered(&ann, "ann").await;
+        world.end().await;
+    })
+    .await;
 }
 
 /// Ten conversations are answered at once, three times, while one of them gets a long answer and typing is shown.

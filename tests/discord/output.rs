@@ -8,6 +8,7 @@ use roundtable_fakes::discord::rights;
 use roundtable_fakes::{DiscordFake, Fault, PATIENCE, Reply, Scope};
 
 use super::next;
+use crate::delivery::pauses::paused;
 use crate::support::discord;
 use crate::support::world::World;
 
@@ -125,17 +126,28 @@ async fn a_thread_is_opened_once_from_a_message() {
     fake.finish().unwrap();
 }
 
+/// Whose limits there are.
+const SCOPES: [Scope; 3] = [Scope::User, Scope::Shared, Scope::Global];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limit_delays_an_answer() {
-    for scope in [Scope::User, Scope::Shared, Scope::Global] {
-        let world = World::with_discord().await;
-        world.discord().connected().await.unwrap();
-        let ann = world.discord().user("ann");
-        world.discord().fail_next("create_message", Fault::Limited { scope, retry_after_ms: 300 });
-        ann.says("hello");
-        assert_eq!(next(&ann).await, "echo: hello", "{scope:?}");
-        world.end().await;
+    for retry_after_ms in [300, 5_000] {
+        futures::future::join_all(SCOPES.map(|scope| is_delayed(scope, retry_after_ms))).await;
     }
+}
+
+async fn is_delayed(scope: Scope, retry_after_ms: u64) {
+    let world = World::with_discord().await;
+    world.discord().connected().await.unwrap();
+    let ann = world.discord().user("ann");
+    world.discord().fail_next("create_message", Fault::Limited { scope, retry_after_ms });
+    ann.says("hello");
+    assert_eq!(next(&ann).await, "echo: hello", "{scope:?}");
+    let calls = world.discord().calls_of("create_message");
+    let [refused, repeated] = &calls[..] else { panic!("two calls: {calls:#?}") };
+    let waited = repeated.at - refused.at;
+    assert!(waited >= Duration::from_millis(retry_after_ms), "{scope:?}: it waited {waited:?}");
+    world.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,31 +200,51 @@ async fn a_page_instead_of_a_limit_delays_an_answer() {
     world.end().await;
 }
 
-/// It is no failure, delays nobody else, and no call is made meanwhile.
+/// It is no failure, delays nobody whom it is not meant for, and no call is made meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_to_wait_for_minutes_waits() {
-    for retry_after_ms in [137_000, 3_600_000] {
-        let mut world = World::with_discord().await;
-        world.discord().connected().await.unwrap();
-        let (ann, bob) = (world.discord().user("ann"), world.discord().user("bob"));
-        let limited = Fault::Limited { scope: Scope::User, retry_after_ms };
-        world.discord().fail_next_in(&ann.place(), "create_message", limited);
-        ann.says("later");
-        let waits = |listed: &[Listed]| matches!(listed, [one] if one.state == State::Pending && one.error.is_some() && one.unknowns == 0);
-        until(&world, "the answer waits", waits).await;
-        bob.says("now");
-        assert_eq!(next(&bob).await, "echo: now");
-        let one = until(&world, "only that one waits", waits).await.remove(0);
-        // The program's clock can't be moved: a person and another process play the end of the pause.
-        world.stop_node().await;
-        world.discord().advance(Duration::from_millis(retry_after_ms));
-        let stored = world.stored().await;
-        stored.changes("UPDATE pauses SET until = 0").await;
-        world.start_node().await;
-        assert!(stored.retry(one.id).await);
-        assert_eq!(next(&ann).await, "echo: later");
-        world.end().await;
+    for scope in SCOPES {
+        for retry_after_ms in [137_000, 3_600_000] {
+            waits(scope, retry_after_ms).await;
+        }
     }
+}
+
+async fn waits(scope: Scope, retry_after_ms: u64) {
+    let mut world = World::with_discord().await;
+    world.discord().connected().await.unwrap();
+    let (ann, bob) = (world.discord().user("ann"), world.discord().user("bob"));
+    let stored = world.stored().await;
+    world.discord().fail_next_in(&ann.place(), "create_message", Fault::Limited { scope, retry_after_ms });
+    ann.says("later");
+    let said = format!("the platform asks to wait {retry_after_ms} ms");
+    let told = |one: &Listed| one.state == State::Pending && one.error.as_ref() == Some(&said);
+    let one = stored.until("the answer waits", |all| matches!(all, [one] if told(one))).await.remove(0);
+    bob.says("now");
+    let everybody = scope == Scope::Global;
+    if everybody {
+        let wait = |all: &[Listed]| all.len() == 2 && all.iter().all(|one| one.state == State::Pending);
+        stored.until("both answers wait", wait).await;
+    } else {
+        assert_eq!(next(&bob).await, "echo: now");
+    }
+    let [(chat, until)] = &paused(&stored).await[..] else { panic!("one pause is stored") };
+    let place = if everybody { String::new() } else { ann.place().channel_id().to_string() };
+    assert_eq!(*chat, place, "{scope:?}");
+    assert!(*until >= one.created_at + retry_after_ms.cast_signed(), "{until} and {one:#?}");
+    // The program's clock can't be moved: a person and another process play the end of the pause.
+    world.stop_node().await;
+    let open = stored.deliveries(false).await;
+    assert!(open.contains(&one) && open.iter().all(|one| one.unknowns == 0), "{open:#?}");
+    world.discord().advance(Duration::from_millis(retry_after_ms));
+    stored.changes("UPDATE pauses SET until = 0").await;
+    world.start_node().await;
+    assert!(stored.retry(one.id).await);
+    assert_eq!(next(&ann).await, "echo: later");
+    if everybody {
+        assert_eq!(next(&bob).await, "echo: now");
+    }
+    world.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

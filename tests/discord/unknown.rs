@@ -8,6 +8,7 @@ use roundtable_fakes::discord::{Seat, rights};
 use roundtable_fakes::{Fault, Scope};
 
 use super::next;
+use crate::delivery::listed::{ADVICE, decides, lists_unknown};
 use crate::support::metrics::Metrics;
 use crate::support::world::World;
 
@@ -156,19 +157,19 @@ async fn what_nobody_can_know_is_listed_until_somebody_decides() {
         let stored = world.stored().await;
         let unknown = async || {
             let listed = <[Listed; 1]>::try_from(stored.deliveries(false).await).ok();
-            listed.filter(|[one]| one.state == State::Unknown && one.unknowns > 0)
+            listed.filter(|[one]| one.state == State::Unknown && one.error.as_deref() == Some(ADVICE))
         };
         let [one] = stored.find("an unknown delivery", unknown).await;
-        assert!(one.error.is_some(), "{one:#?}");
+        lists_unknown(&world, &one).await;
         let metrics = world.has_counted(ACCOUNT, &[("unknown", 1), ("given_up", 1)]).await;
         assert_eq!(metrics.of("deliveries{state=\"given_up\"}"), 1);
         world.discord().gateway_up();
         world.discord().connected().await.unwrap();
         if landed {
             assert!(next(&here).await.ends_with("lost"));
-            assert!(stored.discard(one.id).await);
+            decides(&world, "discard", &one).await;
         } else {
-            assert!(stored.retry(one.id).await);
+            decides(&world, "retry", &one).await;
             assert!(next(&here).await.ends_with("lost"));
         }
         here.mentions_bot("and now?");

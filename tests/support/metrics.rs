@@ -27,7 +27,7 @@ impl Metrics {
         let all = self.0.iter().filter_map(|(sample, count)| {
             let what = match sample.strip_prefix(&ended) {
                 Some(found) => found.strip_prefix(",found=\"")?.strip_suffix("\"}")?,
-                None if *sample == of("sends_unknown") + "}" => "unknown",
+                None if *sample == of("deliveries_unknown") + "}" => "unknown",
                 None if *sample == of("deliveries_failed") + "}" => "failed",
                 None => return None,
             };

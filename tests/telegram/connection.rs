@@ -5,6 +5,7 @@ use std::time::Duration;
 use roundtable::store::deliveries::{Listed, State};
 use roundtable_fakes::{Fault, Seat, World as Platform};
 
+use crate::delivery::pauses::paused;
 use crate::support::ready;
 use crate::support::requests::next_text;
 use crate::support::world::{QUICK, World};
@@ -133,28 +134,36 @@ async fn a_pause_of_an_hour_is_kept_and_said() {
     world.end().await;
 }
 
-/// A send that is to wait for an hour delays nobody else, and is no failure.
+/// A send that is to wait for long delays nobody else, and is no failure.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_is_to_wait_for_an_hour_waits() {
-    let (mut world, ann) = impatient().await;
-    let bob = world.telegram.user("bob");
-    world.telegram.fail_next_in(&ann.place(), "sendMessage", Fault::RateLimit { retry_after: 3600 });
-    ann.says("later");
-    let stored = world.stored().await;
-    let waits = |all: &[Listed]| all.iter().any(|one| one.state == State::Pending && one.error.is_some());
-    stored.until("the answer waits", waits).await;
-    is_answered(&bob, "now").await;
-    let one_is_open = async || <[Listed; 1]>::try_from(stored.deliveries(false).await).ok();
-    let [one] = stored.find("one open delivery", one_is_open).await;
-    assert_eq!((one.state, one.unknowns), (State::Pending, 0));
-    // The program's clock can't be moved: what is stored is, and a person says when.
-    world.stop_node().await;
-    world.telegram.advance(Duration::from_secs(3600));
-    stored.changes("UPDATE pauses SET until = 0").await;
-    world.start_node().await;
-    assert!(stored.retry(one.id).await);
-    assert_eq!(next_text(&ann).await, "echo: later");
-    world.end().await;
+async fn a_message_that_is_to_wait_for_minutes_waits() {
+    for retry_after in [137, 3600] {
+        let (mut world, ann) = impatient().await;
+        let bob = world.telegram.user("bob");
+        let stored = world.stored().await;
+        world.telegram.fail_next_in(&ann.place(), "sendMessage", Fault::RateLimit { retry_after });
+        ann.says("later");
+        let said = format!("the platform asks to wait {retry_after}000 ms");
+        let waits = |all: &[Listed]| {
+            all.iter().any(|one| one.state == State::Pending && one.error.as_ref() == Some(&said))
+        };
+        stored.until("the answer waits", waits).await;
+        is_answered(&bob, "now").await;
+        let one_is_open = async || <[Listed; 1]>::try_from(stored.deliveries(false).await).ok();
+        let [one] = stored.find("one open delivery", one_is_open).await;
+        assert_eq!((one.state, one.unknowns), (State::Pending, 0));
+        let [(chat, until)] = &paused(&stored).await[..] else { panic!("one chat is paused") };
+        assert_eq!(*chat, ann.id().to_string());
+        assert!(*until >= one.created_at + retry_after.cast_signed() * 1000, "{until} and {one:#?}");
+        // The program's clock can't be moved: what is stored is, and a person says when.
+        world.stop_node().await;
+        world.telegram.advance(Duration::from_secs(retry_after));
+        stored.changes("UPDATE pauses SET until = 0").await;
+        world.start_node().await;
+        assert!(stored.retry(one.id).await);
+        assert_eq!(next_text(&ann).await, "echo: later");
+        world.end().await;
+    }
 }
 
 fn polls(world: &Platform) -> usize {

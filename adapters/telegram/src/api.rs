@@ -121,8 +121,13 @@ fn causes(error: reqwest::Error) -> String {
 
 /// The header's seconds; a date in its place is not understood.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
+    pause(headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?)
+}
+
+/// So many seconds in whole milliseconds, never less; `None` when they make no sense. Telegram names whole ones, and
+/// something in front of it may not.
+fn pause(seconds: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64((seconds * 1000.0).ceil() / 1000.0).ok()
 }
 
 /// <https://core.telegram.org/bots/api#making-requests>
@@ -138,7 +143,7 @@ struct Answer<T> {
 
 #[derive(Deserialize, Default)]
 struct Parameters {
-    retry_after: Option<u64>,
+    retry_after: Option<f64>,
     migrate_to_chat_id: Option<i64>,
 }
 
@@ -165,7 +170,7 @@ fn read<T: DeserializeOwned>(status: u16, header: Option<Duration>, body: &[u8])
             Err(ApiError::Refused {
                 code,
                 description,
-                retry_after: parameters.retry_after.map(Duration::from_secs).or(header),
+                retry_after: parameters.retry_after.and_then(pause).or(header),
                 migrate_to: parameters.migrate_to_chat_id,
             })
         }
@@ -236,6 +241,28 @@ mod tests {
         ] {
             assert_eq!(read::<i64>(status, header, body.as_bytes()), expected, "{status} {body}");
         }
+    }
+
+    #[test]
+    fn a_pause_of_any_length_is_read_and_never_shortened() {
+        let said = |seconds: &str| {
+            let body = format!(r#"{{"ok":false,"error_code":429,"parameters":{{"retry_after":{seconds}}}}}"#);
+            match read::<i64>(429, Some(Duration::from_secs(2)), body.as_bytes()) {
+                Err(ApiError::Refused { code: 429, retry_after, .. }) => retry_after,
+                other => panic!("{other:?}"),
+            }
+        };
+        let header = |text: &str| retry_after(&HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]));
+        for (seconds, ms) in
+            [("0", 0), ("0.3", 300), ("0.3001", 301), ("5", 5_000), ("137", 137_000), ("3600", 3_600_000)]
+        {
+            let expected = Some(Duration::from_millis(ms));
+            assert_eq!((said(seconds), header(seconds)), (expected, expected), "{seconds}");
+        }
+        for senseless in ["-1", "1e300"] {
+            assert_eq!((said(senseless), header(senseless)), (Some(Duration::from_secs(2)), None));
+        }
+        assert_eq!(header("tomorrow"), None);
     }
 
     #[tokio::test]
