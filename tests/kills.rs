@@ -11,6 +11,7 @@ pub mod random;
 pub mod report;
 mod run;
 pub mod scene;
+mod sight;
 mod team;
 
 use std::panic::AssertUnwindSafe;

@@ -2,7 +2,6 @@
 //! must be seen of them.
 
 mod script;
-mod sight;
 
 use std::collections::HashSet;
 
@@ -11,10 +10,10 @@ use roundtable::store::{Read, Sql, StoreError, Tx};
 use roundtable_fakes::{World as TelegramWorld, discord};
 
 use super::load::Verdict;
+use super::sight::{self, Line, Spot};
 use crate::support::seat::Seat;
 use crate::support::world::World;
 use script::{CHILD, Job, Manner, QUEST};
-use sight::{Line, Spot};
 
 /// The forum in which threads are opened.
 const FORUM: &str = "Team forum";
