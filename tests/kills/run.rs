@@ -1,6 +1,7 @@
 //! The deaths in one world.
 
 use anyhow::ensure;
+use roundtable::store::deliveries::State;
 use roundtable_fakes::ModelRequest;
 
 use super::errands::{Errand, PANIC_AT};
@@ -9,7 +10,9 @@ use super::points::{Point, When};
 use super::random::Random;
 use super::report::Outcome;
 use super::scene::{Mode, Scene};
+use super::sight::Platform;
 use crate::support::databases::Database;
+use crate::support::world::World;
 
 /// Dies at one point, and once before if the point is one of recovery.
 pub async fn die_at(point: &Point, database: Database, mode: Mode) -> anyhow::Result<Outcome> {
@@ -17,6 +20,9 @@ pub async fn die_at(point: &Point, database: Database, mode: Mode) -> anyhow::Re
         return die_during(errand, &point.at, database, mode).await;
     }
     let mut scene = Scene::set(database, mode, point.at.starts_with("commit.expire.")).await?;
+    if point.at.starts_with("call.discord.find.") {
+        scene.trust_no_nonce();
+    }
     scene.ask_all();
     let first = match point.when {
         When::Recovering(earlier, _) => earlier,
@@ -43,6 +49,9 @@ pub async fn die_at(point: &Point, database: Database, mode: Mode) -> anyhow::Re
     if let When::Recovering(..) = point.when {
         scene.start(Some(&point.at))?.crashes().await?;
     }
+    if let Some(platform) = Platform::aimed_at(&point.at) {
+        died_calling(&scene.world, platform).await?;
+    }
     let left = scene.unanswered().await;
     let process = scene.start(None)?;
     let (first, last) = scene.recovered(process.started(), left).await?;
@@ -50,6 +59,17 @@ pub async fn die_at(point: &Point, database: Database, mode: Mode) -> anyhow::Re
     outcome.kills = 1;
     outcome.took(first, last);
     scene.judge([process], outcome).await
+}
+
+/// There is a call on this platform of which nobody knows how it ended.
+async fn died_calling(world: &World, platform: Platform) -> anyhow::Result<()> {
+    let open = world.deliveries().await;
+    let unknown = open.iter().any(|one| {
+        one.conversation.starts_with(platform.account())
+            && matches!(one.state, State::Sending | State::Unknown)
+    });
+    ensure!(unknown, "it did not die around a call on {platform:?}: {open:#?}");
+    Ok(())
 }
 
 /// Dies of what somebody does while everything is in flight; they do it again.

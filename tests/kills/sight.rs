@@ -17,6 +17,23 @@ pub enum Platform {
 impl Platform {
     /// In the order in which numbers of each are given.
     pub const ALL: [Self; 2] = [Self::Telegram, Self::Discord];
+
+    /// The account of the program there.
+    pub fn account(self) -> &'static str {
+        match self {
+            Self::Telegram => "telegram:main",
+            Self::Discord => "discord:main",
+        }
+    }
+
+    /// That at which a crash point is aimed: `call.<channel>.<kind>.<side>`.
+    pub fn aimed_at(point: &str) -> Option<Self> {
+        let aimed = |platform: &Self| {
+            let (channel, _) = platform.account().split_once(':').unwrap_or_default();
+            point.strip_prefix("call.").is_some_and(|call| call.split('.').next() == Some(channel))
+        };
+        Self::ALL.into_iter().find(aimed)
+    }
 }
 
 /// Where something was said.
