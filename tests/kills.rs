@@ -1,8 +1,8 @@
 //! The program is killed wherever it hurts, and nothing is lost, said twice or put in the wrong place.
 //!
-//! Twenty conversations are in flight, and beside them teams on both platforms that spawn, wait and talk, on the built
-//! binary as a process of its own. After each death it is started again; when everything is answered, the chats and the
-//! database are judged.
+//! Twenty conversations are in flight, ten on each platform, and beside them teams on both that spawn, wait and talk, on
+//! the built binary as a process of its own. After each death it is started again; when everything is answered, the chats
+//! and the database are judged.
 
 mod errands;
 pub mod load;

@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use roundtable_fakes::{GroupKind, Hold, ModelFake, ModelRequest, Place, Reply, Role, TelegramFake, discord};
+use roundtable_fakes::{
+    DiscordFake, GroupKind, Hold, ModelFake, ModelRequest, Place, Reply, Role, TelegramFake, discord,
+};
 use serde_json::json;
 
 use super::sight::{Line, Platform, Spot, snowflake_ms};
@@ -12,6 +14,9 @@ use crate::support::seat::Seat;
 
 /// Conversations that are in flight at once, unless there are many that only chat.
 const CONVERSATIONS: usize = 20;
+
+/// Those before this one are on Telegram where there are some on each platform.
+const ON_TELEGRAM: usize = CONVERSATIONS / 2;
 
 /// The conversation of a group that is small enough to become a supergroup. Its answers have two parts.
 const SMALL: usize = 7;
@@ -100,6 +105,15 @@ impl Load {
         Self::seated(seats, model, Manner::of)
     }
 
+    /// The same, half of them on each platform.
+    pub fn on_both(telegram: &TelegramFake, discord: &DiscordFake, model: &ModelFake) -> Self {
+        let seats = (0..CONVERSATIONS).map(|number| match number {
+            ..ON_TELEGRAM => on_telegram(telegram, number),
+            _ => on_discord(discord, number),
+        });
+        Self::seated(seats, model, Manner::of)
+    }
+
     /// So many people who only chat, on Telegram.
     pub fn plain(telegram: &TelegramFake, model: &ModelFake, conversations: usize) -> Self {
         let seats = (0..conversations).map(|number| on_telegram(telegram, number));
@@ -135,6 +149,14 @@ impl Load {
         self.seats.iter().filter_map(|seat| match seat {
             Seat::Telegram(seat) => Some(seat.place().chat_id()),
             Seat::Discord(_) => None,
+        })
+    }
+
+    /// The private channels on Discord in which questions are asked.
+    pub fn private_channels(&self) -> impl Iterator<Item = u64> {
+        self.seats.iter().filter_map(|seat| match seat {
+            Seat::Discord(seat) if is_private(seat) => Some(seat.place().channel_id()),
+            _ => None,
         })
     }
 
@@ -265,6 +287,16 @@ fn on_telegram(telegram: &TelegramFake, number: usize) -> Seat {
             }
             person.in_group(&group(number))
         }
+    })
+}
+
+/// The same in private, in threads and in channels.
+fn on_discord(discord: &DiscordFake, number: usize) -> Seat {
+    let person = discord.user(&format!("person{number:03}"));
+    Seat::Discord(match number % 4 {
+        0 | 1 => person,
+        2 => person.in_thread("forum", &format!("topic{number:03}")),
+        _ => person.in_channel(&format!("group-{number:03}")),
     })
 }
 

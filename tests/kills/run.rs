@@ -19,7 +19,7 @@ pub async fn die_at(point: &Point, database: Database, mode: Mode) -> anyhow::Re
     if let When::During(errand, _) = point.when {
         return die_during(errand, &point.at, database, mode).await;
     }
-    let mut scene = Scene::set(database, mode, point.at.starts_with("commit.expire.")).await?;
+    let mut scene = Scene::set_on_both(database, mode, point.at.starts_with("commit.expire.")).await?;
     if point.at.starts_with("call.discord.find.") {
         scene.trust_no_nonce();
     }
@@ -74,7 +74,7 @@ async fn died_calling(world: &World, platform: Platform) -> anyhow::Result<()> {
 
 /// Dies of what somebody does while everything is in flight; they do it again.
 async fn die_during(errand: Errand, at: &str, database: Database, mode: Mode) -> anyhow::Result<Outcome> {
-    let mut scene = Scene::set(database, mode, false).await?;
+    let mut scene = Scene::set_on_both(database, mode, false).await?;
     errand.set(&mut scene);
     let mut process = scene.start(Some(at))?;
     let mut doing = errand.prepare(&mut scene).await?;
@@ -105,7 +105,7 @@ async fn die_during(errand: Errand, at: &str, database: Database, mode: Mode) ->
 
 /// Panics at a place while everything is in flight, and lives.
 pub async fn panic_at(place: &str, database: Database) -> anyhow::Result<Outcome> {
-    let mut scene = Scene::set(database, Mode::Probe, false).await?;
+    let mut scene = Scene::set_on_both(database, Mode::Probe, false).await?;
     scene.world.env.insert(PANIC_AT.to_owned(), place.to_owned());
     scene.ask_all();
     let process = scene.start(None)?;
@@ -119,7 +119,7 @@ pub async fn panic_at(place: &str, database: Database) -> anyhow::Result<Outcome
 /// Lives through `kills` deaths at random moments.
 pub async fn die_often(kills: u32, database: Database, mode: Mode, seed: u64) -> anyhow::Result<Outcome> {
     let mut random = Random::seeded(seed);
-    let mut scene = Scene::set(database, mode, false).await?;
+    let mut scene = Scene::set_on_both(database, mode, false).await?;
     let mut outcome = Outcome::new(&format!("random, seed {seed}"), database, mode);
     let mut process = scene.start(None)?;
     while outcome.kills < kills {

@@ -37,6 +37,9 @@ const ACCOUNT: &str = "dm = \"open\"\ngroups = [\"*\"]\npoll_timeout = \"5s\"\ns
 const DISCORD: &str =
     "dm = \"open\"\nsend_timeout = \"3s\"\nlimits = { chat_per_second = 0, total_per_second = 0 }\n";
 
+/// How long ago it was that the program was last on Discord before a world began.
+const AWAY: Duration = Duration::from_secs(60);
+
 /// With fewer answers than this to come on Telegram, more is asked where much is to be in flight.
 const FEW: usize = 12;
 
@@ -62,7 +65,8 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// A world before its first process; in that of a `late` team a child's time runs out.
+    /// A world before its first process, all of its people who chat on Telegram; in that of a `late` team a child's time
+    /// runs out.
     pub async fn set(database: Database, mode: Mode, late: bool) -> anyhow::Result<Self> {
         Self::set_with(database.fresh().await, mode, late, Load::new).await
     }
@@ -74,15 +78,35 @@ impl Scene {
         late: bool,
         load: impl FnOnce(&TelegramFake, &ModelFake) -> Load,
     ) -> anyhow::Result<Self> {
+        Self::begin(database, mode, late, |world| load(&world.telegram, &world.model)).await
+    }
+
+    /// The same, half of the people who chat on each platform.
+    pub async fn set_on_both(database: Database, mode: Mode, late: bool) -> anyhow::Result<Self> {
+        let load = |world: &World| Load::on_both(&world.telegram, world.discord(), &world.model);
+        let scene = Self::begin(database.fresh().await, mode, late, load).await?;
+        // A first private message that came while the program was away is one that nobody finds.
+        for channel in scene.load.private_channels() {
+            scene.world.had_read_discord(&channel.to_string(), AWAY).await?;
+        }
+        Ok(scene)
+    }
+
+    async fn begin(
+        database: Fresh,
+        mode: Mode,
+        late: bool,
+        load: impl FnOnce(&World) -> Load,
+    ) -> anyhow::Result<Self> {
         let word = if mode == Mode::Edit { "edit" } else { "probe" };
         let account = format!("{ACCOUNT}exactly_once = \"{word}\"\n");
         let setting = World::setting().on(&database.url).telegram(&account).discord(DISCORD);
         let world = setting.without_node().await;
         // A lease that no pause of a busy machine outlasts, so that only the kills take it away.
         world.configure(|text| text.replacen("lease = \"600ms\"", "lease = \"2s\"", 1));
-        world.was_on_discord(Duration::from_secs(60)).await?;
+        world.was_on_discord(AWAY).await?;
         world.telegram.set_privacy(false);
-        let load = load(&world.telegram, &world.model);
+        let load = load(&world);
         let team = Team::new(&world, late);
         Ok(Self { world, load, team, _database: database, mode })
     }
