@@ -86,6 +86,9 @@ pub const TWO_STEPS: [(&str, When); 5] = [
     ("commit.settle", Working(4)),
 ];
 
+/// The boundaries after which something else is done when what may have been seen is sent once more.
+pub const ONCE_MORE: [(&str, When); 2] = [("call.telegram.send", Working(3)), ("commit.settle", Working(4))];
+
 /// The boundaries that are passed in another way when children are at work, or have ended.
 pub const TEAMS: [(&str, When); 5] = [
     ("commit.finish", Working(20)),

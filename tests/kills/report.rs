@@ -18,6 +18,8 @@ pub struct Outcome {
     pub kills: u32,
     /// What people see wrong, on each platform.
     verdicts: [Verdict; 2],
+    /// Messages on Telegram that are seen twice, as its mode allows.
+    pub repeated: usize,
     /// What is wrong in the database.
     pub broken: Vec<String>,
     first: Duration,
@@ -35,6 +37,7 @@ impl Outcome {
             mode,
             kills: 0,
             verdicts: Default::default(),
+            repeated: 0,
             broken: Vec::new(),
             first: Duration::ZERO,
             last: Duration::ZERO,
@@ -75,17 +78,19 @@ impl Outcome {
 /// A row for each platform, and what is wrong.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let repeated = self.repeated.to_string();
         for (platform, verdict) in Platform::ALL.into_iter().zip(&self.verdicts) {
             let Verdict { lost, doubled, misplaced } = verdict;
-            let mode = match platform {
-                Platform::Telegram => format!("{:?}", self.mode),
-                Platform::Discord => "-".to_owned(),
+            let (mode, repeated) = match platform {
+                Platform::Telegram => (format!("{:?}", self.mode), repeated.as_str()),
+                Platform::Discord => ("-".to_owned(), "-"),
             };
             let numbers = [
                 &self.kills.to_string(),
                 &lost.len().to_string(),
                 &doubled.len().to_string(),
                 &misplaced.len().to_string(),
+                repeated,
                 &self.broken.len().to_string(),
                 &format!("{} ms", self.first.as_millis()),
                 &format!("{} ms", self.last.as_millis()),
@@ -101,11 +106,11 @@ impl fmt::Display for Outcome {
 }
 
 /// A row of the table.
-fn row([what, database, platform, mode]: [&str; 4], numbers: [&str; 7]) -> String {
-    let [kills, lost, doubled, misplaced, broken, first, last] = numbers;
+fn row([what, database, platform, mode]: [&str; 4], numbers: [&str; 8]) -> String {
+    let [kills, lost, doubled, misplaced, repeated, broken, first, last] = numbers;
     format!(
         "{what:<34} {database:<9} {platform:<9} {mode:<6} {kills:>5} {lost:>5} {doubled:>8} {misplaced:>10} \
-         {broken:>9} {first:>8} {last:>8}"
+         {repeated:>9} {broken:>9} {first:>8} {last:>8}"
     )
 }
 
@@ -113,7 +118,7 @@ fn row([what, database, platform, mode]: [&str; 4], numbers: [&str; 7]) -> Strin
 pub fn conclude(outcomes: Vec<anyhow::Result<Outcome>>) {
     let head = row(
         ["killed", "database", "platform", "mode"],
-        ["kills", "lost", "doubled", "misplaced", "broken", "first", "last"],
+        ["kills", "lost", "doubled", "misplaced", "repeated", "broken", "first", "last"],
     );
     println!("\n{head}");
     let mut failures = Vec::new();

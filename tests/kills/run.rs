@@ -49,7 +49,8 @@ pub async fn die_at(point: &Point, database: Database, mode: Mode) -> anyhow::Re
     if let When::Recovering(..) = point.when {
         scene.start(Some(&point.at))?.crashes().await?;
     }
-    if let Some(platform) = Platform::aimed_at(&point.at) {
+    let aimed_at = Platform::aimed_at(&point.at);
+    if let Some(platform) = aimed_at {
         died_calling(&scene.world, platform).await?;
     }
     let left = scene.unanswered().await;
@@ -58,7 +59,10 @@ pub async fn die_at(point: &Point, database: Database, mode: Mode) -> anyhow::Re
     let mut outcome = Outcome::new(&point.at, database, mode);
     outcome.kills = 1;
     outcome.took(first, last);
-    scene.judge([process], outcome).await
+    let outcome = scene.judge([process], outcome).await?;
+    let seen_twice = mode == Mode::Send && aimed_at.is_some() && point.at.contains(".after:");
+    ensure!(!seen_twice || outcome.repeated > 0, "what was shown was not sent again: {outcome}");
+    Ok(outcome)
 }
 
 /// There is a call on this platform of which nobody knows how it ended.

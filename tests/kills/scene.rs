@@ -1,17 +1,19 @@
 //! A world with people and teams at work, the processes between them, and the judge of what becomes of it.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use async_trait::async_trait;
 use roundtable::config::Node;
-use roundtable::store::{Access, Audit, Read, Store};
+use roundtable::store::{Access, Audit, Read, Sql, Store, StoreError, Tx};
 use roundtable::time::SystemClock;
 use roundtable_fakes::{ModelFake, TelegramFake, discord};
+use serde_json::Value;
 
 use super::load::Load;
 use super::random::Random;
@@ -50,6 +52,8 @@ pub enum Mode {
     Probe,
     /// Messages are sent in two steps.
     Edit,
+    /// They are sent once more, and may be seen twice.
+    Send,
 }
 
 /// A world, its people, and the database that outlives every process.
@@ -62,6 +66,8 @@ pub struct Scene {
     /// Gone with the scene.
     _database: Fresh,
     mode: Mode,
+    /// What was seen twice on Telegram, as it may be in [`Mode::Send`].
+    repeated: HashSet<String>,
 }
 
 impl Scene {
@@ -98,7 +104,11 @@ impl Scene {
         late: bool,
         load: impl FnOnce(&World) -> Load,
     ) -> anyhow::Result<Self> {
-        let word = if mode == Mode::Edit { "edit" } else { "probe" };
+        let word = match mode {
+            Mode::Probe => "probe",
+            Mode::Edit => "edit",
+            Mode::Send => "send",
+        };
         let account = format!("{ACCOUNT}exactly_once = \"{word}\"\n");
         let setting = World::setting().on(&database.url).telegram(&account).discord(DISCORD);
         let world = setting.without_node().await;
@@ -108,7 +118,7 @@ impl Scene {
         world.telegram.set_privacy(false);
         let load = load(&world);
         let team = Team::new(&world, late);
-        Ok(Self { world, load, team, _database: database, mode })
+        Ok(Self { world, load, team, _database: database, mode, repeated: HashSet::new() })
     }
 
     /// Processes that are started from now on trust no nonce on Discord, as if all were old: they look into its history.
@@ -262,6 +272,9 @@ impl Scene {
         self.look(&mut outcome).await?;
         outcome.broken.extend(self.at_rest().await?);
         outcome.broken.extend(self.team.wrong_runs(&read(&self.world.url, Runs).await?));
+        let doubtful = read(&self.world.url, Doubtful).await?;
+        let known = self.repeated.iter().filter(|text| !doubtful.contains(*text));
+        outcome.broken.extend(known.map(|text| format!("sent again, though not unknown: {text}")));
         if outcome.is_clean() {
             self.world.end().await;
         } else {
@@ -274,9 +287,13 @@ impl Scene {
     pub async fn look(&mut self, outcome: &mut Outcome) -> anyhow::Result<()> {
         for platform in Platform::ALL {
             let all = self.unread(platform).await;
+            let mut lines = all.clone();
+            let sent_again = self.mode == Mode::Send && platform == Platform::Telegram;
+            if sent_again {
+                outcome.repeated += self.forgive(&mut lines);
+            }
             let stubs = self.mode == Mode::Edit;
-            let (team, load): (Vec<_>, Vec<_>) =
-                all.iter().cloned().partition(|line| self.team.is_ours(line));
+            let (team, load): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| self.team.is_ours(line));
             outcome.add(platform, self.team.check(&self.world, platform, &team, stubs).await);
             outcome.add(platform, self.load.check(platform, &load, stubs));
             if outcome.is_clean() {
@@ -288,6 +305,15 @@ impl Scene {
         self.team.checked();
         self.load.checked();
         Ok(())
+    }
+
+    /// Takes out what is there for the second time, and no more often; gives how much that is.
+    fn forgive(&mut self, lines: &mut Vec<Line>) -> usize {
+        let (before, mut seen) = (lines.len(), HashSet::new());
+        lines.retain(|line| {
+            seen.insert((line.spot, line.text.clone())) || !self.repeated.insert(line.text.clone())
+        });
+        before - lines.len()
     }
 
     /// What has been checked is read.
@@ -353,4 +379,21 @@ pub async fn read<R: Read>(url: &str, what: R) -> anyhow::Result<R::Output> {
     let (store, writer) = Store::open(url, 1, Access::Look, clock).await?;
     let (found, ()) = tokio::join!(async move { store.read(what).await }, writer);
     Ok(found?)
+}
+
+/// The texts that were sent with an unknown outcome.
+struct Doubtful;
+
+#[async_trait]
+impl Read for Doubtful {
+    type Output = HashSet<String>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
+        const BODIES: &str = "SELECT body FROM deliveries WHERE unknowns > 0";
+        let rows = tx.all(Sql { lite: BODIES, pg: BODIES }, &[]).await?;
+        let bodies = rows.iter().map(|row| row.get::<String>("body")).collect::<Result<Vec<_>, _>>()?;
+        // A thread's is its name.
+        let bodies = bodies.iter().filter_map(|body| serde_json::from_str::<Value>(body).ok());
+        Ok(bodies.filter_map(|body| Some(body["text"].as_str()?.replace('\u{200b}', ""))).collect())
+    }
 }
