@@ -43,7 +43,7 @@ const DISCORD: &str =
 const AWAY: Duration = Duration::from_secs(60);
 
 /// With fewer answers than this to come on Telegram, more is asked where much is to be in flight.
-const FEW: usize = 12;
+const FEW: usize = 6;
 
 /// What is done on Telegram about sends of unknown outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
