@@ -1,8 +1,8 @@
 //! The program is killed wherever it hurts, and nothing is lost, said twice or put in the wrong place.
 //!
-//! Twenty conversations are in flight, and beside them teams on both platforms that spawn, wait and talk, on the built
-//! binary as a process of its own. After each death it is started again; when everything is answered, the chats and the
-//! database are judged.
+//! Twenty conversations are in flight, ten on each platform, and beside them teams on both that spawn, wait and talk, on
+//! the built binary as a process of its own. After each death it is started again; when everything is answered, the chats
+//! and the database are judged.
 
 mod errands;
 pub mod load;
@@ -11,6 +11,7 @@ pub mod random;
 pub mod report;
 mod run;
 pub mod scene;
+mod sight;
 mod team;
 
 use std::panic::AssertUnwindSafe;
@@ -19,7 +20,7 @@ use anyhow::{Context as _, anyhow};
 use futures::{FutureExt as _, StreamExt as _};
 
 use crate::support::databases::Database;
-use points::{BOUNDARIES, ERRANDS, TEAMS, TWO_STEPS, When, points};
+use points::{BOUNDARIES, ERRANDS, ONCE_MORE, TEAMS, TWO_STEPS, When, points};
 use report::{Outcome, conclude};
 use run::{die_at, die_often, panic_at};
 use scene::Mode;
@@ -51,6 +52,16 @@ async fn a_kill_between_two_steps_of_a_message_doubles_no_content_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_between_two_steps_of_a_message_doubles_no_content_on_postgres() {
     at_boundaries(&TWO_STEPS, Database::Postgres, Mode::Edit).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_before_a_message_is_known_to_be_sent_shows_it_twice_at_most_on_sqlite() {
+    at_boundaries(&ONCE_MORE, Database::Sqlite, Mode::Send).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_before_a_message_is_known_to_be_sent_shows_it_twice_at_most_on_postgres() {
+    at_boundaries(&ONCE_MORE, Database::Postgres, Mode::Send).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -74,9 +74,9 @@ pub(super) async fn call(
     }
     let until = now + within;
     let there = called_in(outbox, place, &delivery).await?;
-    crash::point("call", kind(&delivery), Side::Before);
+    crash::call(&there.address.account, kind(&delivery), Side::Before);
     let outcome = in_time(outbox, until, send(desk, &there, &delivery)).await;
-    crash::point("call", kind(&delivery), Side::After);
+    crash::call(&there.address.account, kind(&delivery), Side::After);
     if let Err(error) = &outcome {
         tracing::warn!(delivery.id, account = %place.address.account, %error, "a message was not delivered");
         heed(outbox, desk, place, error).await?;

@@ -115,9 +115,9 @@ async fn find(
         };
         let now = outbox.store.now();
         let Some(within) = desk.call_within(now) else { return Ok(None) };
-        crash::point("call", "find", Side::Before);
+        crash::call(&place.address.account, "find", Side::Before);
         let found = in_time(outbox, now + within, reconcile.find(&lost)).await;
-        crash::point("call", "find", Side::After);
+        crash::call(&place.address.account, "find", Side::After);
         if let Err(error) = &found {
             heed(outbox, desk, place, error).await?;
         }

@@ -5,12 +5,18 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use roundtable_fakes::{
-    GroupKind, Hold, Message, ModelFake, ModelRequest, Place, Reply, Role, Seat, TelegramFake,
+    DiscordFake, GroupKind, Hold, ModelFake, ModelRequest, Place, Reply, Role, TelegramFake,
 };
 use serde_json::json;
 
+use super::sight::{Line, Platform, Spot, snowflake_ms};
+use crate::support::seat::Seat;
+
 /// Conversations that are in flight at once, unless there are many that only chat.
 const CONVERSATIONS: usize = 20;
+
+/// Those before this one are on Telegram where there are some on each platform.
+const ON_TELEGRAM: usize = CONVERSATIONS / 2;
 
 /// The conversation of a group that is small enough to become a supergroup. Its answers have two parts.
 const SMALL: usize = 7;
@@ -93,21 +99,31 @@ pub struct Load {
 }
 
 impl Load {
-    /// Seats the people and tells the model how to answer them.
+    /// Seats the people, all on Telegram, and tells the model how to answer them.
     pub fn new(telegram: &TelegramFake, model: &ModelFake) -> Self {
-        Self::seated(telegram, model, CONVERSATIONS, Manner::of)
+        let seats = (0..CONVERSATIONS).map(|number| on_telegram(telegram, number));
+        Self::seated(seats, model, Manner::of)
     }
 
-    /// So many people who only chat.
+    /// The same, half of them on each platform.
+    pub fn on_both(telegram: &TelegramFake, discord: &DiscordFake, model: &ModelFake) -> Self {
+        let seats = (0..CONVERSATIONS).map(|number| match number {
+            ..ON_TELEGRAM => on_telegram(telegram, number),
+            _ => on_discord(discord, number),
+        });
+        Self::seated(seats, model, Manner::of)
+    }
+
+    /// So many people who only chat, on Telegram.
     pub fn plain(telegram: &TelegramFake, model: &ModelFake, conversations: usize) -> Self {
-        Self::seated(telegram, model, conversations, |_| Manner::Plain)
+        let seats = (0..conversations).map(|number| on_telegram(telegram, number));
+        Self::seated(seats, model, |_| Manner::Plain)
     }
 
-    fn seated(telegram: &TelegramFake, model: &ModelFake, count: usize, manner: fn(usize) -> Manner) -> Self {
-        telegram.set_privacy(false);
+    fn seated(seats: impl Iterator<Item = Seat>, model: &ModelFake, manner: fn(usize) -> Manner) -> Self {
         let mut paused = HashSet::new();
         model.on(move |request| reply(request, manner, &mut paused));
-        let seats = (0..count).map(|number| seat(telegram, number)).collect();
+        let seats = seats.collect();
         Self { seats, manner, asked: Vec::new(), latencies: Vec::new(), checked: 0, before: None }
     }
 
@@ -121,16 +137,19 @@ impl Load {
 
     /// The small group becomes a supergroup: what is said from now on is said there.
     pub fn small_group_grows(&mut self) {
-        let seat = &mut self.seats[SMALL];
+        let Seat::Telegram(seat) = &mut self.seats[SMALL] else { return };
         let old = seat.place();
         old.migrate();
         *seat = seat.in_group(&group(SMALL));
         self.before = Some(old);
     }
 
-    /// The chats in which questions are asked.
+    /// The chats on Telegram in which questions are asked.
     pub fn chats(&self) -> impl Iterator<Item = i64> {
-        self.seats.iter().map(|seat| seat.place().chat_id())
+        self.seats.iter().filter_map(|seat| match seat {
+            Seat::Telegram(seat) => Some(seat.place().chat_id()),
+            Seat::Discord(_) => None,
+        })
     }
 
     /// One more question in every conversation for which `asks` says so.
@@ -154,9 +173,12 @@ impl Load {
         if manner == Manner::LongQuestion {
             text.push_str(&" and so on".repeat(310));
         }
-        let said =
-            if seat.place().chat_id() == seat.id() { seat.says(&text) } else { seat.mentions_bot(&text) };
-        self.asked.push(Asked { conversation, nonce, manner, at_ms: said.at_ms });
+        let at_ms = match seat {
+            Seat::Telegram(seat) if seat.place().chat_id() == seat.id() => seat.says(&text).at_ms,
+            Seat::Telegram(seat) => seat.mentions_bot(&text).at_ms,
+            Seat::Discord(seat) => snowflake_ms(seat.mentions_bot(&text).id),
+        };
+        self.asked.push(Asked { conversation, nonce, manner, at_ms });
     }
 
     /// How long people have waited for the end of each answer that was checked, the shortest first.
@@ -171,46 +193,83 @@ impl Load {
         &self.asked[self.checked..]
     }
 
-    /// Reads everything that was said since the last check and judges it.
-    pub async fn check(&mut self, telegram: &TelegramFake, stubs: bool) -> anyhow::Result<Verdict> {
-        let said = unread(telegram).await;
+    /// The questions on a platform that have no end of an answer yet in what nobody has read there.
+    pub fn missing(&self, platform: Platform, lines: &[Line]) -> Vec<&str> {
+        let said = lines.iter().filter(|line| !line.is_stub());
+        let ended: HashSet<&str> = said
+            .flat_map(|line| {
+                let ends = line.text.match_indices(END);
+                ends.filter_map(|(at, end)| nonces(&line.text[at + end.len()..]).next())
+            })
+            .collect();
+        let open = self.open().iter().filter(|asked| self.platform(asked.conversation) == platform);
+        open.map(|asked| asked.nonce.as_str()).filter(|nonce| !ended.contains(nonce)).collect()
+    }
+
+    /// Judges what was said on a platform since the last check, but to the teams.
+    pub fn check(&mut self, platform: Platform, lines: &[Line], stubs: bool) -> Verdict {
         let (mut verdict, mut latencies) = (Verdict::default(), Vec::new());
-        let mut by_place: HashMap<(i64, Option<i64>), Vec<&Message>> = HashMap::new();
-        for message in &said {
-            by_place.entry((message.chat, message.thread)).or_default().push(message);
+        let mut by_spot: HashMap<Spot, Vec<&Line>> = HashMap::new();
+        for line in lines {
+            by_spot.entry(line.spot).or_default().push(line);
         }
-        for (conversation, seat) in self.seats.iter().enumerate() {
-            let before = self.before.iter().filter(|_| conversation == SMALL).cloned();
-            let places: Vec<Place> = before.chain([seat.place()]).collect();
-            let here = places
-                .iter()
-                .flat_map(|place| by_place.remove(&(place.chat_id(), place.thread_id())).unwrap_or_default());
-            let here: Vec<&Message> = here.collect();
+        for conversation in 0..self.seats.len() {
+            if self.platform(conversation) != platform {
+                continue;
+            }
+            let here = self.spots(conversation).flat_map(|spot| by_spot.remove(&spot).unwrap_or_default());
+            let here: Vec<&Line> = here.collect();
             let asked = self.open().iter().filter(|asked| asked.conversation == conversation);
             let asked: Vec<&Asked> = asked.collect();
             verdict.judge(&asked, &here, stubs);
             let waited = asked.iter().filter_map(|asked| {
-                let end = here.iter().find(|said| said.text.contains(&ends(&asked.nonce)))?;
+                let end = here.iter().find(|line| line.text.contains(&ends(&asked.nonce)))?;
                 Some(Duration::from_millis(end.at_ms.saturating_sub(asked.at_ms)))
             });
             latencies.extend(waited);
-            for message in here {
-                let place = places.iter().find(|place| place.chat_id() == message.chat).unwrap_or(&places[0]);
-                place.expect_message("what was checked", |now| now.id == message.id).await?;
-            }
         }
-        let astray = by_place.values().flatten();
-        verdict.misplaced.extend(astray.map(|message| format!("in no conversation: {}", shown(message))));
+        let astray = by_spot.values().flatten();
+        verdict.misplaced.extend(astray.map(|line| format!("in no conversation: {line}")));
         self.latencies.extend(latencies);
+        verdict
+    }
+
+    /// Everything that was asked is checked.
+    pub fn checked(&mut self) {
         self.checked = self.asked.len();
-        Ok(verdict)
+    }
+
+    /// The place of a conversation on Telegram.
+    pub fn place(&self, spot: Spot) -> Option<Place> {
+        let places = self.seats.iter().filter_map(|seat| match seat {
+            Seat::Telegram(seat) => Some(seat.place()),
+            Seat::Discord(_) => None,
+        });
+        places.chain(self.before.clone()).find(|place| of_place(place) == spot)
+    }
+
+    fn platform(&self, conversation: usize) -> Platform {
+        match self.seats[conversation] {
+            Seat::Telegram(_) => Platform::Telegram,
+            Seat::Discord(_) => Platform::Discord,
+        }
+    }
+
+    /// Where a conversation was and is.
+    fn spots(&self, conversation: usize) -> impl Iterator<Item = Spot> {
+        let before = self.before.as_ref().filter(|_| conversation == SMALL);
+        before.map(of_place).into_iter().chain([Spot::of(&self.seats[conversation])])
     }
 }
 
+fn of_place(place: &Place) -> Spot {
+    Spot::Telegram(place.chat_id(), place.thread_id())
+}
+
 /// Half of the people write in private, the others in groups and topics.
-fn seat(telegram: &TelegramFake, number: usize) -> Seat {
+fn on_telegram(telegram: &TelegramFake, number: usize) -> Seat {
     let person = telegram.user(&format!("person{number:03}"));
-    match number % 4 {
+    Seat::Telegram(match number % 4 {
         0 | 1 => person,
         2 => person.in_topic("Forum", &format!("topic{number:03}")),
         _ => {
@@ -219,27 +278,20 @@ fn seat(telegram: &TelegramFake, number: usize) -> Seat {
             }
             person.in_group(&group(number))
         }
-    }
+    })
+}
+
+/// Half of the people write in threads, the others in channels.
+fn on_discord(discord: &DiscordFake, number: usize) -> Seat {
+    let person = discord.user(&format!("person{number:03}"));
+    Seat::Discord(match number % 2 {
+        0 => person.in_thread("forum", &format!("topic{number:03}")),
+        _ => person.in_channel(&format!("group-{number:03}")),
+    })
 }
 
 fn group(number: usize) -> String {
     format!("Group {number:03}")
-}
-
-/// What bots have said and nobody has read.
-async fn unread(telegram: &TelegramFake) -> Vec<Message> {
-    telegram.watch(|world| Some(world.bot_messages().filter(|said| !said.read).cloned().collect())).await
-}
-
-/// Those of these questions that have no end of an answer yet in what nobody has read.
-pub fn unanswered<'a>(world: &roundtable_fakes::World, asked: &'a [Asked]) -> Vec<&'a str> {
-    let unread = world.bot_messages().filter(|said| !said.read && !is_stub(said));
-    let ended: HashSet<&str> = unread
-        .flat_map(|said| {
-            said.text.match_indices(END).filter_map(|(at, end)| nonces(&said.text[at + end.len()..]).next())
-        })
-        .collect();
-    asked.iter().map(|asked| asked.nonce.as_str()).filter(|nonce| !ended.contains(nonce)).collect()
 }
 
 /// The model: answers everything that was asked since its last answer.
@@ -274,16 +326,6 @@ fn nonces(text: &str) -> impl Iterator<Item = &str> {
     text.match_indices(begin).filter_map(move |(at, _)| text.get(at..at + length))
 }
 
-/// The first step of a two-step message: its beginning.
-fn is_stub(message: &Message) -> bool {
-    message.text.ends_with('…')
-}
-
-fn shown(message: &Message) -> String {
-    let text: String = message.text.chars().take(90).collect();
-    format!("#{} {text:?}", message.id)
-}
-
 /// What is wrong with what was seen.
 #[derive(Debug, Default)]
 pub struct Verdict {
@@ -302,27 +344,26 @@ impl Verdict {
     }
 
     /// One conversation: its open questions, and what bots said there since.
-    fn judge(&mut self, asked: &[&Asked], here: &[&Message], stubs: bool) {
-        let (half, whole): (Vec<&Message>, Vec<&Message>) =
-            here.iter().copied().partition(|message| is_stub(message));
+    fn judge(&mut self, asked: &[&Asked], here: &[&Line], stubs: bool) {
+        let (half, whole): (Vec<&Line>, Vec<&Line>) = here.iter().copied().partition(|line| line.is_stub());
         self.judge_stubs(&half, &whole, stubs);
         let mut texts = HashSet::new();
-        for message in &whole {
-            if !texts.insert(message.text.as_str()) {
-                self.doubled.push(shown(message));
+        for line in &whole {
+            if !texts.insert(line.text.as_str()) {
+                self.doubled.push(line.to_string());
             }
-            if !stubs && !message.edits.is_empty() {
-                self.misplaced.push(format!("changed after it was said: {}", shown(message)));
+            if !stubs && line.edited {
+                self.misplaced.push(format!("changed after it was said: {line}"));
             }
-            if !nonces(&message.text).all(|nonce| asked.iter().any(|asked| asked.nonce == nonce)) {
-                self.misplaced.push(format!("of another conversation: {}", shown(message)));
+            if !nonces(&line.text).all(|nonce| asked.iter().any(|asked| asked.nonce == nonce)) {
+                self.misplaced.push(format!("of another conversation: {line}"));
             }
-            if nonces(&message.text).next().is_none() {
-                self.misplaced.push(format!("no answer: {}", shown(message)));
+            if nonces(&line.text).next().is_none() {
+                self.misplaced.push(format!("no answer: {line}"));
             }
         }
-        let all = whole.iter().fold(String::new(), |mut all, message| {
-            let _ = writeln!(all, "{}", message.text);
+        let all = whole.iter().fold(String::new(), |mut all, line| {
+            let _ = writeln!(all, "{}", line.text);
             all
         });
         let mut position = 0;
@@ -342,11 +383,10 @@ impl Verdict {
 
     /// A stub that was sent twice stays a stub; it may be seen in edit mode, as the beginning of a message
     /// that is there.
-    fn judge_stubs(&mut self, half: &[&Message], whole: &[&Message], stubs: bool) {
+    fn judge_stubs(&mut self, half: &[&Line], whole: &[&Line], stubs: bool) {
         for stub in half {
-            let beginning = stub.text.trim_end_matches('…').trim_end();
-            if !stubs || !whole.iter().any(|message| message.text.starts_with(beginning)) {
-                self.misplaced.push(format!("a stub of nothing: {}", shown(stub)));
+            if !stubs || !whole.iter().any(|line| line.text.starts_with(stub.beginning())) {
+                self.misplaced.push(format!("a stub of nothing: {stub}"));
             }
         }
     }

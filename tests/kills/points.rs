@@ -27,7 +27,7 @@ use When::{During, Never, Recovering, Stopping, Working};
 const MIDDLE: &str = "commit.finish.after:4";
 
 /// The boundaries that the load passes by itself, or would, and how a test gets there.
-pub const BOUNDARIES: [(&str, When); 26] = [
+pub const BOUNDARIES: [(&str, When); 29] = [
     ("commit.accept", Working(7)),
     ("commit.claim", Working(2)),
     ("commit.answer", Working(2)),
@@ -51,9 +51,13 @@ pub const BOUNDARIES: [(&str, When); 26] = [
     ("commit.release", Stopping),
     ("call.model", Working(5)),
     ("call.tool", Working(2)),
-    ("call.send", Working(3)),
-    ("call.find", Recovering("call.send.after:3", 1)),
-    ("call.edit", Never("only the two steps of edit mode need it: see `TWO_STEPS`")),
+    ("call.telegram.send", Working(3)),
+    ("call.telegram.find", Recovering("call.telegram.send.after:3", 1)),
+    ("call.telegram.edit", Never("only the two steps of edit mode need it: see `TWO_STEPS`")),
+    ("call.discord.send", Working(3)),
+    ("call.discord.find", Recovering("call.discord.send.after:3", 1)),
+    // A thread is opened from the message that was sent for it.
+    ("call.discord.edit", Working(1)),
 ];
 
 /// The boundaries that somebody must make the program pass while it has all its other work.
@@ -77,16 +81,20 @@ pub const ERRANDS: [(&str, When); 12] = [
 pub const TWO_STEPS: [(&str, When); 5] = [
     ("commit.finish", Working(4)),
     ("commit.sending", Working(3)),
-    ("call.send", Working(3)),
-    ("call.edit", Working(3)),
+    ("call.telegram.send", Working(3)),
+    ("call.telegram.edit", Working(3)),
     ("commit.settle", Working(4)),
 ];
 
+/// The boundaries after which something else is done when what may have been seen is sent once more.
+pub const ONCE_MORE: [(&str, When); 2] = [("call.telegram.send", Working(3)), ("commit.settle", Working(4))];
+
 /// The boundaries that are passed in another way when children are at work, or have ended.
-pub const TEAMS: [(&str, When); 4] = [
+pub const TEAMS: [(&str, When); 5] = [
     ("commit.finish", Working(20)),
     ("commit.resume", Working(6)),
-    ("call.send", Working(24)),
+    ("call.telegram.send", Working(16)),
+    ("call.discord.send", Working(16)),
     ("commit.settle", Working(20)),
 ];
 
@@ -144,11 +152,18 @@ fn scan(folder: &Path, found: &mut BTreeSet<String>) {
         let names = between(&text, "const NAME: &'static str = \"", "\"");
         found.extend(names.map(|name| format!("commit.{name}")));
         let calls = between(&text, "crash::point(\"call\", ", ", Side::");
-        for call in calls {
-            match call.trim_matches('"') {
-                // A delivery's call is one or the other, decided beside the point.
-                "kind(&delivery)" => found.extend(["call.send".to_owned(), "call.edit".to_owned()]),
-                name => drop(found.insert(format!("call.{name}"))),
+        found.extend(calls.map(|call| format!("call.{}", call.trim_matches('"'))));
+        // The terminal's channel is a table: its calls are commits.
+        for platform in ["telegram", "discord"] {
+            for call in between(&text, "crash::call(", ", Side::") {
+                let kind = call.split_once(", ").expect("an account and a kind").1;
+                match kind.trim_matches('"') {
+                    // A delivery's call is one or the other, decided beside the point.
+                    "kind(&delivery)" => {
+                        found.extend(["send", "edit"].map(|kind| format!("call.{platform}.{kind}")))
+                    }
+                    kind => drop(found.insert(format!("call.{platform}.{kind}"))),
+                }
             }
         }
     }

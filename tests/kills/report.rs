@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::load::Verdict;
 use super::scene::Mode;
+use super::sight::Platform;
 use crate::support::databases::Database;
 
 /// What became of one world.
@@ -15,8 +16,10 @@ pub struct Outcome {
     mode: Mode,
     /// Processes that were killed.
     pub kills: u32,
-    /// What people see wrong.
-    verdict: Verdict,
+    /// What people see wrong, on each platform.
+    verdicts: [Verdict; 2],
+    /// Messages on Telegram that are seen twice, as its mode allows.
+    pub repeated: usize,
     /// What is wrong in the database.
     pub broken: Vec<String>,
     first: Duration,
@@ -33,7 +36,8 @@ impl Outcome {
             database,
             mode,
             kills: 0,
-            verdict: Verdict::default(),
+            verdicts: Default::default(),
+            repeated: 0,
             broken: Vec::new(),
             first: Duration::ZERO,
             last: Duration::ZERO,
@@ -47,57 +51,76 @@ impl Outcome {
         self.last = self.last.max(last);
     }
 
-    /// Adds what was seen.
-    pub fn add(&mut self, verdict: Verdict) {
-        self.verdict.lost.extend(verdict.lost);
-        self.verdict.doubled.extend(verdict.doubled);
-        self.verdict.misplaced.extend(verdict.misplaced);
+    /// Adds what was seen on a platform.
+    pub fn add(&mut self, platform: Platform, verdict: Verdict) {
+        let all = &mut self.verdicts[platform as usize];
+        all.lost.extend(verdict.lost);
+        all.doubled.extend(verdict.doubled);
+        all.misplaced.extend(verdict.misplaced);
     }
 
     /// Nothing is wrong.
     pub fn is_clean(&self) -> bool {
-        self.verdict.is_clean() && self.broken.is_empty()
+        self.verdicts.iter().all(Verdict::is_clean) && self.broken.is_empty()
     }
 
     fn problems(&self) -> String {
-        let Verdict { lost, doubled, misplaced } = &self.verdict;
-        let lists =
-            [("lost", lost), ("doubled", doubled), ("misplaced", misplaced), ("database", &self.broken)];
-        let lines = lists
-            .iter()
-            .flat_map(|(what, list)| list.iter().take(8).map(move |item| format!("  {what}: {item}")));
-        lines.collect::<Vec<_>>().join("\n")
+        let seen = self.verdicts.iter().flat_map(|Verdict { lost, doubled, misplaced }| {
+            [("lost", lost), ("doubled", doubled), ("misplaced", misplaced)]
+        });
+        let lines = seen
+            .chain([("database", &self.broken)])
+            .flat_map(|(what, list)| list.iter().take(8).map(move |item| format!("\n  {what}: {item}")));
+        lines.collect()
     }
 }
 
+/// A row for each platform, and what is wrong.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Verdict { lost, doubled, misplaced } = &self.verdict;
-        write!(
-            f,
-            "{:<34} {:<9} {:<6} {:>5} {:>5} {:>8} {:>10} {:>9} {:>8} {:>8}",
-            self.what,
-            format!("{:?}", self.database),
-            format!("{:?}", self.mode),
-            self.kills,
-            lost.len(),
-            doubled.len(),
-            misplaced.len(),
-            self.broken.len(),
-            format!("{} ms", self.first.as_millis()),
-            format!("{} ms", self.last.as_millis()),
-        )?;
-        let problems = self.problems();
-        if problems.is_empty() { Ok(()) } else { write!(f, "\n{problems}") }
+        let repeated = self.repeated.to_string();
+        for (platform, verdict) in Platform::ALL.into_iter().zip(&self.verdicts) {
+            let Verdict { lost, doubled, misplaced } = verdict;
+            let (mode, repeated) = match platform {
+                Platform::Telegram => (format!("{:?}", self.mode), repeated.as_str()),
+                Platform::Discord => ("-".to_owned(), "-"),
+            };
+            let numbers = [
+                &self.kills.to_string(),
+                &lost.len().to_string(),
+                &doubled.len().to_string(),
+                &misplaced.len().to_string(),
+                repeated,
+                &self.broken.len().to_string(),
+                &format!("{} ms", self.first.as_millis()),
+                &format!("{} ms", self.last.as_millis()),
+            ];
+            let words =
+                [&self.what, &format!("{:?}", self.database), &format!("{platform:?}"), mode.as_str()];
+            let row = row(words, numbers);
+            let end = if platform == Platform::Telegram { "\n" } else { "" };
+            write!(f, "{row}{end}")?;
+        }
+        f.write_str(&self.problems())
     }
+}
+
+/// A row of the table.
+fn row([what, database, platform, mode]: [&str; 4], numbers: [&str; 8]) -> String {
+    let [kills, lost, doubled, misplaced, repeated, broken, first, last] = numbers;
+    format!(
+        "{what:<34} {database:<9} {platform:<9} {mode:<6} {kills:>5} {lost:>5} {doubled:>8} {misplaced:>10} \
+         {repeated:>9} {broken:>9} {first:>8} {last:>8}"
+    )
 }
 
 /// Prints the table and fails if anything is wrong anywhere.
 pub fn conclude(outcomes: Vec<anyhow::Result<Outcome>>) {
-    println!(
-        "\n{:<34} {:<9} {:<6} {:>5} {:>5} {:>8} {:>10} {:>9} {:>8} {:>8}",
-        "killed", "database", "mode", "kills", "lost", "doubled", "misplaced", "database", "first", "last"
+    let head = row(
+        ["killed", "database", "platform", "mode"],
+        ["kills", "lost", "doubled", "misplaced", "repeated", "broken", "first", "last"],
     );
+    println!("\n{head}");
     let mut failures = Vec::new();
     let (mut kills, mut longest) = (0, Duration::ZERO);
     for outcome in outcomes {

@@ -1,19 +1,24 @@
 //! A world with people and teams at work, the processes between them, and the judge of what becomes of it.
 
-use std::collections::BTreeSet;
+use std::cell::Cell;
+use std::collections::{BTreeSet, HashSet};
+use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
+use async_trait::async_trait;
 use roundtable::config::Node;
-use roundtable::store::{Access, Audit, Read, Store};
+use roundtable::store::{Access, Audit, Read, Sql, Store, StoreError, Tx};
 use roundtable::time::SystemClock;
-use roundtable_fakes::{ModelFake, TelegramFake};
+use roundtable_fakes::{ModelFake, TelegramFake, discord};
+use serde_json::Value;
 
-use super::load::{Load, unanswered};
+use super::load::Load;
 use super::random::Random;
 use super::report::Outcome;
+use super::sight::{self, Line, Platform, Spot};
 use super::team::{Runs, Team};
 use crate::support::databases::{Database, Fresh};
 use crate::support::process::{Process, last_words};
@@ -34,16 +39,18 @@ const ACCOUNT: &str = "dm = \"open\"\ngroups = [\"*\"]\npoll_timeout = \"5s\"\ns
 const DISCORD: &str =
     "dm = \"open\"\nsend_timeout = \"3s\"\nlimits = { chat_per_second = 0, total_per_second = 0 }\n";
 
-/// With fewer answers than this to come, more is asked where much is to be in flight.
-const FEW: usize = 12;
+/// With fewer answers than this to come on Telegram, more is asked where much is to be in flight.
+const FEW: usize = 6;
 
-/// What is done about sends of unknown outcome.
+/// What is done on Telegram about sends of unknown outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// They are looked for.
     Probe,
     /// Messages are sent in two steps.
     Edit,
+    /// They are sent once more, and may be seen twice.
+    Send,
 }
 
 /// A world, its people, and the database that outlives every process.
@@ -56,10 +63,13 @@ pub struct Scene {
     /// Gone with the scene.
     _database: Fresh,
     mode: Mode,
+    /// What was seen twice on Telegram, as it may be in [`Mode::Send`].
+    repeated: HashSet<String>,
 }
 
 impl Scene {
-    /// A world before its first process; in that of a `late` team a child's time runs out.
+    /// A world before its first process, all of its people who chat on Telegram; in that of a `late` team a child's time
+    /// runs out.
     pub async fn set(database: Database, mode: Mode, late: bool) -> anyhow::Result<Self> {
         Self::set_with(database.fresh().await, mode, late, Load::new).await
     }
@@ -71,16 +81,42 @@ impl Scene {
         late: bool,
         load: impl FnOnce(&TelegramFake, &ModelFake) -> Load,
     ) -> anyhow::Result<Self> {
-        let word = if mode == Mode::Edit { "edit" } else { "probe" };
+        Self::begin(database, mode, late, |world| load(&world.telegram, &world.model)).await
+    }
+
+    /// The same, half of the people who chat on each platform.
+    pub async fn set_on_both(database: Database, mode: Mode, late: bool) -> anyhow::Result<Self> {
+        let load = |world: &World| Load::on_both(&world.telegram, world.discord(), &world.model);
+        Self::begin(database.fresh().await, mode, late, load).await
+    }
+
+    async fn begin(
+        database: Fresh,
+        mode: Mode,
+        late: bool,
+        load: impl FnOnce(&World) -> Load,
+    ) -> anyhow::Result<Self> {
+        let word = match mode {
+            Mode::Probe => "probe",
+            Mode::Edit => "edit",
+            Mode::Send => "send",
+        };
         let account = format!("{ACCOUNT}exactly_once = \"{word}\"\n");
         let setting = World::setting().on(&database.url).telegram(&account).discord(DISCORD);
         let world = setting.without_node().await;
         // A lease that no pause of a busy machine outlasts, so that only the kills take it away.
         world.configure(|text| text.replacen("lease = \"600ms\"", "lease = \"2s\"", 1));
         world.was_on_discord(Duration::from_secs(60)).await?;
-        let load = load(&world.telegram, &world.model);
+        world.telegram.set_privacy(false);
+        let load = load(&world);
         let team = Team::new(&world, late);
-        Ok(Self { world, load, team, _database: database, mode })
+        Ok(Self { world, load, team, _database: database, mode, repeated: HashSet::new() })
+    }
+
+    /// Processes that are started from now on trust no nonce on Discord, as if all were old: they look into its history.
+    pub fn trust_no_nonce(&self) {
+        let table = "[channels.discord.main]\n";
+        self.world.configure(|text| text.replacen(table, &format!("{table}nonce_window = \"0s\"\n"), 1));
     }
 
     /// Leases and polls of processes that are started from now on take as long as in real life.
@@ -119,7 +155,9 @@ impl Scene {
     pub async fn ask_until<T>(&mut self, event: impl Future<Output = T>) -> T {
         let mut event = pin!(event);
         loop {
-            let few = self.world.telegram.watch(|world| (self.left(world) < FEW).then_some(()));
+            let few = self.watch(Platform::Telegram, |lines, _| {
+                (self.left(Platform::Telegram, lines) < FEW).then_some(())
+            });
             tokio::select! {
                 happened = &mut event => return happened,
                 () = few => {}
@@ -133,24 +171,45 @@ impl Scene {
         self.load.chats().chain(self.team.chats()).collect()
     }
 
-    /// How much is not there yet of what Telegram is to show.
-    pub async fn unanswered(&self) -> usize {
-        self.world.telegram.watch(|world| Some(self.left(world))).await
+    /// Waits until what nobody has read on a platform, and the number of calls that it has had, are as `look` says.
+    async fn watch<R>(&self, platform: Platform, mut look: impl FnMut(&[Line], usize) -> Option<R>) -> R {
+        match platform {
+            Platform::Telegram => {
+                let look =
+                    |world: &roundtable_fakes::World| look(&sight::on_telegram(world), world.calls().count());
+                self.world.telegram.watch(look).await
+            }
+            Platform::Discord => {
+                let look = |world: &discord::World| look(&sight::on_discord(world), world.calls().count());
+                self.world.discord().watch(look).await
+            }
+        }
     }
 
-    /// The same, of the world as it is.
-    pub fn left(&self, world: &roundtable_fakes::World) -> usize {
-        unanswered(world, self.load.open()).len() + self.team.missing_on_telegram(world).len()
+    /// What nobody has read on a platform.
+    async fn unread(&self, platform: Platform) -> Vec<Line> {
+        self.watch(platform, |lines, _| Some(lines.to_vec())).await
+    }
+
+    /// How much is not there yet of what each platform is to show.
+    pub async fn unanswered(&self) -> [usize; 2] {
+        let left = async |platform| self.left(platform, &self.unread(platform).await);
+        [left(Platform::Telegram).await, left(Platform::Discord).await]
+    }
+
+    /// How much of it is not among these lines.
+    fn left(&self, platform: Platform, lines: &[Line]) -> usize {
+        self.load.missing(platform, lines).len() + self.team.missing(platform, lines).len()
     }
 
     /// What is not there yet, for people.
     async fn missing(&self) -> String {
-        let telegram = self.world.telegram.watch(|world| {
-            let open = unanswered(world, self.load.open()).into_iter().map(str::to_owned);
-            Some(open.chain(self.team.missing_on_telegram(world)).collect::<Vec<_>>())
-        });
-        let mut all = telegram.await;
-        all.extend(self.world.discord().watch(|world| Some(self.team.missing_on_discord(world))).await);
+        let mut all = Vec::new();
+        for platform in Platform::ALL {
+            let lines = self.unread(platform).await;
+            all.extend(self.load.missing(platform, &lines).into_iter().map(str::to_owned));
+            all.extend(self.team.missing(platform, &lines));
+        }
         all.join("\n")
     }
 
@@ -162,18 +221,26 @@ impl Scene {
 
     /// Waits until everything is answered; gives the times since then to the first answer after it (`left` were
     /// left to give then) and to the last.
-    pub async fn recovered(&self, since: Instant, left: usize) -> anyhow::Result<(Duration, Duration)> {
-        let at_most = |left: usize| {
-            self.world.telegram.watch(move |world| (self.left(world) <= left).then(Instant::now))
+    pub async fn recovered(&self, since: Instant, left: [usize; 2]) -> anyhow::Result<(Duration, Duration)> {
+        let at_most = async |platform, most: usize| {
+            self.watch(platform, |lines, _| (self.left(platform, lines) <= most).then(Instant::now)).await
         };
-        let discord = self
-            .world
-            .discord()
-            .watch(|world| self.team.missing_on_discord(world).is_empty().then(Instant::now));
+        let next = async |platform, left: usize| match left {
+            0 => pending().await,
+            left => at_most(platform, left - 1).await,
+        };
+        let all = async || {
+            let (telegram, discord) =
+                tokio::join!(at_most(Platform::Telegram, 0), at_most(Platform::Discord, 0));
+            telegram.max(discord)
+        };
         let times = async {
-            let first = at_most(left.saturating_sub(1)).await;
-            let (telegram, discord) = tokio::join!(at_most(0), discord);
-            (first, telegram.max(discord))
+            let first = tokio::select! {
+                first = next(Platform::Telegram, left[0]) => first,
+                first = next(Platform::Discord, left[1]) => first,
+                last = all() => last,
+            };
+            (first, all().await)
         };
         match tokio::time::timeout(PATIENCE, times).await {
             Ok((first, last)) => Ok((first - since, last - since)),
@@ -197,6 +264,9 @@ impl Scene {
         self.look(&mut outcome).await?;
         outcome.broken.extend(self.at_rest().await?);
         outcome.broken.extend(self.team.wrong_runs(&read(&self.world.url, Runs).await?));
+        let doubtful = read(&self.world.url, Doubtful).await?;
+        let known = self.repeated.iter().filter(|text| !doubtful.contains(*text));
+        outcome.broken.extend(known.map(|text| format!("sent again, though not unknown: {text}")));
         if outcome.is_clean() {
             self.world.end().await;
         } else {
@@ -207,9 +277,51 @@ impl Scene {
 
     /// Judges what people see of what was asked since the last look, all of which is answered.
     pub async fn look(&mut self, outcome: &mut Outcome) -> anyhow::Result<()> {
-        let stubs = self.mode == Mode::Edit;
-        outcome.add(self.team.check(&self.world, stubs).await?);
-        outcome.add(self.load.check(&self.world.telegram, stubs).await?);
+        for platform in Platform::ALL {
+            let all = self.unread(platform).await;
+            let mut lines = all.clone();
+            let sent_again = self.mode == Mode::Send && platform == Platform::Telegram;
+            if sent_again {
+                outcome.repeated += self.forgive(&mut lines);
+            }
+            let stubs = self.mode == Mode::Edit;
+            let (team, load): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| self.team.is_ours(line));
+            outcome.add(platform, self.team.check(&self.world, platform, &team, stubs).await);
+            outcome.add(platform, self.load.check(platform, &load, stubs));
+            if outcome.is_clean() {
+                for line in &all {
+                    self.has_read(line).await?;
+                }
+            }
+        }
+        self.team.checked();
+        self.load.checked();
+        Ok(())
+    }
+
+    /// Takes out what is there for the second time, and no more often; gives how much that is.
+    fn forgive(&mut self, lines: &mut Vec<Line>) -> usize {
+        let (before, mut seen) = (lines.len(), HashSet::new());
+        lines.retain(|line| {
+            seen.insert((line.spot, line.text.clone())) || !self.repeated.insert(line.text.clone())
+        });
+        before - lines.len()
+    }
+
+    /// What has been checked is read.
+    async fn has_read(&self, line: &Line) -> anyhow::Result<()> {
+        let what = "what was checked";
+        match line.spot {
+            Spot::Discord(channel) => {
+                let place = self.world.discord().place(channel);
+                place.expect_message(what, |now| now.id == line.id).await?;
+            }
+            Spot::Telegram(..) => {
+                let place = self.load.place(line.spot).or_else(|| self.team.place(&self.world, line));
+                let place = place.with_context(|| format!("nobody sits where this was said: {line}"))?;
+                place.expect_message(what, |now| now.id.unsigned_abs() == line.id).await?;
+            }
+        }
         Ok(())
     }
 
@@ -227,15 +339,27 @@ impl Scene {
         }
     }
 
-    /// Lets a random number of calls and a few random milliseconds pass; less if nothing is left to do.
+    /// Lets a random number of calls of both platforms and a few random milliseconds pass; less if nothing is left to do.
     pub async fn moment(&self, random: &mut Random) {
         let more = usize::try_from(random.below(150)).unwrap_or(0);
-        let target = self.world.telegram.watch(|world| Some(world.calls().count() + more)).await;
-        let over = |world: &roundtable_fakes::World| {
-            let over = world.calls().count() >= target || self.left(world) == 0;
-            over.then_some(())
+        let now = async |platform| {
+            self.watch(platform, |lines, calls| Some((calls, self.left(platform, lines)))).await
         };
-        self.world.telegram.watch(over).await;
+        let seen = [now(Platform::Telegram).await, now(Platform::Discord).await].map(Cell::new);
+        let sum = || seen.iter().map(Cell::get).fold((0, 0), |(a, b), (calls, left)| (a + calls, b + left));
+        let target = sum().0 + more;
+        let over = async |platform, here: &Cell<_>| {
+            let over = |lines: &[Line], calls| {
+                here.set((calls, self.left(platform, lines)));
+                let (calls, left) = sum();
+                (calls >= target || left == 0).then_some(())
+            };
+            self.watch(platform, over).await;
+        };
+        tokio::select! {
+            () = over(Platform::Telegram, &seen[0]) => {}
+            () = over(Platform::Discord, &seen[1]) => {}
+        }
         // The fault itself, not a wait for anything.
         tokio::time::sleep(Duration::from_micros(random.below(30_000))).await;
     }
@@ -247,4 +371,21 @@ pub async fn read<R: Read>(url: &str, what: R) -> anyhow::Result<R::Output> {
     let (store, writer) = Store::open(url, 1, Access::Look, clock).await?;
     let (found, ()) = tokio::join!(async move { store.read(what).await }, writer);
     Ok(found?)
+}
+
+/// The texts that were sent with an unknown outcome.
+struct Doubtful;
+
+#[async_trait]
+impl Read for Doubtful {
+    type Output = HashSet<String>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
+        const BODIES: &str = "SELECT body FROM deliveries WHERE unknowns > 0";
+        let rows = tx.all(Sql { lite: BODIES, pg: BODIES }, &[]).await?;
+        let bodies = rows.iter().map(|row| row.get::<String>("body")).collect::<Result<Vec<_>, _>>()?;
+        // A thread's is its name.
+        let bodies = bodies.iter().filter_map(|body| serde_json::from_str::<Value>(body).ok());
+        Ok(bodies.filter_map(|body| Some(body["text"].as_str()?.replace('\u{200b}', ""))).collect())
+    }
 }

@@ -2,33 +2,21 @@
 //! must be seen of them.
 
 mod script;
-mod sight;
 
 use std::collections::HashSet;
 
 use async_trait::async_trait;
 use roundtable::store::{Read, Sql, StoreError, Tx};
-use roundtable_fakes::{World as TelegramWorld, discord};
+use roundtable_fakes::Place;
 
 use super::load::Verdict;
+use super::sight::{self, Line, Platform, Spot};
 use crate::support::seat::Seat;
 use crate::support::world::World;
 use script::{CHILD, Job, Manner, QUEST};
-use sight::{Line, Spot};
 
 /// The forum in which threads are opened.
 const FORUM: &str = "Team forum";
-
-/// The place where somebody sits.
-fn spot(seat: &Seat) -> Spot {
-    match seat {
-        Seat::Telegram(seat) => {
-            let place = seat.place();
-            Spot::Telegram(place.chat_id(), place.thread_id())
-        }
-        Seat::Discord(seat) => Spot::Discord(seat.place().channel_id()),
-    }
-}
 
 /// A conversation with a team.
 struct Table {
@@ -52,7 +40,7 @@ impl Team {
         let manners = Manner::ALL.len() - usize::from(!late);
         let tables = (0..2 * Manner::ALL.len()).filter(|number| number / 2 < manners).map(|number| {
             let seat = seat(world, number);
-            let spot = spot(&seat);
+            let spot = Spot::of(&seat);
             Table { seat, spot }
         });
         Self { tables: tables.collect(), asked: Vec::new(), checked: 0 }
@@ -81,48 +69,40 @@ impl Team {
         &self.asked[self.checked..]
     }
 
-    /// What is still to be seen on Telegram.
-    pub fn missing_on_telegram(&self, world: &TelegramWorld) -> Vec<String> {
-        self.missing(&sight::on_telegram(world), |spot| matches!(spot, Spot::Telegram(..)))
-    }
-
-    /// What is still to be seen on Discord.
-    pub fn missing_on_discord(&self, world: &discord::World) -> Vec<String> {
-        self.missing(&sight::on_discord(world), |spot| matches!(spot, Spot::Discord(_)))
-    }
-
-    fn missing(&self, lines: &[Line], here: impl Fn(Spot) -> bool) -> Vec<String> {
-        let jobs = self.open().iter().filter(|job| here(self.tables[job.table].spot));
-        let marks = jobs.flat_map(|job| job.marks(self.tables[job.table].spot));
+    /// What is still to be seen on a platform.
+    pub fn missing(&self, platform: Platform, lines: &[Line]) -> Vec<String> {
+        let marks = self.jobs_on(platform).flat_map(|job| job.marks(self.tables[job.table].spot));
         marks.filter(|mark| mark.count(lines) == 0).map(|mark| mark.to_string()).collect()
     }
 
-    /// Reads everything that was said in the conversations of the team since the last check and judges it.
-    pub async fn check(&mut self, world: &World, stubs: bool) -> anyhow::Result<Verdict> {
-        let telegram = world.telegram.watch(|world| Some(sight::on_telegram(world))).await;
-        let lines = world.discord().watch(|world| Some(sight::on_discord(world))).await;
-        let lines: Vec<Line> = lines.into_iter().chain(telegram).filter(|line| self.is_ours(line)).collect();
-        let mut verdict = self.judge(&lines, stubs);
-        let topics = world.telegram.watch(|world| Some(sight::topics_opened_twice(world))).await;
-        verdict.doubled.extend(topics.into_iter().map(|name| format!("the topic {name}")));
-        if verdict.is_clean() {
-            for line in &lines {
-                self.read(world, line).await?;
-            }
-        }
-        self.checked = self.asked.len();
-        Ok(verdict)
+    fn jobs_on(&self, platform: Platform) -> impl Iterator<Item = &Job> {
+        self.open().iter().filter(move |job| self.tables[job.table].spot.platform() == platform)
     }
 
-    /// All of Discord and of the forum is the team's.
-    fn is_ours(&self, line: &Line) -> bool {
+    /// Judges what was said on a platform in the conversations of the team since the last check.
+    pub async fn check(&self, world: &World, platform: Platform, lines: &[Line], stubs: bool) -> Verdict {
+        let mut verdict = self.judge(platform, lines, stubs);
+        if platform == Platform::Telegram {
+            let topics = world.telegram.watch(|world| Some(sight::topics_opened_twice(world))).await;
+            verdict.doubled.extend(topics.into_iter().map(|name| format!("the topic {name}")));
+        }
+        verdict
+    }
+
+    /// Everything that was asked is checked.
+    pub fn checked(&mut self) {
+        self.checked = self.asked.len();
+    }
+
+    /// What is said at the tables, in the forum and in the threads of children is the team's.
+    pub fn is_ours(&self, line: &Line) -> bool {
+        let of_child = || line.room.as_ref().is_some_and(|room| room.starts_with(CHILD.0));
         let forum =
             |spot| matches!((spot, line.spot), (Spot::Telegram(a, Some(_)), Spot::Telegram(b, _)) if a == b);
-        matches!(line.spot, Spot::Discord(_))
-            || self.tables.iter().any(|table| table.spot == line.spot || forum(table.spot))
+        of_child() || self.tables.iter().any(|table| table.spot == line.spot || forum(table.spot))
     }
 
-    fn judge(&self, lines: &[Line], stubs: bool) -> Verdict {
+    fn judge(&self, platform: Platform, lines: &[Line], stubs: bool) -> Verdict {
         let mut verdict = Verdict::default();
         let mut seen = HashSet::new();
         for line in lines {
@@ -138,7 +118,7 @@ impl Team {
                 verdict.misplaced.push(format!("{why}: {line}"));
             }
         }
-        for mark in self.open().iter().flat_map(|job| job.marks(self.tables[job.table].spot)) {
+        for mark in self.jobs_on(platform).flat_map(|job| job.marks(self.tables[job.table].spot)) {
             match mark.count(lines) {
                 0 => verdict.lost.push(mark.to_string()),
                 1 => {}
@@ -169,24 +149,15 @@ impl Team {
         Ok(())
     }
 
-    async fn read(&self, world: &World, line: &Line) -> anyhow::Result<()> {
-        let read = |place: roundtable_fakes::Place| async move {
-            place.expect_message("what was checked", |now| now.id.unsigned_abs() == line.id).await
-        };
-        match (line.spot, &line.room) {
-            (Spot::Discord(channel), _) => world.discord().place(channel).read_everything(),
-            (_, Some(room)) => {
-                drop(read(world.telegram.user("owner").in_topic(FORUM, room).place()).await?);
-            }
-            (spot, None) => {
-                let table = self.tables.iter().find(|table| table.spot == spot);
-                let Some(Table { seat: Seat::Telegram(seat), .. }) = table else {
-                    anyhow::bail!("nobody sits where this was said: {line}");
-                };
-                drop(read(seat.place()).await?);
-            }
+    /// The place on Telegram in which this was said to the team.
+    pub fn place(&self, world: &World, line: &Line) -> Option<Place> {
+        if let Some(room) = &line.room {
+            return Some(world.telegram.user("owner").in_topic(FORUM, room).place());
         }
-        Ok(())
+        self.tables.iter().find(|table| table.spot == line.spot).and_then(|table| match &table.seat {
+            Seat::Telegram(seat) => Some(seat.place()),
+            Seat::Discord(_) => None,
+        })
     }
 
     /// What is wrong with the runs of a database at rest: each child has had one, and it has ended well.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use roundtable_fakes::{ModelRequest, Reply, Role, ToolUse};
 use serde_json::{Value, json};
 
-use super::sight::{Mark, Spot};
+use crate::kills::sight::{Mark, Spot};
 use crate::support::requests::label_of;
 
 /// How the name of a job begins, and a name.

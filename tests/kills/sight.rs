@@ -5,6 +5,37 @@ use std::fmt;
 
 use roundtable_fakes::{World as TelegramWorld, discord};
 
+use crate::support::seat::Seat;
+
+/// Where people are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Platform {
+    Telegram,
+    Discord,
+}
+
+impl Platform {
+    /// In the order in which numbers of each are given.
+    pub const ALL: [Self; 2] = [Self::Telegram, Self::Discord];
+
+    /// The account of the program there.
+    pub fn account(self) -> &'static str {
+        match self {
+            Self::Telegram => "telegram:main",
+            Self::Discord => "discord:main",
+        }
+    }
+
+    /// That at which a crash point is aimed: `call.<channel>.<kind>.<side>`.
+    pub fn aimed_at(point: &str) -> Option<Self> {
+        let aimed = |platform: &Self| {
+            let (channel, _) = platform.account().split_once(':').unwrap_or_default();
+            point.strip_prefix("call.").is_some_and(|call| call.split('.').next() == Some(channel))
+        };
+        Self::ALL.into_iter().find(aimed)
+    }
+}
+
 /// Where something was said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Spot {
@@ -15,6 +46,25 @@ pub enum Spot {
 }
 
 impl Spot {
+    /// The place where somebody sits.
+    pub fn of(seat: &Seat) -> Self {
+        match seat {
+            Seat::Telegram(seat) => {
+                let place = seat.place();
+                Self::Telegram(place.chat_id(), place.thread_id())
+            }
+            Seat::Discord(seat) => Self::Discord(seat.place().channel_id()),
+        }
+    }
+
+    /// Where it is.
+    pub fn platform(self) -> Platform {
+        match self {
+            Self::Telegram(..) => Platform::Telegram,
+            Self::Discord(_) => Platform::Discord,
+        }
+    }
+
     /// Whether a thread here can belong to the other.
     pub fn is_beside(self, other: Self) -> bool {
         match (self, other) {
@@ -26,13 +76,17 @@ impl Spot {
 }
 
 /// Something that a bot has said, or a topic that it has opened.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Line {
     pub spot: Spot,
-    /// The name of the thread, if the bot has opened it.
+    /// The name of the thread; on Telegram, if the bot has opened it.
     pub room: Option<String>,
     pub id: u64,
     pub text: String,
+    /// It has been changed since it was said.
+    pub edited: bool,
+    /// When, in milliseconds of the platform's clock.
+    pub at_ms: u64,
 }
 
 impl Line {
@@ -114,6 +168,8 @@ pub fn on_telegram(world: &TelegramWorld) -> Vec<Line> {
         room: rooms.get(&(said.chat, said.thread)).cloned(),
         id: said.id.unsigned_abs(),
         text: said.text.replace('\u{200b}', ""),
+        edited: !said.edits.is_empty(),
+        at_ms: said.at_ms,
     })
     .collect()
 }
@@ -126,6 +182,13 @@ pub fn on_discord(world: &discord::World) -> Vec<Line> {
         room: world.title_of(said.channel).split_once('/').map(|(_, name)| name.to_owned()),
         id: said.id,
         text: said.text.replace(['\u{200b}', '\\'], ""),
+        edited: !said.edits.is_empty(),
+        at_ms: snowflake_ms(said.id),
     })
     .collect()
+}
+
+/// The time in a number of Discord, in milliseconds since its first day.
+pub fn snowflake_ms(id: u64) -> u64 {
+    id >> 22
 }
