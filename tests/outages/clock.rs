@@ -17,17 +17,28 @@ use crate::support::databases::{Database, change};
 /// An hour, in milliseconds.
 const HOUR: i64 = 3_600_000;
 
-/// All that is stored in milliseconds and compared with the present; but for what is due at once or never.
-const STORED: [&str; 8] = [
+/// All that is stored in milliseconds and compared with the present, or with what is; but for what is due at once or
+/// never, and the moment at which a message was made that may be on its way: by that Discord knows it again.
+const STORED: [&str; 16] = [
     "UPDATE attendance SET seen_at = seen_at + $1",
+    "UPDATE nodes SET started_at = started_at + $1, seen_at = seen_at + $1, until = until + $1",
     "UPDATE leases SET until = until + $1",
     "UPDATE inbox SET created_at = created_at + $1, not_before = CASE WHEN not_before IN (0, 9223372036854775807) \
      THEN not_before ELSE not_before + $1 END",
     "UPDATE turns SET lease_until = lease_until + $1, held_at = held_at + $1, deadline = deadline + $1",
     "UPDATE waits SET due_at = due_at + $1",
     "UPDATE exchanges SET due_at = due_at + $1",
-    "UPDATE runs SET due_at = due_at + $1, created_at = created_at + $1",
-    "UPDATE deliveries SET due_at = due_at + $1, call_until = call_until + $1 WHERE due_at < 9223372036854775807",
+    "UPDATE runs SET due_at = due_at + $1, created_at = created_at + $1, ended_at = ended_at + $1",
+    "UPDATE deliveries SET call_until = call_until + $1, \
+     due_at = CASE WHEN due_at = 9223372036854775807 THEN due_at ELSE due_at + $1 END, \
+     created_at = CASE WHEN state IN ('sending', 'unknown') THEN created_at ELSE created_at + $1 END",
+    "UPDATE pauses SET until = until + $1",
+    "UPDATE sessions SET updated_at = updated_at + $1, erase_at = erase_at + $1",
+    "UPDATE messages SET created_at = created_at + $1",
+    "UPDATE events SET created_at = created_at + $1",
+    "UPDATE hints SET said_at = said_at + $1",
+    "UPDATE owner_codes SET expires_at = expires_at + $1",
+    "UPDATE code_tries SET since = since + $1",
 ];
 
 /// Sends that people see, and whose answers nobody gets while this lives: one on Telegram and one on Discord.
@@ -56,7 +67,7 @@ async fn set_between(database: Database, mut random: Random) -> anyhow::Result<O
         scene.moment(&mut random).await;
         process.kill_nine().await?;
         outcome.kills += 1;
-        set_back(&scene, back).await?;
+        set_back(&scene.world.url, back).await?;
         goes_on(&mut scene, &mut outcome).await?;
     }
     scene.judge([], outcome).await
@@ -77,16 +88,17 @@ async fn set_meanwhile(database: Database) -> anyhow::Result<Outcome> {
         process.kill_nine().await?;
         outcome.kills += 1;
         sends.into_iter().for_each(Hold::cut);
-        set_back(&scene, back).await?;
+        set_back(&scene.world.url, back).await?;
         goes_on(&mut scene, &mut outcome).await?;
     }
     scene.judge([], outcome).await
 }
 
-/// Moves all that is stored by so many milliseconds.
-async fn set_back(scene: &Scene, by: i64) -> anyhow::Result<()> {
+/// Moves all that is stored by so many milliseconds: so it looks when the clock was set back by that much, or, where it is
+/// less than nothing, when so much time has passed.
+async fn set_back(url: &str, by: i64) -> anyhow::Result<()> {
     let clock = std::sync::Arc::new(SystemClock::new());
-    let (store, writer) = Store::open(&scene.world.url, 1, Access::Look, clock).await?;
+    let (store, writer) = Store::open(url, 1, Access::Look, clock).await?;
     let (moved, ()) = tokio::join!(async move { store.commit(Move(by)).await }, writer);
     Ok(moved?)
 }
