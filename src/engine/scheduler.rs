@@ -12,17 +12,21 @@ use super::{Engine, lock};
 use crate::store::{News, Read, StoreError, Tx, nodes};
 
 impl Engine {
-    /// Works until `stop` fires. Then no new turn begins; [`Engine::drained`] ends what is at work.
-    pub async fn run(self: &Arc<Self>, stop: CancellationToken) {
+    /// Says that this node is there, before anything can be due: what was to end while nobody was there has more time,
+    /// and what was to end by a clock that was set back since moves with it.
+    pub async fn begin(&self) {
         if !self.store.shared()
             && let Err(error) = self.store.commit(VoidLeases { node: self.by.node.clone() }).await
         {
             tracing::error!(%error, "leases of an earlier process could not be voided");
         }
-        // Before anything can be due: what was to end while nobody was there has more time.
         if let Err(error) = self.renew().await {
             tracing::error!(%error, "leases could not be renewed, it is tried again");
         }
+    }
+
+    /// Works until `stop` fires. Then no new turn begins; [`Engine::drained`] ends what is at work.
+    pub async fn run(self: &Arc<Self>, stop: CancellationToken) {
         tokio::select! {
             biased;
             () = stop.cancelled() => {}

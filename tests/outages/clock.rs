@@ -1,16 +1,16 @@
 //! Clocks that are set by an hour: the database's under a running program, and that of the machine between two.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use roundtable::store::{Access, Sql, Store, StoreError, Transaction, Tx};
+use roundtable::store::{Access, Read, Sql, Store, StoreError, Transaction, Tx};
 use roundtable::time::SystemClock;
-use roundtable_fakes::Hold;
+use roundtable_fakes::{Fault, Hold};
 
 use super::{answered, goes_on, on_each};
 use crate::kills::random::{Random, seed};
 use crate::kills::report::{Outcome, conclude};
-use crate::kills::scene::{Mode, Scene};
+use crate::kills::scene::{Mode, Scene, read};
 use crate::nodes::fleet::{Fleet, TELEGRAM, owner};
 use crate::support::databases::{Database, change};
 
@@ -92,6 +92,45 @@ async fn set_meanwhile(database: Database) -> anyhow::Result<Outcome> {
         goes_on(&mut scene, &mut outcome).await?;
     }
     scene.judge([], outcome).await
+}
+
+/// A chat in which nothing may be sent for a moment is not closed for an hour because the clock went back meanwhile, nor is
+/// what waits for it stuck.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_lasts_no_longer_because_the_wall_clock_is_set() {
+    on_each(async |database, _| set_in_a_pause(database).await).await;
+}
+
+async fn set_in_a_pause(database: Database) -> anyhow::Result<Outcome> {
+    let mut outcome = Outcome::new("the clock is set, in a pause", database, Mode::Probe);
+    let mut scene = Scene::set(database, Mode::Probe, false).await?;
+    let process = scene.start(None)?;
+    scene.world.telegram.fail_next("sendMessage", Fault::RateLimit { retry_after: 2 });
+    scene.ask_all();
+    while read(&scene.world.url, Pauses).await? == 0 {
+        // Another process's database tells nobody of its changes.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // What comes later waits behind it.
+    scene.ask_all();
+    process.kill_nine().await?;
+    outcome.kills += 1;
+    set_back(&scene.world.url, HOUR).await?;
+    goes_on(&mut scene, &mut outcome).await?;
+    scene.judge([], outcome).await
+}
+
+/// How many chats are paused.
+struct Pauses;
+
+#[async_trait]
+impl Read for Pauses {
+    type Output = i64;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
+        const PAUSED: &str = "SELECT COUNT(*) AS paused FROM pauses WHERE until > $1";
+        tx.one(Sql { lite: PAUSED, pg: PAUSED }, &[tx.now().into()]).await?.get("paused")
+    }
 }
 
 /// Moves all that is stored by so many milliseconds: so it looks when the clock was set back by that much, or, where it is
