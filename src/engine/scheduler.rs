@@ -87,13 +87,19 @@ impl Engine {
         }
     }
 
-    /// A round, after this node has said that it is there. If it has not for longer than a lease, perhaps nobody has:
-    /// then what is due gets that time first.
+    /// A round, after this node has said that it is there.
     async fn look(self: &Arc<Self>) -> Result<Option<i64>, StoreError> {
+        self.attend().await?;
+        self.round().await
+    }
+
+    /// Says that this node is there, before anything is looked for that is due. If it has not for longer than a lease,
+    /// perhaps nobody has: then what is due gets that time first.
+    pub(super) async fn attend(&self) -> Result<(), StoreError> {
         if self.store.now() - self.renewed.load(Ordering::SeqCst) > self.by.lease {
             self.renew().await?;
         }
-        self.round().await
+        Ok(())
     }
 
     fn until(&self, due: Option<i64>) -> Duration {

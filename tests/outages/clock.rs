@@ -15,7 +15,7 @@ use crate::nodes::fleet::{Fleet, TELEGRAM, owner};
 use crate::support::databases::{Database, change};
 
 /// An hour, in milliseconds.
-const HOUR: i64 = 3_600_000;
+pub(super) const HOUR: i64 = 3_600_000;
 
 /// All that is stored in milliseconds and compared with the present, or with what is; but for what is due at once or
 /// never, and the moment at which a message was made that may be on its way: by that Discord knows it again.
@@ -135,7 +135,7 @@ impl Read for Pauses {
 
 /// Moves all that is stored by so many milliseconds: so it looks when the clock was set back by that much, or, where it is
 /// less than nothing, when so much time has passed.
-async fn set_back(url: &str, by: i64) -> anyhow::Result<()> {
+pub(super) async fn set_back(url: &str, by: i64) -> anyhow::Result<()> {
     let clock = std::sync::Arc::new(SystemClock::new());
     let (store, writer) = Store::open(url, 1, Access::Look, clock).await?;
     let (moved, ()) = tokio::join!(async move { store.commit(Move(by)).await }, writer);
