@@ -60,7 +60,8 @@ async fn soak(database: Database, time: Duration, mut random: Random) -> anyhow:
             fleet.start(name).await?;
         }
     }
-    fleet.scene.world.telegram.set_chaos(Some(faults(random.below(u64::MAX))));
+    fleet.scene.world.telegram.set_chaos(Some(faults(random.below(u64::MAX), "sendmessage")));
+    fleet.scene.world.discord().set_chaos(Some(faults(random.below(u64::MAX), "create_message")));
     let (begun, mut rounds, mut readings) = (Instant::now(), 0_u32, Vec::new());
     while begun.elapsed() < time {
         fleet.scene.ask(|| random.below(4) > 0);
@@ -81,6 +82,7 @@ async fn soak(database: Database, time: Duration, mut random: Random) -> anyhow:
     }
     readings.push(fleet.nodes.get(LONG)?.footprint()?);
     fleet.scene.world.telegram.set_chaos(None);
+    fleet.scene.world.discord().set_chaos(None);
     let column = |of: fn(&Footprint) -> u64| {
         readings.iter().map(|reading| of(reading).to_string()).collect::<Vec<_>>().join(", ")
     };
@@ -99,8 +101,8 @@ fn is_flat(first: &Footprint, last: &Footprint) -> bool {
     last.memory <= first.memory * 3 / 2 + MORE_MEMORY && last.files <= first.files + MORE_FILES
 }
 
-/// Limits that were not foreseen, answers that are lost, connections that break.
-fn faults(seed: u64) -> Chaos {
+/// Limits that were not foreseen, answers that are lost, connections that break, servers that can't.
+fn faults(seed: u64, method: &str) -> Chaos {
     let faults = vec![
         Fault::RateLimit { retry_after: 1 },
         Fault::DropBefore,
@@ -108,8 +110,9 @@ fn faults(seed: u64) -> Chaos {
         Fault::Html502Before,
         Fault::Html502After,
         Fault::TruncatedJson,
+        Fault::empty_500(),
     ];
-    Chaos { seed, share: FAULTY, faults, methods: vec!["sendmessage".into()] }
+    Chaos { seed, share: FAULTY, faults, methods: vec![method.to_owned()] }
 }
 
 /// One more fault, of each kind in its turn.

@@ -30,6 +30,7 @@ impl Core {
     /// Works until `stop` fires, then drains within `drain`: no new turns, running steps end or stay to be taken up
     /// again, deliveries that need not wait go out, and what the node holds is given back.
     pub async fn run(&self, stop: &CancellationToken, drain: Duration) {
+        self.engine.begin().await;
         let connections =
             futures::future::join_all(self.accounts.iter().map(|account| account.run(stop.clone())));
         tokio::join!(self.engine.run(stop.clone()), connections);

@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn a_sentence_names_every_cause_once() {
-        let inner = StoreError::Commit("the disk is full".into());
+        let inner = StoreError::Commit("database: the disk is full".into());
         let error = Err::<(), _>(inner).context("sessions can't be read").unwrap_err();
         insta::assert_snapshot!(
             sentence(&error),

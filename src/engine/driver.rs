@@ -19,7 +19,7 @@ use crate::crash::{self, Side};
 use crate::models::{Completion, ModelError, ModelEvent, Request};
 use crate::phrases;
 use crate::store::entries::Entry;
-use crate::store::turns::{Turn, TurnStatus};
+use crate::store::turns::{self, Turn, TurnStatus};
 use crate::store::waits::WaitKind;
 use crate::store::{Read, StoreError, Tx, runs};
 use crate::time::millis;
@@ -97,7 +97,8 @@ async fn attempt(
         // Whoever cancelled has ended the turn in the database already.
         () = cancel.cancelled() => Ok(Progress::Left(None)),
         progress = work => progress,
-        () = tokio::time::sleep(left(engine, turn)) => {
+        over = over(engine, turn) => {
+            over?;
             let end = End {
                 completion: None,
                 step: 0,
@@ -137,7 +138,7 @@ async fn steps(
                     engine.store.commit(CommitAnswer { turn: turn.clone(), step, completion }).await?;
                     None
                 }
-                Err(error) => match turn::pause_after(&error, left(engine, turn)) {
+                Err(error) => match turn::pause_after(&error, left(engine, turn.deadline)) {
                     Some(pause) => return suspend(engine, turn, step, pause).await,
                     None => Some(End::failed(step, "model", phrases::model_failed(&agent.name, &error))),
                 },
@@ -155,9 +156,34 @@ async fn steps(
     }
 }
 
-/// How long a turn may still be at work.
-fn left(engine: &Engine, turn: &Turn) -> Duration {
-    Duration::from_millis(u64::try_from(turn.deadline - engine.store.now()).unwrap_or(0))
+/// Waits until a turn's time is over, of which none passes while its node is not there.
+async fn over(engine: &Engine, turn: &Turn) -> Result<(), StoreError> {
+    let mut deadline = turn.deadline;
+    while deadline > engine.store.now() {
+        tokio::time::sleep(left(engine, deadline)).await;
+        engine.attend().await?;
+        deadline = engine.store.read(Deadline { turn }).await?;
+    }
+    Ok(())
+}
+
+/// How long a turn with this deadline may still be at work.
+fn left(engine: &Engine, deadline: i64) -> Duration {
+    Duration::from_millis(u64::try_from(deadline - engine.store.now()).unwrap_or(0))
+}
+
+/// When a turn's time is over, as it is stored.
+struct Deadline<'a> {
+    turn: &'a Turn,
+}
+
+#[async_trait]
+impl Read for Deadline<'_> {
+    type Output = i64;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
+        Ok(turns::get(tx, self.turn.id).await?.deadline)
+    }
 }
 
 /// What a turn does next. A loop of looks at children at work is patience.

@@ -12,17 +12,21 @@ use super::{Engine, lock};
 use crate::store::{News, Read, StoreError, Tx, nodes};
 
 impl Engine {
-    /// Works until `stop` fires. Then no new turn begins; [`Engine::drained`] ends what is at work.
-    pub async fn run(self: &Arc<Self>, stop: CancellationToken) {
+    /// Says that this node is there, before anything can be due: what was to end while nobody was there has more time,
+    /// and what was to end by a clock that was set back since moves with it.
+    pub async fn begin(&self) {
         if !self.store.shared()
             && let Err(error) = self.store.commit(VoidLeases { node: self.by.node.clone() }).await
         {
             tracing::error!(%error, "leases of an earlier process could not be voided");
         }
-        // Before anything can be due: what was to end while nobody was there has more time.
         if let Err(error) = self.renew().await {
             tracing::error!(%error, "leases could not be renewed, it is tried again");
         }
+    }
+
+    /// Works until `stop` fires. Then no new turn begins; [`Engine::drained`] ends what is at work.
+    pub async fn run(self: &Arc<Self>, stop: CancellationToken) {
         tokio::select! {
             biased;
             () = stop.cancelled() => {}
@@ -83,13 +87,19 @@ impl Engine {
         }
     }
 
-    /// A round, after this node has said that it is there. If it has not for longer than a lease, perhaps nobody has:
-    /// then what is due gets that time first.
+    /// A round, after this node has said that it is there.
     async fn look(self: &Arc<Self>) -> Result<Option<i64>, StoreError> {
+        self.attend().await?;
+        self.round().await
+    }
+
+    /// Says that this node is there, before anything is looked for that is due. If it has not for longer than a lease,
+    /// perhaps nobody has: then what is due gets that time first.
+    pub(super) async fn attend(&self) -> Result<(), StoreError> {
         if self.store.now() - self.renewed.load(Ordering::SeqCst) > self.by.lease {
             self.renew().await?;
         }
-        self.round().await
+        Ok(())
     }
 
     fn until(&self, due: Option<i64>) -> Duration {

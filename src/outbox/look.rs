@@ -52,7 +52,8 @@ pub(super) async fn look(
     if let Ok(Found::Repeatable(within)) = found {
         return repeat(outbox, desk, place, delivery, within).await;
     }
-    let shown = verdict::of_look(&delivery, &found, &desk.channel.limits(), outbox.store.now());
+    let since = desk.tried_since(&delivery);
+    let shown = verdict::of_look(&delivery, &found, &desk.channel.limits(), since, outbox.store.now());
     let counted = Counted::of(&delivery, &shown, Some(&found));
     settle(outbox, place, delivery, shown, counted).await
 }

@@ -53,8 +53,14 @@ pub fn of_call(
     }
 }
 
-/// Reads what a look at the platform has found.
-pub fn of_look(delivery: &Delivery, found: &Result<Found, SendError>, limits: &Limits, now: i64) -> Shown {
+/// Reads what a look at the platform has found. `tried_since` is when this process began to try.
+pub fn of_look(
+    delivery: &Delivery,
+    found: &Result<Found, SendError>,
+    limits: &Limits,
+    tried_since: i64,
+    now: i64,
+) -> Shown {
     match found {
         Ok(Found::Visible(receipt)) if delivery.part.stub.is_some() => Shown::Stubbed(receipt.id),
         Ok(Found::Visible(receipt)) => Shown::Sent(receipt.id),
@@ -82,13 +88,14 @@ pub fn of_look(delivery: &Delivery, found: &Result<Found, SendError>, limits: &L
             Shown::Unknown { due_at: now + millis(*after), error: error.to_string() }
         }
         Err(error @ SendError::Rejected { .. }) => Shown::Failed(error.to_string()),
-        Err(error) => looked_in_vain(delivery, error, now),
+        Err(error) => looked_in_vain(delivery, error, tried_since, now),
     }
 }
 
-/// Looks are not counted: the pause after one that failed is as long as the looking has lasted, and so it doubles.
-fn looked_in_vain(delivery: &Delivery, error: &SendError, now: i64) -> Shown {
-    let lasted = now - delivery.call_until.unwrap_or(delivery.created_at);
+/// Looks are not counted: the pause after one that failed is as long as the looking has lasted, and so it doubles. While
+/// nobody was there nobody looked.
+fn looked_in_vain(delivery: &Delivery, error: &SendError, tried_since: i64, now: i64) -> Shown {
+    let lasted = now - delivery.call_until.unwrap_or(delivery.created_at).max(tried_since);
     if lasted <= GIVE_UP {
         return Shown::Unknown {
             due_at: now + lasted.clamp(FIRST_PAUSE, LONGEST_PAUSE),
@@ -210,29 +217,33 @@ mod tests {
     #[test]
     fn looking_pauses_longer_and_longer_and_ends_after_a_day() {
         let error = Err(SendError::Unreachable { reason: "refused".into() });
-        let again = |lasted| {
+        let again = |lasted, since| {
             let lost = Delivery { call_until: Some(NOW - lasted), ..delivery() };
-            match of_look(&lost, &error, &limits(true), NOW) {
+            match of_look(&lost, &error, &limits(true), since, NOW) {
                 Shown::Unknown { due_at: NEVER, .. } => None,
                 Shown::Unknown { due_at, .. } => Some(due_at - NOW),
                 other => panic!("{other:?}"),
             }
         };
-        assert_eq!([0, 1000, 2000, 64_000].map(again), [1000, 1000, 2000, 64_000].map(Some));
-        assert_eq!([GIVE_UP, GIVE_UP + 1].map(again), [Some(300_000), None]);
+        let lasted = |lasted| again(lasted, 0);
+        assert_eq!([0, 1000, 2000, 64_000].map(lasted), [1000, 1000, 2000, 64_000].map(Some));
+        assert_eq!([GIVE_UP, GIVE_UP + 1].map(lasted), [Some(300_000), None]);
+        // It was lost by a process that was down for longer.
+        assert_eq!(again(GIVE_UP + 1, NOW - 2000), Some(2000));
     }
 
     #[test]
     fn what_cannot_be_found_is_repeated_once_where_that_is_allowed() {
         let unclear = Ok(Found::Unclear);
-        let once =
-            |unknowns, repeat| of_look(&Delivery { unknowns, ..delivery() }, &unclear, &limits(repeat), NOW);
+        let once = |unknowns, repeat| {
+            of_look(&Delivery { unknowns, ..delivery() }, &unclear, &limits(repeat), NOW, NOW)
+        };
         assert!(matches!(once(1, true), Shown::Repeated { .. }));
         assert!(matches!(once(2, true), Shown::Unknown { due_at: NEVER, .. }));
         assert!(matches!(once(1, false), Shown::Unknown { due_at: NEVER, .. }));
         let part = Part { stub: Some("…".into()), ..delivery().part };
         let stub = Delivery { unknowns: 3, part, ..delivery() };
-        let shown = of_look(&stub, &unclear, &limits(false), NOW);
+        let shown = of_look(&stub, &unclear, &limits(false), NOW, NOW);
         assert!(matches!(shown, Shown::Later { due_at, .. } if due_at == NOW + 2000), "{shown:?}");
     }
 }

@@ -25,10 +25,10 @@ pub enum StoreError {
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
     /// SQLite failed at work.
-    #[error("database: {0}")]
+    #[error("database: {}", in_words(.0))]
     Lite(#[from] rusqlite::Error),
-    /// A commit that several transactions shared failed; nothing of this one was stored.
-    #[error("database: {0}")]
+    /// A commit that several transactions shared failed, in words; nothing of this one was stored.
+    #[error("{0}")]
     Commit(String),
     /// The database has not answered for long: it may have been stored or not.
     #[error("database: no answer")]
@@ -94,4 +94,12 @@ impl StoreError {
 
 fn code(error: &sqlx::Error) -> Option<String> {
     error.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned())
+}
+
+/// What SQLite says, and what to do about it where that is known.
+fn in_words(error: &rusqlite::Error) -> String {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DiskFull) => "its disk is full: make room, and what waits goes on".into(),
+        _ => error.to_string(),
+    }
 }

@@ -93,7 +93,7 @@ async fn serve(
             group.push(job);
         }
         let outcome = match connections.take() {
-            _ if fate == Fate::Refused => Err(StoreError::Commit("refused".into())),
+            _ if fate == Fate::Refused => Err(StoreError::Commit("database: refused".into())),
             Ok(mut conn) => commit(conn.conn(), clock.now(), &mut group).await,
             Err(error) => Err(error),
         };

@@ -174,6 +174,9 @@ fn explain_sqlite(path: &Path, error: StoreError) -> StoreError {
             BUSY.as_secs()
         ),
         8 => return read_only(path),
+        10 => format!(
+            "The disk that holds {path} is full or fails ({inner}). Make room, or look at the disk, and start again."
+        ),
         11 | 26 => format!(
             "The file {path} is damaged or no SQLite database. Nothing was changed. Restore a backup, or move the file \
              away to start with an empty one."

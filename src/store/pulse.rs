@@ -57,7 +57,7 @@ mod tests {
         let soon = Duration::from_secs(600);
         assert_eq!(pulse.trouble(soon), None);
         assert_eq!(pulse.trouble(Duration::ZERO).as_deref(), Some("it has not answered for 0 s"));
-        let full = || Err(StoreError::Commit("the disk is full".into()));
+        let full = || Err(StoreError::Commit("database: the disk is full".into()));
         pulse.feel::<()>("accept", &full());
         assert_eq!(pulse.trouble(soon).as_deref(), Some("database: the disk is full"));
         pulse.feel("renew", &Ok(()));

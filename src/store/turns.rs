@@ -383,8 +383,9 @@ pub async fn take(
     row.map(|row| read(tx, &row)).transpose()
 }
 
-/// Keeps those of a node's running turns that it says it drives. One that was claimed for somebody who was gone when
-/// the claim was stored is driven by nobody: its lease ends, and it is taken up.
+/// Keeps those of a node's running turns that it says it drives; their deadlines move by the time during which their
+/// leases were over. One that was claimed for somebody who was gone when the claim was stored is driven by nobody: its
+/// lease ends, and it is taken up.
 pub async fn renew(tx: &mut Tx<'_>, by: &Claimant, driven: &[i64]) -> Result<(), StoreError> {
     if driven.is_empty() {
         return Ok(());
@@ -392,9 +393,11 @@ pub async fn renew(tx: &mut Tx<'_>, by: &Claimant, driven: &[i64]) -> Result<(),
     let now = tx.now();
     tx.execute(
         sql!(
-            lite: "UPDATE turns SET lease_until = $2, held_at = $3
+            lite: "UPDATE turns SET deadline = deadline + CASE WHEN $3 - held_at > $2 - $3 THEN $3 - held_at ELSE 0 END,
+                       lease_until = $2, held_at = $3
                    WHERE id IN (SELECT value FROM json_each($4)) AND node = $1 AND status = 'running' AND lease_until > 0",
-            pg: "UPDATE turns SET lease_until = $2, held_at = $3
+            pg: "UPDATE turns SET deadline = deadline + CASE WHEN $3 - held_at > $2 - $3 THEN $3 - held_at ELSE 0 END,
+                     lease_until = $2, held_at = $3
                  WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($4 AS JSON)))
                    AND node = $1 AND status = 'running' AND lease_until > 0"
         ),

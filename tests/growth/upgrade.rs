@@ -8,23 +8,23 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use roundtable::store::deliveries::{Listed, State};
 use roundtable::store::{Read, SCHEMA, Sql, StoreError, Tx};
-use roundtable_fakes::{GroupKind, Message, ModelRequest, Place, Reply, Seat};
-use serde_json::json;
+use roundtable_fakes::{Call, GroupKind, Message, ModelRequest, Place, Reply, Seat};
+use serde_json::{Value, json};
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
 use crate::support::databases::Database;
-use crate::support::requests::{heard, next_text, today};
+use crate::support::requests::{heard, made, next_text, today};
 use crate::support::world::World;
 
 /// PostgreSQL counts on behind what was inserted with numbers.
 const COUNTERS: &str = "
-SELECT setval(pg_get_serial_sequence('spaces', 'id'), 10), setval(pg_get_serial_sequence('conversations', 'id'), 10),
-    setval(pg_get_serial_sequence('trees', 'id'), 10), setval(pg_get_serial_sequence('sessions', 'id'), 10),
-    setval(pg_get_serial_sequence('inbox', 'id'), 10), setval(pg_get_serial_sequence('turns', 'id'), 10),
-    setval(pg_get_serial_sequence('runs', 'id'), 10), setval(pg_get_serial_sequence('exchanges', 'id'), 10),
-    setval(pg_get_serial_sequence('deliveries', 'id'), 10);";
+SELECT setval(pg_get_serial_sequence('spaces', 'id'), 20), setval(pg_get_serial_sequence('conversations', 'id'), 20),
+    setval(pg_get_serial_sequence('trees', 'id'), 20), setval(pg_get_serial_sequence('sessions', 'id'), 20),
+    setval(pg_get_serial_sequence('inbox', 'id'), 20), setval(pg_get_serial_sequence('turns', 'id'), 20),
+    setval(pg_get_serial_sequence('runs', 'id'), 20), setval(pg_get_serial_sequence('exchanges', 'id'), 20),
+    setval(pg_get_serial_sequence('waits', 'id'), 20), setval(pg_get_serial_sequence('deliveries', 'id'), 20);";
 
 /// The migrations of one kind of database up to a schema, in a folder of their own.
 fn migrations(kind: &str, schema: i64) -> TempDir {
@@ -70,22 +70,30 @@ struct People {
     ann: Seat,
     bob: Seat,
     eve: Seat,
+    dan: Seat,
+    fay: Seat,
+    gil: Seat,
+    hal: Seat,
     old: Place,
     cooks: Place,
     /// What Ann said in the group before it moved.
     asked: Message,
+    /// The number of what Gil was told as the last node died.
+    shown: i64,
 }
 
 impl People {
-    fn of(world: &World) -> Self {
-        let [ann, bob, eve] = ["ann", "bob", "eve"].map(|name| world.telegram.user(name));
+    async fn of(world: &World) -> Self {
+        let names = ["ann", "bob", "eve", "dan", "fay", "gil", "hal"];
+        let [ann, bob, eve, dan, fay, gil, hal] = names.map(|name| world.telegram.user(name));
         // Whoever has never started the bot can't be written to.
-        [&ann, &bob, &eve].into_iter().for_each(Seat::unblocks_bot);
+        [&ann, &bob, &eve, &dan, &fay, &gil, &hal].into_iter().for_each(Seat::unblocks_bot);
         let old = world.telegram.new_group("cooks", GroupKind::Basic);
         old.promote_bot();
         let asked = ann.in_group("cooks").mentions_bot("and for dinner?");
         let cooks = old.migrate();
-        Self { ann, bob, eve, old, cooks, asked }
+        let shown = is_shown(world, &gil, "Twelve.").await;
+        Self { ann, bob, eve, dan, fay, gil, hal, old, cooks, asked, shown }
     }
 
     /// The rows of a schema, with these people's ids and today's times.
@@ -95,14 +103,30 @@ impl People {
             ("{ann}", self.ann.id()),
             ("{bob}", self.bob.id()),
             ("{eve}", self.eve.id()),
+            ("{dan}", self.dan.id()),
+            ("{fay}", self.fay.id()),
+            ("{gil}", self.gil.id()),
+            ("{hal}", self.hal.id()),
             ("{old}", self.old.chat_id()),
             ("{cooks}", self.cooks.chat_id()),
             ("{asked}", self.asked.id),
+            ("{shown}", self.shown),
             ("{now}", now),
             ("{hour_ago}", now - 3_600_000),
         ];
         values.iter().fold(rows::of(schema), |rows, (name, value)| rows.replace(name, &value.to_string()))
     }
+}
+
+/// The bot writes to somebody without a node, as one did that died before it was told of it. Gives the message's number.
+async fn is_shown(world: &World, to: &Seat, text: &str) -> i64 {
+    // A node does the same; whoever comes first does it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let url = format!("{}/bot{}/sendMessage", world.telegram.url(), world.telegram.token());
+    let sent = reqwest::Client::new().post(url).json(&json!({"chat_id": to.id(), "text": text}));
+    let answer: Value = sent.send().await.expect("it is sent").json().await.expect("the answer is JSON");
+    assert_eq!(next_text(to).await, text);
+    answer["result"]["message_id"].as_i64().unwrap_or_else(|| panic!("no number in {answer}"))
 }
 
 /// A second model, for the child that has one of its own.
@@ -117,10 +141,16 @@ async fn comes_up(schema: i64, database: Database) {
     let fresh = database.fresh().await;
     let mut world = World::setting().on(&fresh.url).without_node().await;
     world.configure(add_model);
+    // The numbers that the rows know are far from those that messages have here: what is not answered in time would not
+    // be found.
+    world.configure(|text| text.replace("send_timeout = \"700ms\"", "send_timeout = \"5s\""));
+    world.env.insert("ROUNDTABLE_NODE__LEASE".to_owned(), "6s".to_owned());
     world.model.when("[a result, data only]", Reply::text("NO_REPLY"));
     world.model.when("stand by", Reply::text("I stand by."));
     world.model.when("how is it?", Reply::text("All is well."));
-    let people = People::of(&world);
+    world.model.when("add it up", Reply::text("Seven."));
+    world.model.on(|request| request.result_of("sessions_send").map(Reply::text));
+    let people = People::of(&world).await;
     left_by(schema, database, &fresh.url, &people.rows(schema)).await;
     let refused = world.runs("sessions list").await;
     assert_eq!(
@@ -131,8 +161,10 @@ async fn comes_up(schema: i64, database: Database) {
     );
     world.start_node().await;
     goes_on(&world, &people).await;
+    ends_what_was_under_way(&world, &people).await;
     if schema >= 2 {
         has_its_team(&world, &people).await;
+        has_its_answer(&world, &people).await;
     }
     if schema >= 3 {
         let nodes = world.runs("nodes --json").await.json();
@@ -174,6 +206,35 @@ async fn goes_on(world: &World, people: &People) {
     assert!(session["entries"] == 4 && session["input_tokens"].as_i64() > Some(20), "{session}");
 }
 
+/// Dan's turn goes on after its last answer, in the time that it had left; Fay's when its wait is over. What Gil was told is
+/// looked for, found, and not said again.
+async fn ends_what_was_under_way(world: &World, people: &People) {
+    assert_eq!(next_text(&people.dan).await, "echo: who is there?");
+    let asked = world.model.requests().into_iter().filter(|request| heard(request) == "who is there?");
+    let calls: Vec<Vec<String>> =
+        asked.map(|request| made(&request).into_iter().map(|(call, _)| call.name).collect()).collect();
+    assert_eq!(calls, [["agents_list"]]);
+    assert_eq!(next_text(&people.fay).await, "echo: are you busy?");
+    let ended = "SELECT (SELECT status FROM turns WHERE id = 11) || ', ' || (SELECT status FROM turns WHERE id = 12) || ', '
+                     || (SELECT outcome FROM waits WHERE id = 12) AS found";
+    let stored = world.stored().await;
+    assert_eq!(stored.read(Asked(ended)).await, "done, done, due");
+    let found = "SELECT state || ' ' || COALESCE(message_id, 0) AS found FROM deliveries WHERE id = 13";
+    let shown = format!("sent {}", people.shown);
+    stored.find("it to be found", async || (stored.read(Asked(found)).await == shown).then_some(())).await;
+    let looked = |call: &&Call| call.params["chat_id"] == people.gil.id();
+    let looks = world.telegram.calls_of("editMessageText");
+    assert_eq!(looks.iter().filter(looked).count(), 1, "{looks:#?}");
+}
+
+/// The manager still waits for its clerk, for as long as when the last node was seen, and has the answer.
+async fn has_its_answer(world: &World, people: &People) {
+    let said: Value = serde_json::from_str(&next_text(&people.hal).await).expect("it says what it was told");
+    assert_eq!((&said["status"], &said["reply"]), (&json!("ok"), &json!("Seven.")), "{said}");
+    let ended = "SELECT (SELECT status FROM turns WHERE id = 14) || ', ' || (SELECT reason FROM exchanges WHERE id = 2) AS found";
+    assert_eq!(world.stored().await.read(Asked(ended)).await, "done, answered");
+}
+
 /// Both children do what they were asked to; the run had as much time left as when the last node was seen. Bob still
 /// speaks to the helper, which knows what he had said before it was made.
 async fn has_its_team(world: &World, people: &People) {
@@ -205,7 +266,8 @@ async fn has_moved(world: &World, people: &People) {
     let asked = asked(world, "and for dinner?");
     assert_eq!(heard(&asked), "Ann: what is for lunch?\nAnn: @roundtable_bot and for dinner?");
     let old = people.old.chat_id();
-    let looks = world.telegram.calls_of("editMessageText");
+    let mut looks = world.telegram.calls_of("editMessageText");
+    looks.retain(|call| call.params["chat_id"] != people.gil.id());
     assert!(!looks.is_empty() && looks.iter().all(|call| call.params["chat_id"] == old), "{looks:#?}");
 }
 

@@ -1,14 +1,18 @@
-//! SIGSTOP for longer than a lease, with nobody there to take over.
+//! SIGSTOP for longer than a lease, with nobody there to take over; and a process that is down for longer than a turn may
+//! take.
 
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
+use roundtable::store::{Read, Sql, StoreError, Tx};
 use roundtable_fakes::Reply;
 use serde_json::json;
 
+use super::clock::{HOUR, set_back};
 use super::{answered, is_well, on_each};
 use crate::kills::random::Random;
 use crate::kills::report::Outcome;
-use crate::kills::scene::{Mode, Scene};
+use crate::kills::scene::{Mode, Scene, read};
 use crate::support::databases::{Database, on_each_database};
 use crate::support::process::Process;
 use crate::support::requests::next_text;
@@ -73,4 +77,70 @@ async fn a_wait_is_not_over_because_its_process_has_slept() {
         world.end().await;
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_is_not_over_because_its_process_has_slept() {
+    on_each_database(async |url| {
+        let limited = "[agents.manager]\ndefault = true\nturn_timeout = \"3s\"\n";
+        let world = World::setting().on(url).config(limited).without_node().await;
+        let process = Process::start(&world, None).unwrap();
+        let call = world.model.hold("slow");
+        let ann = world.telegram.user("ann");
+        ann.says("slow");
+        call.arrived().await.unwrap();
+        process.pause().await.unwrap();
+        // The fault itself.
+        tokio::time::sleep(SLEEP + Duration::from_secs(1)).await;
+        let before = world.rows().await.held_until;
+        process.wake().await.unwrap();
+        // It has seen that it is late.
+        world.until("its leases", |rows| rows.held_until > before).await;
+        call.release();
+        assert_eq!(next_text(&ann).await, "echo: slow");
+        process.terminate().await.unwrap();
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_has_as_much_time_left_as_when_its_process_died() {
+    on_each_database(async |url| {
+        let world = World::setting().on(url).without_node().await;
+        let process = Process::start(&world, None).unwrap();
+        let call = world.model.hold("slow");
+        let ann = world.telegram.user("ann");
+        ann.says("slow");
+        call.arrived().await.unwrap();
+        process.kill_nine().await.unwrap();
+        call.cut();
+        let left = read(url, TimeLeft).await.unwrap();
+        assert!((1..HOUR).contains(&left), "{left} ms is no less than it is down");
+        set_back(url, -HOUR).await.unwrap();
+        let again = world.model.hold("slow");
+        let process = Process::start(&world, None).unwrap();
+        again.arrived().await.unwrap();
+        let now = read(url, TimeLeft).await.unwrap();
+        // What it is at work now counts.
+        assert!((left - 30_000..=left).contains(&now), "{left} ms were left, and now {now}");
+        again.release();
+        assert_eq!(next_text(&ann).await, "echo: slow");
+        process.terminate().await.unwrap();
+        world.end().await;
+    })
+    .await;
+}
+
+/// How much time the only turn had left when somebody was last known to be at work at it, in milliseconds.
+struct TimeLeft;
+
+#[async_trait]
+impl Read for TimeLeft {
+    type Output = i64;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
+        const LEFT: &str = "SELECT deadline - held_at AS time FROM turns WHERE status = 'running'";
+        tx.one(Sql { lite: LEFT, pg: LEFT }, &[]).await?.get("time")
+    }
 }

@@ -1,33 +1,44 @@
 //! Clocks that are set by an hour: the database's under a running program, and that of the machine between two.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use roundtable::store::{Access, Sql, Store, StoreError, Transaction, Tx};
+use roundtable::store::{Access, Read, Sql, Store, StoreError, Transaction, Tx};
 use roundtable::time::SystemClock;
-use roundtable_fakes::Hold;
+use roundtable_fakes::{Fault, Hold};
 
 use super::{answered, goes_on, on_each};
 use crate::kills::random::{Random, seed};
 use crate::kills::report::{Outcome, conclude};
-use crate::kills::scene::{Mode, Scene};
+use crate::kills::scene::{Mode, Scene, read};
 use crate::nodes::fleet::{Fleet, TELEGRAM, owner};
 use crate::support::databases::{Database, change};
 
 /// An hour, in milliseconds.
-const HOUR: i64 = 3_600_000;
+pub(super) const HOUR: i64 = 3_600_000;
 
-/// All that is stored in milliseconds and compared with the present; but for what is due at once or never.
-const STORED: [&str; 8] = [
+/// All that is stored in milliseconds and compared with the present, or with what is; but for what is due at once or
+/// never, and the moment at which a message was made that may be on its way: by that Discord knows it again.
+const STORED: [&str; 16] = [
     "UPDATE attendance SET seen_at = seen_at + $1",
+    "UPDATE nodes SET started_at = started_at + $1, seen_at = seen_at + $1, until = until + $1",
     "UPDATE leases SET until = until + $1",
     "UPDATE inbox SET created_at = created_at + $1, not_before = CASE WHEN not_before IN (0, 9223372036854775807) \
      THEN not_before ELSE not_before + $1 END",
     "UPDATE turns SET lease_until = lease_until + $1, held_at = held_at + $1, deadline = deadline + $1",
     "UPDATE waits SET due_at = due_at + $1",
     "UPDATE exchanges SET due_at = due_at + $1",
-    "UPDATE runs SET due_at = due_at + $1, created_at = created_at + $1",
-    "UPDATE deliveries SET due_at = due_at + $1, call_until = call_until + $1 WHERE due_at < 9223372036854775807",
+    "UPDATE runs SET due_at = due_at + $1, created_at = created_at + $1, ended_at = ended_at + $1",
+    "UPDATE deliveries SET call_until = call_until + $1, \
+     due_at = CASE WHEN due_at = 9223372036854775807 THEN due_at ELSE due_at + $1 END, \
+     created_at = CASE WHEN state IN ('sending', 'unknown') THEN created_at ELSE created_at + $1 END",
+    "UPDATE pauses SET until = until + $1",
+    "UPDATE sessions SET updated_at = updated_at + $1, erase_at = erase_at + $1",
+    "UPDATE messages SET created_at = created_at + $1",
+    "UPDATE events SET created_at = created_at + $1",
+    "UPDATE hints SET said_at = said_at + $1",
+    "UPDATE owner_codes SET expires_at = expires_at + $1",
+    "UPDATE code_tries SET since = since + $1",
 ];
 
 /// Sends that people see, and whose answers nobody gets while this lives: one on Telegram and one on Discord.
@@ -56,7 +67,7 @@ async fn set_between(database: Database, mut random: Random) -> anyhow::Result<O
         scene.moment(&mut random).await;
         process.kill_nine().await?;
         outcome.kills += 1;
-        set_back(&scene, back).await?;
+        set_back(&scene.world.url, back).await?;
         goes_on(&mut scene, &mut outcome).await?;
     }
     scene.judge([], outcome).await
@@ -77,16 +88,56 @@ async fn set_meanwhile(database: Database) -> anyhow::Result<Outcome> {
         process.kill_nine().await?;
         outcome.kills += 1;
         sends.into_iter().for_each(Hold::cut);
-        set_back(&scene, back).await?;
+        set_back(&scene.world.url, back).await?;
         goes_on(&mut scene, &mut outcome).await?;
     }
     scene.judge([], outcome).await
 }
 
-/// Moves all that is stored by so many milliseconds.
-async fn set_back(scene: &Scene, by: i64) -> anyhow::Result<()> {
+/// A chat in which nothing may be sent for a moment is not closed for an hour because the clock went back meanwhile, nor is
+/// what waits for it stuck.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_lasts_no_longer_because_the_wall_clock_is_set() {
+    on_each(async |database, _| set_in_a_pause(database).await).await;
+}
+
+async fn set_in_a_pause(database: Database) -> anyhow::Result<Outcome> {
+    let mut outcome = Outcome::new("the clock is set, in a pause", database, Mode::Probe);
+    let mut scene = Scene::set(database, Mode::Probe, false).await?;
+    let process = scene.start(None)?;
+    scene.world.telegram.fail_next("sendMessage", Fault::RateLimit { retry_after: 2 });
+    scene.ask_all();
+    while read(&scene.world.url, Pauses).await? == 0 {
+        // Another process's database tells nobody of its changes.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // What comes later waits behind it.
+    scene.ask_all();
+    process.kill_nine().await?;
+    outcome.kills += 1;
+    set_back(&scene.world.url, HOUR).await?;
+    goes_on(&mut scene, &mut outcome).await?;
+    scene.judge([], outcome).await
+}
+
+/// How many chats are paused.
+struct Pauses;
+
+#[async_trait]
+impl Read for Pauses {
+    type Output = i64;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
+        const PAUSED: &str = "SELECT COUNT(*) AS paused FROM pauses WHERE until > $1";
+        tx.one(Sql { lite: PAUSED, pg: PAUSED }, &[tx.now().into()]).await?.get("paused")
+    }
+}
+
+/// Moves all that is stored by so many milliseconds: so it looks when the clock was set back by that much, or, where it is
+/// less than nothing, when so much time has passed.
+pub(super) async fn set_back(url: &str, by: i64) -> anyhow::Result<()> {
     let clock = std::sync::Arc::new(SystemClock::new());
-    let (store, writer) = Store::open(&scene.world.url, 1, Access::Look, clock).await?;
+    let (store, writer) = Store::open(url, 1, Access::Look, clock).await?;
     let (moved, ()) = tokio::join!(async move { store.commit(Move(by)).await }, writer);
     Ok(moved?)
 }

@@ -126,7 +126,10 @@ impl Bench {
         let runtime = runtime.expect("a runtime can be made");
         let (engine, stop) = (self.idle(), CancellationToken::new());
         let (working, stopped) = (engine.clone(), stop.clone());
-        let work = runtime.spawn(async move { working.run(stopped).await });
+        let work = runtime.spawn(async move {
+            working.begin().await;
+            working.run(stopped).await;
+        });
         BenchNode { engine, stop, work, runtime: Some(runtime) }
     }
 
