@@ -1,11 +1,13 @@
 //! A connection of an account: it runs while this node holds its lease, and no longer.
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use roundtable_contract::{AccountState, Channel, Connection, Edge};
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio_util::sync::CancellationToken;
 
 use super::Front;
@@ -46,6 +48,9 @@ impl Account {
     pub async fn run(&self, stop: CancellationToken) {
         self.front.report(&self.connection, AccountState::Connecting);
         while !stop.is_cancelled() {
+            // What is told while the lease is asked for is heard when there is a pause.
+            let mut free = pin!(self.free.notified());
+            free.as_mut().enable();
             let taken = tokio::select! {
                 biased;
                 taken = self.take() => taken,
@@ -60,10 +65,10 @@ impl Account {
                         let _ = tokio::time::timeout(LAST_TRY, self.give_back()).await;
                     }
                 }
-                Ok(Lease::Others(until)) => self.pause(Some(until), &stop).await,
+                Ok(Lease::Others(until)) => self.pause(Some(until), free, &stop).await,
                 Err(error) => {
                     tracing::error!(connection = %self.connection, %error, "the account's lease can't be taken");
-                    self.pause(None, &stop).await;
+                    self.pause(None, free, &stop).await;
                 }
             }
         }
@@ -99,13 +104,13 @@ impl Account {
         }
     }
 
-    /// Waits until it is time to ask again: when another node's lease is over, if that is soon.
-    async fn pause(&self, until: Option<i64>, stop: &CancellationToken) {
+    /// Waits until it is time to ask again: when another node's lease is over, if that is soon, or is given back.
+    async fn pause(&self, until: Option<i64>, free: Pin<&mut Notified<'_>>, stop: &CancellationToken) {
         let over = until.map_or(self.renew, |until| left(until + 1 - self.store.now()));
         tokio::select! {
             biased;
             () = stop.cancelled() => {}
-            () = self.free.notified() => {}
+            () = free => {}
             () = tokio::time::sleep(over.min(self.renew)) => {}
         }
     }
