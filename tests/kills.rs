@@ -11,7 +11,7 @@ pub mod random;
 pub mod report;
 mod run;
 pub mod scene;
-mod sight;
+pub mod sight;
 mod team;
 
 use std::panic::AssertUnwindSafe;

@@ -10,6 +10,7 @@ use super::guild::Guild;
 use crate::kills::load::Load;
 use crate::kills::report::{Outcome, conclude};
 use crate::kills::scene::Mode;
+use crate::kills::sight::Platform;
 use crate::support::databases::Database;
 use crate::support::world::World;
 
@@ -56,7 +57,7 @@ async fn roll(mut fleet: Fleet, rate: u32, between: u32) -> anyhow::Result<Outco
     fleet.answered().await?;
     guild.answered(fleet.scene.world.discord()).await?;
     let (verdict, mut waited) = guild.check();
-    outcome.add(verdict);
+    outcome.add(Platform::Discord, verdict);
     fleet.scene.look(&mut outcome).await?;
     waited.extend(fleet.scene.load.latencies());
     waited.sort();
