@@ -124,6 +124,24 @@ async fn what_was_said_in_a_quiet_channel_is_heard_after_a_login_during_an_outag
     world.end().await;
 }
 
+/// Nothing is kept yet of when the account was online.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_in_a_quiet_channel_during_an_outage_of_its_server_is_heard_in_the_first_session() {
+    let setting = World::setting().discord(&format!("dm = \"open\"\n{QUICK_DISCORD}"));
+    let mut world = setting.without_node().await;
+    let ann = world.discord().user("ann");
+    let quiet = ann.in_channel("quiet");
+    world.start_node().await;
+    world.discord().connected().await.unwrap();
+    ann.says("hello");
+    assert!(next(&ann).await.ends_with("hello"));
+    world.discord().set_guild_available(false);
+    quiet.mentions_bot("meanwhile");
+    world.discord().set_guild_available(true);
+    assert!(next(&quiet).await.ends_with("meanwhile"));
+    world.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_said_while_the_process_was_away_is_answered() {
     let mut world = World::with_discord().await;

@@ -15,7 +15,9 @@ impl Listener<'_> {
         let since = Some(self.since.load(Ordering::Relaxed)).filter(|since| *since > 0);
         if joined || since.is_none() {
             let (mut lanes, places, now) = (self.lanes(), self.places(), wire::first_at(now()));
-            let new = |channel: &u64| lanes.position(*channel).is_none();
+            // a server that comes back after an outage has told us before where its channels begin
+            let new =
+                |channel: &u64| lanes.position(*channel).is_none() && (joined || lanes.before(*channel) == 0);
             let mut begun: Vec<u64> = channels.iter().copied().filter(new).collect();
             if joined {
                 let read = lanes.positions().map(|(channel, _)| channel);
@@ -49,14 +51,15 @@ impl Listener<'_> {
     }
 
     /// Has fetched what was missed in a channel of a server that has come, if there is news behind what was read, or
-    /// behind `since` where nothing was.
+    /// where nothing was behind `since`, or behind where the channel began for us.
     fn catch_up(&self, channel: u64, since: Option<u64>) {
         let (kind, newest, hidden) = self
             .places()
             .get(channel)
             .map_or((Kind::Container, 0, false), |place| (place.kind, place.newest, place.hidden));
         let mut lanes = self.lanes();
-        let read = lanes.position(channel).or(since);
+        let before = Some(lanes.before(channel)).filter(|before| *before > 0);
+        let read = lanes.position(channel).or(since).or(before);
         match (kind, read) {
             (Kind::Container, _) | (_, None) => {}
             (_, Some(read)) if newest > read && !hidden => {
