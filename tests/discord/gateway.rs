@@ -124,6 +124,19 @@ async fn what_was_said_in_a_quiet_channel_is_heard_after_a_login_during_an_outag
     world.end().await;
 }
 
+/// Clocks differ, and the gateway may be behind what its heartbeats say.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_in_a_quiet_channel_just_before_the_account_was_last_online_is_heard() {
+    let setting = World::setting().discord(&format!("dm = \"open\"\n{QUICK_DISCORD}"));
+    let mut world = setting.without_node().await;
+    let quiet = world.discord().user("bob").in_channel("quiet");
+    quiet.mentions_bot("meanwhile");
+    world.was_on_discord(Duration::ZERO).await.unwrap();
+    world.start_node().await;
+    assert!(next(&quiet).await.ends_with("meanwhile"));
+    world.end().await;
+}
+
 /// Nothing is kept yet of when the account was online.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_said_in_a_quiet_channel_during_an_outage_of_its_server_is_heard_in_the_first_session() {

@@ -21,7 +21,7 @@ use crate::wire;
 const AT_ONCE: usize = 4;
 /// How much before the position is fetched again, in milliseconds: snowflakes are not made by one clock. What
 /// the gateway left out lies as much further back as the channels in use are looked through.
-const MARGIN: i64 = 5 * 60_000;
+pub(crate) const MARGIN: i64 = 5 * 60_000;
 /// How far back is fetched at most, in milliseconds.
 const WINDOW: i64 = 24 * 60 * 60_000;
 /// The most messages that one answer holds.

@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
-use crate::backfill::Backfill;
+use crate::backfill::{Backfill, MARGIN};
 use crate::gateway;
 use crate::lane::{Item, Key, Lanes};
 use crate::places::Places;
@@ -68,7 +68,7 @@ pub(crate) struct Listener<'a> {
     room: Notify,
     /// When we were last online and nothing older was still to come, as a snowflake; 0 is never.
     online: AtomicU64,
-    /// The same at the login: channels never read before are read from here on.
+    /// A little before that at the login, since clocks differ: channels never read before are read from here on.
     since: AtomicU64,
     connected: AtomicBool,
     /// Lanes that the core takes nothing from.
@@ -122,7 +122,8 @@ impl<'a> Listener<'a> {
         // it was asked for before, and is the same
         let _ = self.discord.me.set(us.id);
         *locked(&self.us) = Some(Arc::new(us));
-        self.since.store(self.online.load(Ordering::Relaxed), Ordering::Relaxed);
+        let online = self.online.load(Ordering::Relaxed);
+        self.since.store(wire::first_at(wire::made_at(online) - MARGIN), Ordering::Relaxed);
         // who was never online before has missed nothing
         let now = wire::first_at(now());
         let _ = self.online.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);

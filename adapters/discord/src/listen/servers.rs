@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::{Listener, locked, now};
+use crate::backfill::MARGIN;
 use crate::lane::Lanes;
 use crate::places::Kind;
 use crate::wire;
@@ -14,7 +15,7 @@ impl Listener<'_> {
         let joined = locked(&self.guilds).insert(guild);
         let since = Some(self.since.load(Ordering::Relaxed)).filter(|since| *since > 0);
         if joined || since.is_none() {
-            let (mut lanes, places, now) = (self.lanes(), self.places(), wire::first_at(now()));
+            let (mut lanes, places, now) = (self.lanes(), self.places(), wire::first_at(now() - MARGIN));
             // a server that comes back after an outage has told us before where its channels begin
             let new =
                 |channel: &u64| lanes.position(*channel).is_none() && (joined || lanes.before(*channel) == 0);
