@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use roundtable_fakes::Fault;
 use roundtable_fakes::discord::{Seat, World as Platform};
 use serde_json::json;
 
@@ -245,6 +246,24 @@ async fn a_private_chat_is_known_to_the_next_process_as_soon_as_it_is_heard() {
     let mut answers = [next(&ann).await, next(&ann).await];
     answers.sort();
     assert_eq!(answers, ["echo: are you there?", "echo: hello"]);
+    world.end().await;
+}
+
+/// An archived thread is on no server's list. What was said there is no private message when nobody can see it any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_on_a_server_is_of_that_server_when_its_channel_is_gone() {
+    let setting = World::setting().discord(&format!("dm = \"open\"\n{QUICK_DISCORD}"));
+    let mut world = setting.without_node().await;
+    let (guild, thread) =
+        (world.discord().guild_id(), world.discord().user("ann").in_thread("general", "plans"));
+    let place = thread.place();
+    let scope = format!("{guild}/{}", place.channel_id());
+    world.had_read_discord(&scope, Duration::from_secs(60)).await.unwrap();
+    thread.mentions_bot("meanwhile");
+    place.archive();
+    world.discord().fail_next_in(&place, "get_channel", Fault::discord(404, 10003, "Unknown Channel"));
+    world.start_node().await;
+    assert_eq!(next(&thread).await, "echo: Ann: @roundtable_bot meanwhile");
     world.end().await;
 }
 

@@ -110,7 +110,8 @@ impl Listener<'_> {
         if let Some(place) = self.places().get(channel) {
             return place.clone();
         }
-        let guild = wire::id(&item.message, "/guild_id");
+        // what is fetched does not say it
+        let guild = wire::id(&item.message, "/guild_id").or_else(|| self.places().server(channel));
         let unknown = |kind| Place { kind, guild, parent: None, name: None, newest: 0, hidden: false };
         if item.live && guild.is_none() {
             return unknown(Kind::Direct);
