@@ -38,6 +38,37 @@ async fn what_the_gateway_does_not_bring_is_found_and_answered_once() {
     world.end().await;
 }
 
+/// What is fetched does not say which roles its author has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_was_given_since_the_last_look_is_known() {
+    let quick = QUICK_DISCORD.replace("login", "sweep = \"200ms\", login");
+    let mut world = World::setting().discord(&quick).without_node().await;
+    let (guild, role) = (world.discord().guild_id(), world.discord().role("devs"));
+    world.configure(|text| {
+        let group =
+            format!("[channels.discord.main.group.\"{guild}\"]\nsenders = \"roles\"\nroles = [\"{role}\"]\n");
+        text.replace(&quick, &format!("{quick}\n{group}"))
+    });
+    world.start_node().await;
+    world.discord().connected().await.unwrap();
+    let [ann, bob] = ["ann", "bob"].map(|name| world.discord().user(name).in_channel("general"));
+    world.discord().give_role(&ann, role);
+    ann.mentions_bot("hello");
+    assert!(next(&ann).await.ends_with("hello"));
+    world.discord().lose_next(Lost::Unsent);
+    bob.mentions_bot("without a role");
+    let asked = |world: &Platform| world.calls().any(|call| call.method == "get_member");
+    world.discord().wait_until("the first message to be found", asked).await.unwrap();
+    // of one channel, so the first has been stored by then
+    ann.mentions_bot("heard");
+    assert!(next(&ann).await.ends_with("heard"));
+    world.discord().give_role(&bob, role);
+    world.discord().lose_next(Lost::Unsent);
+    bob.mentions_bot("with a role");
+    assert!(next(&bob).await.ends_with("with a role"));
+    world.end().await;
+}
+
 /// A number that is left out gives it away at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gap_in_the_numbers_is_looked_into_at_once() {

@@ -60,7 +60,8 @@ pub(crate) struct Listener<'a> {
     places: Mutex<Places>,
     lanes: Mutex<Lanes>,
     backfill: Backfill,
-    /// Members of servers by server and person; `None` is one who has left.
+    /// Members of servers by server and person; `None` is one who has left. Nothing tells when that changes, so they are
+    /// forgotten before anything new is fetched.
     members: Mutex<HashMap<(u64, u64), Option<Value>>>,
     /// Servers we are on.
     guilds: Mutex<HashSet<u64>>,
@@ -129,6 +130,7 @@ impl<'a> Listener<'a> {
         let _ = self.online.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
         let guilds = wire::list(data, "/guilds").iter().filter_map(|guild| wire::id(guild, "/id"));
         *locked(&self.guilds) = guilds.collect();
+        locked(&self.members).clear();
         let mut lanes = self.lanes();
         let known = self.within_reach(&lanes);
         for (channel, position) in &known {
