@@ -257,9 +257,33 @@ async fn what_was_said_while_the_bot_was_put_out_is_left_alone() {
     assert!(next(&here).await.ends_with("hello"));
     world.discord().put_out();
     here.says("what a bot");
+    world.discord().advance(Duration::from_secs(1));
     world.discord().invite();
     here.says("welcome back");
     assert_eq!(next(&here).await, "echo: Ann: welcome back");
     looked_through(&world, &here.place()).await;
+    world.end().await;
+}
+
+/// Where it had read before, and where it had not.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_before_the_bot_was_invited_while_it_was_away_is_left_alone() {
+    let mut world = always_answered().await;
+    let ann = world.discord().user("ann");
+    let seats = ["general", "quiet"].map(|name| ann.in_channel(name));
+    let read = format!("{}/{}", world.discord().guild_id(), seats[0].place().channel_id());
+    for scope in ["@online", &read] {
+        world.had_read_discord(scope, Duration::from_secs(60)).await.unwrap();
+    }
+    world.discord().put_out();
+    seats.iter().for_each(|seat| drop(seat.says("shall we ask a bot?")));
+    world.discord().advance(Duration::from_secs(1));
+    world.discord().invite();
+    seats.iter().for_each(|seat| drop(seat.says("now")));
+    world.start_node().await;
+    for seat in &seats {
+        assert_eq!(next(seat).await, "echo: Ann: now");
+        looked_through(&world, &seat.place()).await;
+    }
     world.end().await;
 }

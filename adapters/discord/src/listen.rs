@@ -192,7 +192,7 @@ impl<'a> Listener<'a> {
                     "GUILD_CREATE" | "GUILD_DELETE" if wire::flag(&data, "/unavailable") => {
                         self.backfill.wait_for(id);
                     }
-                    "GUILD_CREATE" => self.arrived(id, &told),
+                    "GUILD_CREATE" => self.arrived(id, &data, &told),
                     "GUILD_DELETE" => self.left(id),
                     _ => {}
                 }
