@@ -223,6 +223,22 @@ async fn something_in_between_that_refuses_what_was_missed_is_asked_again() {
     goes_on(world, &seats).await;
 }
 
+/// As while its token is replaced: that says nothing of the channel.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_of_what_was_missed_that_passes_is_no_end_of_it() {
+    for (status, message) in [(401, "401: Unauthorized"), (403, "403: Forbidden")] {
+        let mut world = World::with_discord().await;
+        let seats = met(&world).await;
+        world.stop_node().await;
+        says_meanwhile(&seats);
+        for seat in &seats {
+            world.discord().fail_next_in(&seat.place(), "get_messages", Fault::discord(status, 0, message));
+        }
+        world.start_node().await;
+        goes_on(world, &seats).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_way_to_the_gateway_is_tried_again() {
     let world = World::with_discord().await;

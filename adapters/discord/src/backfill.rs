@@ -11,8 +11,8 @@ use serenity::model::id::ChannelId;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::api::{ApiError, Call};
-use crate::error::{MISSING_ACCESS, MISSING_PERMISSIONS};
+use crate::api::Call;
+use crate::error::{MISSING_ACCESS, MISSING_PERMISSIONS, UNKNOWN_CHANNEL};
 use crate::listen::{Listener, now};
 use crate::update::edited_at;
 use crate::wire;
@@ -26,6 +26,8 @@ pub(crate) const MARGIN: i64 = 5 * 60_000;
 const WINDOW: i64 = 24 * 60 * 60_000;
 /// The most messages that one answer holds.
 const PAGE: usize = 100;
+/// Refusals after which a channel is not asked for any more. All others pass, as of a token that is being replaced.
+const SHUT: [i64; 3] = [MISSING_ACCESS, MISSING_PERMISSIONS, UNKNOWN_CHANNEL];
 /// How long a login waits for its servers to come, which say where nothing was missed.
 const SETTLING: Duration = Duration::from_secs(5);
 
@@ -164,15 +166,13 @@ async fn fetch(listener: &Listener<'_>, channel: u64) -> u64 {
         let page = listener.api().patiently(|| Call::history(ChannelId::new(channel), after)).await;
         let mut page = match page {
             Ok(page) => wire::list(&page, "").to_vec(),
-            Err(error @ ApiError::Refused { code, .. }) => {
+            // what is said where we may not look is passed over, so that it is not asked for again and again
+            Err(error) if SHUT.iter().any(|code| error.is(*code)) => {
                 tracing::debug!(
                     discord.connection = %listener.connection(), channel, %error, "nothing more is to be fetched"
                 );
-                // what is said where we may not look is passed over, so that it is not asked for again and again
-                if matches!(code, MISSING_ACCESS | MISSING_PERMISSIONS) {
-                    let newest = listener.places().hide(channel);
-                    listener.lanes().read(channel, newest);
-                }
+                let newest = listener.places().hide(channel);
+                listener.lanes().read(channel, newest);
                 return channel;
             }
             Err(error) => {

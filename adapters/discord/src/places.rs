@@ -151,8 +151,8 @@ impl Places {
         Some(id)
     }
 
-    /// We were refused a channel, also one of which nothing else is known, as an archived thread. Gives its newest
-    /// message, 0 when none is known.
+    /// We were refused a channel, also one of which nothing else is known, as an archived thread or what is gone. Gives its
+    /// newest message, 0 when none is known.
     pub(crate) fn hide(&mut self, channel: u64) -> u64 {
         self.refused.insert(channel);
         self.get(channel).map_or(0, |place| place.newest)
