@@ -287,3 +287,26 @@ async fn what_was_said_before_the_bot_was_invited_while_it_was_away_is_left_alon
     }
     world.end().await;
 }
+
+/// What it was to be asked for at the first login was forgotten at the second one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_put_the_bot_out_before_it_was_looked_through_is_heard_when_it_invites_it() {
+    let setting = World::setting().discord(&format!("dm = \"open\"\n{QUICK_DISCORD}"));
+    let mut world = setting.without_node().await;
+    let here = world.discord().user("ann").in_channel("general");
+    let scope = format!("{}/{}", world.discord().guild_id(), here.place().channel_id());
+    world.had_read_discord(&scope, Duration::from_secs(60)).await.unwrap();
+    world.discord().set_guild_available(false);
+    world.start_node().await;
+    world.discord().connected().await.unwrap();
+    world.discord().gateway_down();
+    world.discord().forget_sessions();
+    world.discord().put_out();
+    world.discord().gateway_up();
+    world.discord().connected().await.unwrap();
+    world.discord().set_guild_available(true);
+    world.discord().invite();
+    here.mentions_bot("hello");
+    assert!(next(&here).await.ends_with("hello"));
+    world.end().await;
+}

@@ -58,16 +58,18 @@ impl State {
 }
 
 impl Backfill {
-    /// A login: all `channels` may have news, until the servers `away` have come and said.
-    pub(crate) fn begin(&self, channels: impl Iterator<Item = u64>, away: HashSet<u64>) {
+    /// A login: all `channels` may have news, until the servers `away` have come and said. Gives those that might have had
+    /// some until now and are out of reach since, which nobody will fetch.
+    pub(crate) fn begin(&self, channels: impl Iterator<Item = u64>, away: HashSet<u64>) -> Vec<u64> {
         let mut state = self.state();
         // what was due before the login still is
         let channels = channels.filter(|channel| !state.due.contains(channel)).collect();
-        state.perhaps = channels;
+        let before = std::mem::replace(&mut state.perhaps, channels);
         state.away = away;
         state.settled = Some(Instant::now() + SETTLING);
-        drop(state);
         self.news.notify_one();
+        let is_left = |channel: &u64| !state.perhaps.contains(channel) && !state.running.contains(channel);
+        before.into_iter().filter(is_left).collect()
     }
 
     /// A channel has news.
@@ -233,13 +235,22 @@ mod tests {
     fn channels_without_news_are_spared() {
         let backfill = Backfill::default();
         assert!(backfill.is_done());
-        backfill.begin([20, 21].into_iter(), HashSet::from([1]));
+        assert!(backfill.begin([20, 21].into_iter(), HashSet::from([1])).is_empty());
         assert!(!backfill.is_done());
         assert!(backfill.spare(20) && !backfill.spare(20));
         backfill.add(21);
         assert!(!backfill.spare(21), "it is known to have news");
         backfill.arrived(1);
         assert!(!backfill.is_done());
+    }
+
+    #[test]
+    fn a_login_says_of_which_channels_nothing_is_expected_any_more() {
+        let backfill = Backfill::default();
+        backfill.begin([20, 21, 22, 23].into_iter(), HashSet::from([1]));
+        backfill.add(21);
+        backfill.state().running.insert(22);
+        assert_eq!(backfill.begin([23].into_iter(), HashSet::new()), [20]);
     }
 
     #[test]

@@ -138,7 +138,9 @@ impl<'a> Listener<'a> {
         }
         drop(lanes);
         let away = locked(&self.guilds).clone();
-        self.backfill.begin(known.into_iter().map(|(channel, _)| channel), away);
+        let left = self.backfill.begin(known.into_iter().map(|(channel, _)| channel), away);
+        left.into_iter().for_each(|channel| self.lanes().close(channel));
+        self.wake();
     }
 
     /// The connection is there, with everything that was missed on it, or with what says what is to be fetched.
