@@ -63,6 +63,8 @@ pub(crate) struct Listener<'a> {
     /// Members of servers by server and person; `None` is one who has left. Nothing tells when that changes, so they are
     /// forgotten before anything new is fetched.
     members: Mutex<HashMap<(u64, u64), Option<Value>>>,
+    /// Whose turn it is to ask for one. They share a limit, and many that run into it at the same moment count towards a ban.
+    asking: tokio::sync::Mutex<()>,
     /// Servers we are on.
     guilds: Mutex<HashSet<u64>>,
     work: Notify,
@@ -87,6 +89,7 @@ impl<'a> Listener<'a> {
             lanes: Mutex::default(),
             backfill: Backfill::default(),
             members: Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
             guilds: Mutex::default(),
             work: Notify::new(),
             room: Notify::new(),
