@@ -165,6 +165,9 @@ async fn fetch(listener: &Listener<'_>, channel: u64) -> u64 {
     let mut after = start(read, left_out, now()).max(listener.lanes().before(channel));
     let mut pause = listener.pauses().growing();
     loop {
+        while !listener.lanes().has_room_in(channel) {
+            listener.room().await;
+        }
         let page = listener.api().patiently(|| Call::history(ChannelId::new(channel), after)).await;
         let mut page = match page {
             Ok(page) => wire::list(&page, "").to_vec(),
@@ -204,9 +207,6 @@ async fn fetch(listener: &Listener<'_>, channel: u64) -> u64 {
         listener.wake();
         if is_last {
             return channel;
-        }
-        while !listener.lanes().has_room_in(channel) {
-            listener.room().await;
         }
     }
 }
