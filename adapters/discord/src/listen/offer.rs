@@ -112,7 +112,7 @@ impl Listener<'_> {
         }
         // what is fetched does not say it
         let guild = wire::id(&item.message, "/guild_id").or_else(|| self.places().server(channel));
-        let unknown = |kind| Place { kind, guild, parent: None, name: None, newest: 0, hidden: false };
+        let unknown = |kind| Place { kind, guild, parent: None, name: None, newest: 0 };
         if item.live && guild.is_none() {
             return unknown(Kind::Direct);
         }

@@ -62,11 +62,11 @@ impl Listener<'_> {
 
     /// Has fetched what was missed in a channel of a server that has come, if there is news.
     fn catch_up(&self, channel: u64) {
-        let place = self.places().get(channel).map(|place| (place.kind, place.newest, place.hidden));
-        let Some((_, newest, hidden)) = place.filter(|(kind, ..)| *kind != Kind::Container) else { return };
-        let mut lanes = self.lanes();
+        let (mut lanes, places) = (self.lanes(), self.places());
+        let place = places.get(channel).filter(|place| place.kind != Kind::Container);
+        let Some(newest) = place.map(|place| place.newest) else { return };
         let known = self.known(&lanes, channel);
-        if newest > known && !hidden {
+        if newest > known && !places.is_hidden(channel) {
             lanes.open(channel, known);
             self.backfill.add(channel);
         } else if self.backfill.spare(channel) {
