@@ -211,7 +211,8 @@ async fn what_was_said_on_a_server_before_the_bot_joined_it_during_an_outage_is_
     let listener = listen(world.channel(), Edge::knowing(HashMap::from([("@online".to_owned(), then)])));
     listener.edge.until("the account is ready", |told| told.states.contains(&AccountState::Ready)).await;
     let channels = json!([{"id": "2", "type": 0, "last_message_id": newest.to_string()}]);
-    for guild in [json!({"id": "1", "unavailable": true}), json!({"id": "1", "channels": channels})] {
+    let joined = json!({"id": "1", "joined_at": "2080-01-01T00:00:00.000000+00:00", "channels": channels});
+    for guild in [json!({"id": "1", "unavailable": true}), joined] {
         world.fake.inject("GUILD_CREATE", &guild);
     }
     world.fake.set_guild_available(true);

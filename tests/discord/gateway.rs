@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use roundtable_fakes::Fault;
 use roundtable_fakes::discord::{Seat, World as Platform};
 use serde_json::json;
 
@@ -124,6 +125,37 @@ async fn what_was_said_in_a_quiet_channel_is_heard_after_a_login_during_an_outag
     world.end().await;
 }
 
+/// Clocks differ, and the gateway may be behind what its heartbeats say.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_in_a_quiet_channel_just_before_the_account_was_last_online_is_heard() {
+    let setting = World::setting().discord(&format!("dm = \"open\"\n{QUICK_DISCORD}"));
+    let mut world = setting.without_node().await;
+    let quiet = world.discord().user("bob").in_channel("quiet");
+    quiet.mentions_bot("meanwhile");
+    world.was_on_discord(Duration::ZERO).await.unwrap();
+    world.start_node().await;
+    assert!(next(&quiet).await.ends_with("meanwhile"));
+    world.end().await;
+}
+
+/// Nothing is kept yet of when the account was online.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_in_a_quiet_channel_during_an_outage_of_its_server_is_heard_in_the_first_session() {
+    let setting = World::setting().discord(&format!("dm = \"open\"\n{QUICK_DISCORD}"));
+    let mut world = setting.without_node().await;
+    let ann = world.discord().user("ann");
+    let quiet = ann.in_channel("quiet");
+    world.start_node().await;
+    world.discord().connected().await.unwrap();
+    ann.says("hello");
+    assert!(next(&ann).await.ends_with("hello"));
+    world.discord().set_guild_available(false);
+    quiet.mentions_bot("meanwhile");
+    world.discord().set_guild_available(true);
+    assert!(next(&quiet).await.ends_with("meanwhile"));
+    world.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_said_while_the_process_was_away_is_answered() {
     let mut world = World::with_discord().await;
@@ -214,6 +246,24 @@ async fn a_private_chat_is_known_to_the_next_process_as_soon_as_it_is_heard() {
     let mut answers = [next(&ann).await, next(&ann).await];
     answers.sort();
     assert_eq!(answers, ["echo: are you there?", "echo: hello"]);
+    world.end().await;
+}
+
+/// An archived thread is on no server's list. What was said there is no private message when nobody can see it any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_on_a_server_is_of_that_server_when_its_channel_is_gone() {
+    let setting = World::setting().discord(&format!("dm = \"open\"\n{QUICK_DISCORD}"));
+    let mut world = setting.without_node().await;
+    let (guild, thread) =
+        (world.discord().guild_id(), world.discord().user("ann").in_thread("general", "plans"));
+    let place = thread.place();
+    let scope = format!("{guild}/{}", place.channel_id());
+    world.had_read_discord(&scope, Duration::from_secs(60)).await.unwrap();
+    thread.mentions_bot("meanwhile");
+    place.archive();
+    world.discord().fail_next_in(&place, "get_channel", Fault::discord(404, 10003, "Unknown Channel"));
+    world.start_node().await;
+    assert_eq!(next(&thread).await, "echo: Ann: @roundtable_bot meanwhile");
     world.end().await;
 }
 

@@ -173,6 +173,24 @@ async fn an_archived_thread_is_opened_again_and_a_locked_one_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_to_an_archived_thread_waits_until_it_can_be_opened() {
+    let world = World::with_discord().await;
+    world.discord().connected().await.unwrap();
+    let thread = world.discord().user("ann").in_thread("general", "plans");
+    let limited = Fault::Limited { scope: Scope::User, retry_after_ms: 300 };
+    for (number, fault) in
+        [limited, Fault::Html502Before, Fault::Html502After, Fault::Hang].into_iter().enumerate()
+    {
+        let archived = Fault::discord(400, 50083, "Thread is archived");
+        world.discord().fail_next_in(&thread.place(), "create_message", archived);
+        world.discord().fail_next_in(&thread.place(), "edit_channel", fault);
+        thread.mentions_bot(&format!("number {number}"));
+        assert!(next(&thread).await.ends_with(&format!("number {number}")));
+    }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hidden_channel_fails_once_and_says_which_right_is_missing() {
     let world = World::with_discord().await;
     world.discord().connected().await.unwrap();

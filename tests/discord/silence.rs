@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use roundtable_fakes::Fault;
-use roundtable_fakes::discord::{Greeting, Hello, World as Platform};
+use roundtable_fakes::discord::{Greeting, Hello, Limit, World as Platform};
 
 use super::gateway::{goes_on, met, says_meanwhile};
 use crate::support::ready;
@@ -221,6 +221,43 @@ async fn something_in_between_that_refuses_what_was_missed_is_asked_again() {
     }
     world.start_node().await;
     goes_on(world, &seats).await;
+}
+
+/// As while its token is replaced: that says nothing of the channel.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_of_what_was_missed_that_passes_is_no_end_of_it() {
+    for (status, message) in [(401, "401: Unauthorized"), (403, "403: Forbidden")] {
+        let mut world = World::with_discord().await;
+        let seats = met(&world).await;
+        world.stop_node().await;
+        says_meanwhile(&seats);
+        for seat in &seats {
+            world.discord().fail_next_in(&seat.place(), "get_messages", Fault::discord(status, 0, message));
+        }
+        world.start_node().await;
+        goes_on(world, &seats).await;
+    }
+}
+
+/// What is fetched does not say who its author is on the server, and too many requests that are refused end in a ban.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_people_who_wrote_meanwhile_are_asked_for_within_the_limit() {
+    let setting = World::setting().discord(&format!("dm = \"open\"\n{QUICK_DISCORD}"));
+    let mut world = setting.without_node().await;
+    world.was_on_discord(Duration::from_secs(60)).await.unwrap();
+    let seats: Vec<_> = (0..8)
+        .map(|number| world.discord().user(&format!("user{number}")).in_channel(&format!("channel{number}")))
+        .collect();
+    seats.iter().for_each(|seat| drop(seat.mentions_bot("meanwhile")));
+    let limit = Limit { calls: 1, per: Duration::from_millis(200) };
+    world.discord().set(|settings| settings.limits.extend([("get_member".to_owned(), limit)]));
+    world.start_node().await;
+    for seat in &seats {
+        assert!(super::next(seat).await.ends_with("meanwhile"));
+    }
+    let refused = world.discord().invalid_requests();
+    assert!(refused <= 1, "{refused} were refused");
+    world.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -38,6 +38,37 @@ async fn what_the_gateway_does_not_bring_is_found_and_answered_once() {
     world.end().await;
 }
 
+/// What is fetched does not say which roles its author has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_was_given_since_the_last_look_is_known() {
+    let quick = QUICK_DISCORD.replace("login", "sweep = \"200ms\", login");
+    let mut world = World::setting().discord(&quick).without_node().await;
+    let (guild, role) = (world.discord().guild_id(), world.discord().role("devs"));
+    world.configure(|text| {
+        let group =
+            format!("[channels.discord.main.group.\"{guild}\"]\nsenders = \"roles\"\nroles = [\"{role}\"]\n");
+        text.replace(&quick, &format!("{quick}\n{group}"))
+    });
+    world.start_node().await;
+    world.discord().connected().await.unwrap();
+    let [ann, bob] = ["ann", "bob"].map(|name| world.discord().user(name).in_channel("general"));
+    world.discord().give_role(&ann, role);
+    ann.mentions_bot("hello");
+    assert!(next(&ann).await.ends_with("hello"));
+    world.discord().lose_next(Lost::Unsent);
+    bob.mentions_bot("without a role");
+    let asked = |world: &Platform| world.calls().any(|call| call.method == "get_member");
+    world.discord().wait_until("the first message to be found", asked).await.unwrap();
+    // of one channel, so the first has been stored by then
+    ann.mentions_bot("heard");
+    assert!(next(&ann).await.ends_with("heard"));
+    world.discord().give_role(&bob, role);
+    world.discord().lose_next(Lost::Unsent);
+    bob.mentions_bot("with a role");
+    assert!(next(&bob).await.ends_with("with a role"));
+    world.end().await;
+}
+
 /// A number that is left out gives it away at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gap_in_the_numbers_is_looked_into_at_once() {
@@ -226,9 +257,56 @@ async fn what_was_said_while_the_bot_was_put_out_is_left_alone() {
     assert!(next(&here).await.ends_with("hello"));
     world.discord().put_out();
     here.says("what a bot");
+    world.discord().advance(Duration::from_secs(1));
     world.discord().invite();
     here.says("welcome back");
     assert_eq!(next(&here).await, "echo: Ann: welcome back");
     looked_through(&world, &here.place()).await;
+    world.end().await;
+}
+
+/// Where it had read before, and where it had not.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_before_the_bot_was_invited_while_it_was_away_is_left_alone() {
+    let mut world = always_answered().await;
+    let ann = world.discord().user("ann");
+    let seats = ["general", "quiet"].map(|name| ann.in_channel(name));
+    let read = format!("{}/{}", world.discord().guild_id(), seats[0].place().channel_id());
+    for scope in ["@online", &read] {
+        world.had_read_discord(scope, Duration::from_secs(60)).await.unwrap();
+    }
+    world.discord().put_out();
+    seats.iter().for_each(|seat| drop(seat.says("shall we ask a bot?")));
+    world.discord().advance(Duration::from_secs(1));
+    world.discord().invite();
+    seats.iter().for_each(|seat| drop(seat.says("now")));
+    world.start_node().await;
+    for seat in &seats {
+        assert_eq!(next(seat).await, "echo: Ann: now");
+        looked_through(&world, &seat.place()).await;
+    }
+    world.end().await;
+}
+
+/// What it was to be asked for at the first login was forgotten at the second one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_put_the_bot_out_before_it_was_looked_through_is_heard_when_it_invites_it() {
+    let setting = World::setting().discord(&format!("dm = \"open\"\n{QUICK_DISCORD}"));
+    let mut world = setting.without_node().await;
+    let here = world.discord().user("ann").in_channel("general");
+    let scope = format!("{}/{}", world.discord().guild_id(), here.place().channel_id());
+    world.had_read_discord(&scope, Duration::from_secs(60)).await.unwrap();
+    world.discord().set_guild_available(false);
+    world.start_node().await;
+    world.discord().connected().await.unwrap();
+    world.discord().gateway_down();
+    world.discord().forget_sessions();
+    world.discord().put_out();
+    world.discord().gateway_up();
+    world.discord().connected().await.unwrap();
+    world.discord().set_guild_available(true);
+    world.discord().invite();
+    here.mentions_bot("hello");
+    assert!(next(&here).await.ends_with("hello"));
     world.end().await;
 }

@@ -11,8 +11,8 @@ use serenity::model::id::ChannelId;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::api::{ApiError, Call};
-use crate::error::{MISSING_ACCESS, MISSING_PERMISSIONS};
+use crate::api::Call;
+use crate::error::{MISSING_ACCESS, MISSING_PERMISSIONS, UNKNOWN_CHANNEL};
 use crate::listen::{Listener, now};
 use crate::update::edited_at;
 use crate::wire;
@@ -21,11 +21,13 @@ use crate::wire;
 const AT_ONCE: usize = 4;
 /// How much before the position is fetched again, in milliseconds: snowflakes are not made by one clock. What
 /// the gateway left out lies as much further back as the channels in use are looked through.
-const MARGIN: i64 = 5 * 60_000;
+pub(crate) const MARGIN: i64 = 5 * 60_000;
 /// How far back is fetched at most, in milliseconds.
 const WINDOW: i64 = 24 * 60 * 60_000;
 /// The most messages that one answer holds.
 const PAGE: usize = 100;
+/// Refusals after which a channel is not asked for any more. All others pass, as of a token that is being replaced.
+const SHUT: [i64; 3] = [MISSING_ACCESS, MISSING_PERMISSIONS, UNKNOWN_CHANNEL];
 /// How long a login waits for its servers to come, which say where nothing was missed.
 const SETTLING: Duration = Duration::from_secs(5);
 
@@ -56,16 +58,18 @@ impl State {
 }
 
 impl Backfill {
-    /// A login: all `channels` may have news, until the servers `away` have come and said.
-    pub(crate) fn begin(&self, channels: impl Iterator<Item = u64>, away: HashSet<u64>) {
+    /// A login: all `channels` may have news, until the servers `away` have come and said. Gives those that might have had
+    /// some until now and are out of reach since, which nobody will fetch.
+    pub(crate) fn begin(&self, channels: impl Iterator<Item = u64>, away: HashSet<u64>) -> Vec<u64> {
         let mut state = self.state();
         // what was due before the login still is
         let channels = channels.filter(|channel| !state.due.contains(channel)).collect();
-        state.perhaps = channels;
+        let before = std::mem::replace(&mut state.perhaps, channels);
         state.away = away;
         state.settled = Some(Instant::now() + SETTLING);
-        drop(state);
         self.news.notify_one();
+        let is_left = |channel: &u64| !state.perhaps.contains(channel) && !state.running.contains(channel);
+        before.into_iter().filter(is_left).collect()
     }
 
     /// A channel has news.
@@ -161,18 +165,19 @@ async fn fetch(listener: &Listener<'_>, channel: u64) -> u64 {
     let mut after = start(read, left_out, now()).max(listener.lanes().before(channel));
     let mut pause = listener.pauses().growing();
     loop {
+        while !listener.lanes().has_room_in(channel) {
+            listener.room().await;
+        }
         let page = listener.api().patiently(|| Call::history(ChannelId::new(channel), after)).await;
         let mut page = match page {
             Ok(page) => wire::list(&page, "").to_vec(),
-            Err(error @ ApiError::Refused { code, .. }) => {
+            // what is said where we may not look is passed over, so that it is not asked for again and again
+            Err(error) if SHUT.iter().any(|code| error.is(*code)) => {
                 tracing::debug!(
                     discord.connection = %listener.connection(), channel, %error, "nothing more is to be fetched"
                 );
-                // what is said where we may not look is passed over, so that it is not asked for again and again
-                if matches!(code, MISSING_ACCESS | MISSING_PERMISSIONS) {
-                    let newest = listener.places().hide(channel);
-                    listener.lanes().read(channel, newest);
-                }
+                let newest = listener.places().hide(channel);
+                listener.lanes().read(channel, newest);
                 return channel;
             }
             Err(error) => {
@@ -203,9 +208,6 @@ async fn fetch(listener: &Listener<'_>, channel: u64) -> u64 {
         if is_last {
             return channel;
         }
-        while !listener.lanes().has_room_in(channel) {
-            listener.room().await;
-        }
     }
 }
 
@@ -233,13 +235,22 @@ mod tests {
     fn channels_without_news_are_spared() {
         let backfill = Backfill::default();
         assert!(backfill.is_done());
-        backfill.begin([20, 21].into_iter(), HashSet::from([1]));
+        assert!(backfill.begin([20, 21].into_iter(), HashSet::from([1])).is_empty());
         assert!(!backfill.is_done());
         assert!(backfill.spare(20) && !backfill.spare(20));
         backfill.add(21);
         assert!(!backfill.spare(21), "it is known to have news");
         backfill.arrived(1);
         assert!(!backfill.is_done());
+    }
+
+    #[test]
+    fn a_login_says_of_which_channels_nothing_is_expected_any_more() {
+        let backfill = Backfill::default();
+        backfill.begin([20, 21, 22, 23].into_iter(), HashSet::from([1]));
+        backfill.add(21);
+        backfill.state().running.insert(22);
+        assert_eq!(backfill.begin([23].into_iter(), HashSet::new()), [20]);
     }
 
     #[test]

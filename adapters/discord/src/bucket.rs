@@ -84,7 +84,10 @@ impl Buckets {
             .entry((headers.bucket, route.major))
             .or_insert(State { remaining: u32::MAX, reset: now });
         let same = state.reset > now && news.remaining >= state.remaining;
-        *state = State { remaining: if same { state.remaining } else { news.remaining }, ..news };
+        *state = State {
+            remaining: if same { state.remaining } else { news.remaining },
+            reset: state.reset.max(news.reset),
+        };
     }
 
     /// A 429 was the answer.
@@ -154,6 +157,16 @@ mod tests {
         buckets.learn(route("send", 1), headers(0), now);
         buckets.learn(route("send", 1), headers(1), now);
         assert_eq!(buckets.take(route("send", 1), now), waits(5, false));
+    }
+
+    #[test]
+    fn an_older_answer_shortens_no_pause() {
+        let (mut buckets, now) = (Buckets::default(), Instant::now());
+        buckets.learn(route("send", 1), headers(1), now);
+        buckets.stop(route("send", 1), Pause { after: 9 * SECOND, whole_account: false }, now);
+        buckets.learn(route("send", 1), headers(1), now);
+        assert_eq!(buckets.take(route("send", 1), now), waits(9, false));
+        assert_eq!(buckets.take(route("send", 1), now + 9 * SECOND), Ok(()));
     }
 
     #[test]

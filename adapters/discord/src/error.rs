@@ -4,6 +4,8 @@ use roundtable_contract::{AccountId, Conversation, RunError, SendError};
 
 use crate::api::ApiError;
 
+/// The channel or thread is not there.
+pub(crate) const UNKNOWN_CHANNEL: i64 = 10003;
 /// The message is not there.
 pub(crate) const UNKNOWN_MESSAGE: i64 = 10008;
 /// The thread is archived.
@@ -41,7 +43,7 @@ impl Act {
 
 /// Discord's codes and what they mean, with the cure. `{chat}` and `{right}` are filled in.
 const MEANINGS: &[(&[i64], &str)] = &[
-    (&[10003], "Channel or thread {chat} no longer exists. Write to the bot in one that exists"),
+    (&[UNKNOWN_CHANNEL], "Channel or thread {chat} no longer exists. Write to the bot in one that exists"),
     (&[10004], "The bot is no longer on the server of channel {chat}. Invite it again"),
     (&[MISSING_ACCESS], "The bot can't see channel {chat}. Give its role the rights {right} there"),
     (

@@ -84,6 +84,11 @@ impl Lane {
         self.gate.is_none_or(|gate| gate.released || key.id <= gate.read)
     }
 
+    /// What may be stored now.
+    fn going(&self) -> impl Iterator<Item = &Key> {
+        self.queue.keys().take_while(|key| self.may_go(**key))
+    }
+
     fn low(&self) -> u64 {
         let waiting = self.queue.keys().next().into_iter().chain(&self.current).map(|key| key.id - 1);
         waiting.chain(self.gate.map(|gate| gate.read)).fold(self.high, u64::min)
@@ -232,12 +237,12 @@ impl Lanes {
         self.waiting < FULL
     }
 
-    /// Whether there is room for more fetched messages of the channel. What waits for them to be fetched takes none:
-    /// neither would ever move.
+    /// Whether there is room for more fetched messages of the channel, and of all channels together. What waits for them
+    /// to be fetched takes none: neither would ever move.
     pub(crate) fn has_room_in(&self, channel: u64) -> bool {
-        self.lanes.get(&channel).is_none_or(|lane| {
-            lane.queue.keys().take_while(|key| lane.may_go(**key)).nth(FULL_LANE - 1).is_none()
-        })
+        let is_full = |lane: &Lane| lane.going().nth(FULL_LANE - 1).is_some();
+        let all = || self.lanes.values().flat_map(Lane::going);
+        !self.lanes.get(&channel).is_some_and(is_full) && (self.has_room() || all().nth(FULL - 1).is_none())
     }
 
     /// Where a channel begins that was never read before; said once.
@@ -423,6 +428,18 @@ mod tests {
         assert!(!lanes.has_room_in(HERE));
         assert_eq!(drain(&mut lanes).len(), FULL_LANE);
         assert!(lanes.has_room_in(HERE));
+    }
+
+    #[test]
+    fn what_may_be_stored_bounds_what_is_fetched_and_what_waits_for_it_does_not() {
+        let mut lanes = Lanes::default();
+        lanes.open(HERE, 0);
+        push(&mut lanes, &(1..=FULL as u64).collect::<Vec<_>>());
+        assert!(!lanes.has_room() && lanes.has_room_in(HERE + 1));
+        lanes.close(HERE);
+        assert!(!lanes.has_room_in(HERE + 1));
+        drain(&mut lanes);
+        assert!(lanes.has_room_in(HERE + 1));
     }
 
     #[test]

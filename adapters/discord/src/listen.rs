@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
-use crate::backfill::Backfill;
+use crate::backfill::{Backfill, MARGIN};
 use crate::gateway;
 use crate::lane::{Item, Key, Lanes};
 use crate::places::Places;
@@ -60,15 +60,18 @@ pub(crate) struct Listener<'a> {
     places: Mutex<Places>,
     lanes: Mutex<Lanes>,
     backfill: Backfill,
-    /// Members of servers by server and person; `None` is one who has left.
+    /// Members of servers by server and person; `None` is one who has left. Nothing tells when that changes, so they are
+    /// forgotten before anything new is fetched.
     members: Mutex<HashMap<(u64, u64), Option<Value>>>,
+    /// Whose turn it is to ask for one. They share a limit, and many that run into it at the same moment count towards a ban.
+    asking: tokio::sync::Mutex<()>,
     /// Servers we are on.
     guilds: Mutex<HashSet<u64>>,
     work: Notify,
     room: Notify,
     /// When we were last online and nothing older was still to come, as a snowflake; 0 is never.
     online: AtomicU64,
-    /// The same at the login: channels never read before are read from here on.
+    /// A little before that at the login, since clocks differ: channels never read before are read from here on.
     since: AtomicU64,
     connected: AtomicBool,
     /// Lanes that the core takes nothing from.
@@ -86,6 +89,7 @@ impl<'a> Listener<'a> {
             lanes: Mutex::default(),
             backfill: Backfill::default(),
             members: Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
             guilds: Mutex::default(),
             work: Notify::new(),
             room: Notify::new(),
@@ -122,12 +126,14 @@ impl<'a> Listener<'a> {
         // it was asked for before, and is the same
         let _ = self.discord.me.set(us.id);
         *locked(&self.us) = Some(Arc::new(us));
-        self.since.store(self.online.load(Ordering::Relaxed), Ordering::Relaxed);
+        let online = self.online.load(Ordering::Relaxed);
+        self.since.store(wire::first_at(wire::made_at(online) - MARGIN), Ordering::Relaxed);
         // who was never online before has missed nothing
         let now = wire::first_at(now());
         let _ = self.online.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
         let guilds = wire::list(data, "/guilds").iter().filter_map(|guild| wire::id(guild, "/id"));
         *locked(&self.guilds) = guilds.collect();
+        locked(&self.members).clear();
         let mut lanes = self.lanes();
         let known = self.within_reach(&lanes);
         for (channel, position) in &known {
@@ -135,7 +141,9 @@ impl<'a> Listener<'a> {
         }
         drop(lanes);
         let away = locked(&self.guilds).clone();
-        self.backfill.begin(known.into_iter().map(|(channel, _)| channel), away);
+        let left = self.backfill.begin(known.into_iter().map(|(channel, _)| channel), away);
+        left.into_iter().for_each(|channel| self.lanes().close(channel));
+        self.wake();
     }
 
     /// The connection is there, with everything that was missed on it, or with what says what is to be fetched.
@@ -189,7 +197,7 @@ impl<'a> Listener<'a> {
                     "GUILD_CREATE" | "GUILD_DELETE" if wire::flag(&data, "/unavailable") => {
                         self.backfill.wait_for(id);
                     }
-                    "GUILD_CREATE" => self.arrived(id, &told),
+                    "GUILD_CREATE" => self.arrived(id, &data, &told),
                     "GUILD_DELETE" => self.left(id),
                     _ => {}
                 }

@@ -44,8 +44,6 @@ pub(crate) struct Place {
     pub(crate) name: Option<String>,
     /// The newest message, which may be deleted since; 0 when none is known.
     pub(crate) newest: u64,
-    /// We may not view it.
-    pub(crate) hidden: bool,
 }
 
 impl Place {
@@ -58,7 +56,6 @@ impl Place {
             parent: wire::id(channel, "/parent_id").filter(|_| kind == Kind::Thread),
             name: wire::text(channel, "/name").map(str::to_owned),
             newest: wire::id(channel, "/last_message_id").unwrap_or(0),
-            hidden: wire::number(channel, "/flags").unwrap_or(0) & HIDDEN != 0,
         };
         Some((wire::id(channel, "/id")?, place))
     }
@@ -80,9 +77,9 @@ pub(crate) struct Places {
     /// The servers of channels, also of those that are gone: how far they were read is kept under both names.
     servers: HashMap<u64, u64>,
     roles: HashMap<u64, Role>,
-    /// Channels that we were refused, until we are told of them anew or hear something there. Only those that were
-    /// read or told of are asked for, so there are no more.
-    refused: HashSet<u64>,
+    /// Channels that we may not view, as we were told or as they were refused, until we are told otherwise or hear something
+    /// there. Only those that were read or told of are asked for, so there are no more.
+    hidden: HashSet<u64>,
 }
 
 impl Places {
@@ -147,23 +144,24 @@ impl Places {
             self.lies_on(id, guild);
         }
         self.places.insert(id, place);
-        self.refused.remove(&id);
+        if wire::number(channel, "/flags").unwrap_or(0) & HIDDEN == 0 {
+            self.hidden.remove(&id);
+        } else {
+            self.hidden.insert(id);
+        }
         Some(id)
     }
 
-    /// We were refused a channel, also one of which nothing else is known, as an archived thread. Gives its newest
-    /// message, 0 when none is known.
+    /// We were refused a channel, also one of which nothing else is known, as an archived thread or what is gone. Gives its
+    /// newest message, 0 when none is known.
     pub(crate) fn hide(&mut self, channel: u64) -> u64 {
-        self.refused.insert(channel);
+        self.hidden.insert(channel);
         self.get(channel).map_or(0, |place| place.newest)
     }
 
     /// A message came from a channel: we may view it.
     pub(crate) fn heard(&mut self, channel: u64, guild: Option<u64>) {
-        self.refused.remove(&channel);
-        if let Some(place) = self.places.get_mut(&channel) {
-            place.hidden = false;
-        }
+        self.hidden.remove(&channel);
         if let Some(guild) = guild {
             self.lies_on(channel, guild);
         }
@@ -171,7 +169,7 @@ impl Places {
 
     /// Whether we know that we may not view a channel.
     pub(crate) fn is_hidden(&self, channel: u64) -> bool {
-        self.refused.contains(&channel) || self.get(channel).is_some_and(|place| place.hidden)
+        self.hidden.contains(&channel)
     }
 
     /// A channel is on a server.

@@ -42,7 +42,9 @@ impl Discord {
             match self.create(channel, message, nonce).await {
                 Ok(id) => return Ok(Receipt { id }),
                 Err(error) if reply_to.is_some() && refuses_reply(&error) => reply_to = None,
-                Err(error) if error.is(ARCHIVED) && may_open && self.unarchive(channel).await => {
+                Err(error) if error.is(ARCHIVED) && may_open => {
+                    let opened = self.unarchive(channel, error).await;
+                    opened.map_err(|error| send_error(error, Act::Send, to))?;
                     may_open = false;
                 }
                 // only a repetition can be told that: the first one was shown, and has been deleted since
@@ -78,15 +80,19 @@ impl Discord {
         Ok(id)
     }
 
-    /// Opens an archived thread again; `false` when that is not allowed.
-    async fn unarchive(&self, thread: ChannelId) -> bool {
+    /// Opens an archived thread again, for which something was `refused`: that is final only when this is too.
+    async fn unarchive(&self, thread: ChannelId, refused: ApiError) -> Result<(), ApiError> {
         let opened = self.api.call(Call::change_channel(thread, json!({"archived": false}))).await;
-        if let Err(error) = &opened {
-            tracing::debug!(
-                discord.account = %self.config.account, thread = %thread, %error, "a thread stays archived"
-            );
-        }
-        opened.is_ok()
+        let Err(error) = opened else { return Ok(()) };
+        tracing::debug!(
+            discord.account = %self.config.account, thread = %thread, %error, "a thread stays archived"
+        );
+        Err(match error {
+            ApiError::Refused { .. } => refused,
+            // whatever became of the thread, what was refused is not there
+            ApiError::Unknown(reason) => ApiError::Unreachable(reason),
+            passes => passes,
+        })
     }
 }
 
@@ -101,7 +107,9 @@ impl Edits for Discord {
         loop {
             match self.api.call(Call::edit(channel, message, change.clone())).await {
                 Ok(_) => return Ok(()),
-                Err(error) if error.is(ARCHIVED) && may_open && self.unarchive(channel).await => {
+                Err(error) if error.is(ARCHIVED) && may_open => {
+                    let opened = self.unarchive(channel, error).await;
+                    opened.map_err(|error| send_error(error, Act::Edit, at))?;
                     may_open = false;
                 }
                 Err(error) => return Err(send_error(error, Act::Edit, at)),

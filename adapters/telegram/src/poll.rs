@@ -26,13 +26,8 @@ const SCOPE: &str = "updates";
 const OFFSET_LIFE: Duration = Duration::from_secs(6 * 24 * 60 * 60);
 
 /// What we listen to. Sticky at the server, so it is sent with every poll.
-fn allowed() -> [AllowedUpdate; 4] {
-    [
-        AllowedUpdate::Message,
-        AllowedUpdate::EditedMessage,
-        AllowedUpdate::MyChatMember,
-        AllowedUpdate::CallbackQuery,
-    ]
+fn allowed() -> [AllowedUpdate; 2] {
+    [AllowedUpdate::Message, AllowedUpdate::EditedMessage]
 }
 
 /// What we need of `getMe`.

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use futures::stream::{self, StreamExt as _};
 use tokio::time::{Instant, interval_at};
 
-use super::{Listener, now};
+use super::{Listener, locked, now};
 use crate::shard::{ONLINE, place, scope};
 use crate::wire;
 
@@ -105,6 +105,7 @@ impl Listener<'_> {
         if self.us().is_none() {
             return;
         }
+        locked(&self.members).clear();
         let recent = wire::first_at(now() - 3_600_000);
         let mut lanes = self.lanes();
         let known = self.within_reach(&lanes);

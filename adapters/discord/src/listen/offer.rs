@@ -110,8 +110,9 @@ impl Listener<'_> {
         if let Some(place) = self.places().get(channel) {
             return place.clone();
         }
-        let guild = wire::id(&item.message, "/guild_id");
-        let unknown = |kind| Place { kind, guild, parent: None, name: None, newest: 0, hidden: false };
+        // what is fetched does not say it
+        let guild = wire::id(&item.message, "/guild_id").or_else(|| self.places().server(channel));
+        let unknown = |kind| Place { kind, guild, parent: None, name: None, newest: 0 };
         if item.live && guild.is_none() {
             return unknown(Kind::Direct);
         }
@@ -133,8 +134,13 @@ impl Listener<'_> {
         let is_person = wire::id(message, "/webhook_id").is_none() && message.get("member").is_none();
         let (guild, user) =
             (place.guild?, wire::id(message, "/author/id").filter(|id| is_person && *id != 0)?);
-        if let Some(known) = locked(&self.members).get(&(guild, user)) {
-            return known.clone();
+        let known = || locked(&self.members).get(&(guild, user)).cloned();
+        if let Some(known) = known() {
+            return known;
+        }
+        let _turn = self.asking.lock().await;
+        if let Some(known) = known() {
+            return known;
         }
         let member = self.ask(|| Call::member(GuildId::new(guild), UserId::new(user))).await.ok();
         let mut members = locked(&self.members);

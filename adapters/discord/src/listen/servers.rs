@@ -2,34 +2,39 @@
 
 use std::sync::atomic::Ordering;
 
+use serde_json::Value;
+
 use super::{Listener, locked, now};
+use crate::backfill::MARGIN;
 use crate::lane::Lanes;
 use crate::places::Kind;
 use crate::wire;
 
 impl Listener<'_> {
-    /// A server has come. Of one that we were on before, what was written meanwhile is fetched; of one that we
-    /// join nothing was missed, not even where we have read before we were put out.
-    pub(super) fn arrived(&self, guild: u64, channels: &[u64]) {
+    /// A server has come. What is newer than what we know of it is fetched, but nothing from before we joined it, not even
+    /// where we have read before we were put out.
+    pub(super) fn arrived(&self, guild: u64, data: &Value, channels: &[u64]) {
         let joined = locked(&self.guilds).insert(guild);
-        let since = Some(self.since.load(Ordering::Relaxed)).filter(|since| *since > 0);
-        if joined || since.is_none() {
-            let (mut lanes, places, now) = (self.lanes(), self.places(), wire::first_at(now()));
-            let new = |channel: &u64| lanes.position(*channel).is_none();
-            let mut begun: Vec<u64> = channels.iter().copied().filter(new).collect();
-            if joined {
-                let read = lanes.positions().map(|(channel, _)| channel);
-                begun.extend(read.filter(|channel| places.server(*channel) == Some(guild)));
-            }
-            for channel in begun {
-                // clocks differ
+        // the last number that was before it
+        let came = wire::time(data, "/joined_at").map_or(0, |at| wire::first_at(at).saturating_sub(1));
+        let (mut lanes, places) = (self.lanes(), self.places());
+        let read = lanes.positions().map(|(channel, _)| channel);
+        let read = read.filter(|channel| places.server(*channel) == Some(guild));
+        for channel in read.chain(channels.iter().copied()).collect::<Vec<_>>() {
+            let known = self.known(&lanes, channel);
+            // who was never online before has missed nothing on a server that was there; clocks differ
+            let last = if known == 0 && !joined {
                 let newest = places.get(channel).map_or(0, |place| place.newest);
-                lanes.begin(channel, newest.max(now));
+                newest.max(wire::first_at(now() - MARGIN))
+            } else {
+                came
+            };
+            if last > known {
+                lanes.begin(channel, last);
             }
         }
-        if !joined {
-            channels.iter().for_each(|channel| self.catch_up(*channel, since));
-        }
+        drop((lanes, places));
+        channels.iter().for_each(|channel| self.catch_up(*channel));
         self.backfill.arrived(guild);
     }
 
@@ -48,27 +53,25 @@ impl Listener<'_> {
         known.filter(|(channel, _)| is_ours(*channel) && !places.is_hidden(*channel)).collect()
     }
 
-    /// Has fetched what was missed in a channel of a server that has come, if there is news behind what was read, or
-    /// behind `since` where nothing was.
-    fn catch_up(&self, channel: u64, since: Option<u64>) {
-        let (kind, newest, hidden) = self
-            .places()
-            .get(channel)
-            .map_or((Kind::Container, 0, false), |place| (place.kind, place.newest, place.hidden));
-        let mut lanes = self.lanes();
-        let read = lanes.position(channel).or(since);
-        match (kind, read) {
-            (Kind::Container, _) | (_, None) => {}
-            (_, Some(read)) if newest > read && !hidden => {
-                lanes.open(channel, read);
-                self.backfill.add(channel);
-            }
-            _ => {
-                if self.backfill.spare(channel) {
-                    lanes.close(channel);
-                    self.work.notify_one();
-                }
-            }
+    /// Up to where there is nothing more to be known of a channel: what was read, or where nothing was, what was said
+    /// until a little before we were last online; and what was said before it began for us. 0 is nothing at all.
+    fn known(&self, lanes: &Lanes, channel: u64) -> u64 {
+        let read = lanes.position(channel).unwrap_or(self.since.load(Ordering::Relaxed));
+        read.max(lanes.before(channel))
+    }
+
+    /// Has fetched what was missed in a channel of a server that has come, if there is news.
+    fn catch_up(&self, channel: u64) {
+        let (mut lanes, places) = (self.lanes(), self.places());
+        let place = places.get(channel).filter(|place| place.kind != Kind::Container);
+        let Some(newest) = place.map(|place| place.newest) else { return };
+        let known = self.known(&lanes, channel);
+        if newest > known && !places.is_hidden(channel) {
+            lanes.open(channel, known);
+            self.backfill.add(channel);
+        } else if self.backfill.spare(channel) {
+            lanes.close(channel);
+            self.work.notify_one();
         }
     }
 }

@@ -185,7 +185,8 @@ impl DiscordFake {
     pub fn give_role(&self, person: &Seat, role: u64) {
         self.fake.change(|world| {
             let guild = world.guilds.get_mut(&self.guild);
-            guild.map(|guild| guild.members.entry(person.id()).or_default().insert(role));
+            let member = guild.and_then(|guild| guild.members.get_mut(&person.id()));
+            member.map(|member| member.roles.insert(role));
         });
     }
 

@@ -56,10 +56,11 @@ impl World {
 
     /// A member without its user.
     pub(super) fn member_json(&self, guild: u64, user: u64) -> Value {
-        let roles = self.guilds.get(&guild).and_then(|guild| guild.members.get(&user));
-        let roles: Vec<String> = roles.into_iter().flatten().map(u64::to_string).collect();
+        let member = self.guilds.get(&guild).and_then(|guild| guild.members.get(&user));
+        let roles: Vec<String> = member.iter().flat_map(|member| &member.roles).map(u64::to_string).collect();
+        let joined_at = member.map_or_else(|| stamp_of(user), |member| stamp(member.joined_at));
         json!({
-            "roles": roles, "joined_at": stamp_of(user), "deaf": false, "mute": false, "nick": null,
+            "roles": roles, "joined_at": joined_at, "deaf": false, "mute": false, "nick": null,
             "avatar": null, "premium_since": null, "pending": false, "communication_disabled_until": null, "flags": 0,
         })
     }
@@ -214,7 +215,7 @@ impl World {
             "features": [], "mfa_level": 0, "application_id": null, "system_channel_id": null,
             "system_channel_flags": 0, "rules_channel_id": null, "vanity_url_code": null, "description": null,
             "banner": null, "premium_tier": 0, "preferred_locale": "en-US", "public_updates_channel_id": null,
-            "nsfw_level": 0, "premium_progress_bar_enabled": false, "joined_at": stamp_of(bot.max(guild)),
+            "nsfw_level": 0, "premium_progress_bar_enabled": false, "joined_at": stamp(found.members[&bot].joined_at),
             "large": false, "unavailable": false, "member_count": members.len(), "voice_states": [],
             "members": members, "channels": seen(false), "threads": seen(true), "presences": [],
             "stage_instances": [], "guild_scheduled_events": [], "stickers": [],

@@ -98,9 +98,22 @@ pub(crate) struct Guild {
     pub name: String,
     pub owner: u64,
     pub roles: BTreeMap<u64, String>,
-    /// Members with their roles.
-    pub members: BTreeMap<u64, BTreeSet<u64>>,
+    pub members: BTreeMap<u64, Member>,
     pub available: bool,
+}
+
+/// Somebody in a guild.
+#[derive(Debug)]
+pub(crate) struct Member {
+    /// Milliseconds since 1970.
+    pub joined_at: u64,
+    pub roles: BTreeSet<u64>,
+}
+
+impl Member {
+    fn new(joined_at: u64) -> Self {
+        Self { joined_at, roles: BTreeSet::new() }
+    }
 }
 
 impl Default for World {
@@ -152,10 +165,14 @@ impl World {
         self.clock.advance(by);
     }
 
-    /// Sets the virtual clock back, before anything has happened: what was made until now keeps its ids.
+    /// Sets the virtual clock back, before anything has happened: what was made until now keeps its ids, and who is a
+    /// member has been one since then.
     pub(crate) fn set_back(&mut self, by: Duration) {
         self.clock.set_back(by);
         self.last_id = 0;
+        let now = self.now_ms();
+        let members = self.guilds.values_mut().flat_map(|guild| guild.members.values_mut());
+        members.for_each(|member| member.joined_at = now);
     }
 
     /// A snowflake that was not given out before; later ones are greater.
@@ -184,7 +201,7 @@ impl World {
 
     /// A new bot, a member of every guild.
     pub(crate) fn add_bot(&mut self, name: &str) -> u64 {
-        let (id, application) = (self.fresh(), self.fresh());
+        let (id, application, now) = (self.fresh(), self.fresh(), self.now_ms());
         let token = format!("{}.{}.{}", self.rng.letters(26), self.rng.letters(6), self.rng.letters(38));
         let bot = Bot {
             application,
@@ -199,7 +216,7 @@ impl World {
         self.bots.insert(id, bot);
         self.users.insert(id, User { id, name: name.to_owned(), bot: true, takes_dms: false });
         for guild in self.guilds.values_mut() {
-            guild.members.insert(id, BTreeSet::new());
+            guild.members.insert(id, Member::new(now));
         }
         id
     }
@@ -224,8 +241,8 @@ impl World {
         if let Some(guild) = self.guilds.values().find(|guild| guild.name == name) {
             return guild.id;
         }
-        let (id, owner) = (self.fresh_of(shard), self.user("owner"));
-        let members = self.bots.keys().chain([&owner]).map(|id| (*id, BTreeSet::new())).collect();
+        let (id, owner, now) = (self.fresh_of(shard), self.user("owner"), self.now_ms());
+        let members = self.bots.keys().chain([&owner]).map(|id| (*id, Member::new(now))).collect();
         let roles = BTreeMap::from([(id, "@everyone".to_owned())]);
         self.guilds.insert(id, Guild { id, name: name.to_owned(), owner, roles, members, available: true });
         self.tell_guild(id);
@@ -234,8 +251,9 @@ impl World {
 
     /// Makes a person a member.
     pub(crate) fn join(&mut self, guild: u64, user: u64) {
+        let now = self.now_ms();
         if let Some(guild) = self.guilds.get_mut(&guild) {
-            guild.members.entry(user).or_default();
+            guild.members.entry(user).or_insert_with(|| Member::new(now));
         }
     }
 
