@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use roundtable_fakes::PATIENCE;
 use serde_json::json;
 
 use super::sim::{Sim, answers, calls, says, told, who};
@@ -129,50 +128,27 @@ async fn what_is_talked_about_for_somebody_else_goes_on() {
 }
 
 #[tokio::test]
-async fn whose_message_was_not_read_is_told_unless_they_stopped_it() {
-    const UNREAD: &str = "w was stopped before it read what was last written to it here: please send it again if you still \
-                          want an answer.";
-    for (how, heard) in [
-        ("agent", vec![UNREAD, "over"]),
-        ("time", vec!["w ran out of time · 11 s: it took longer than 10 s", UNREAD, "over"]),
-        ("person", vec!["Stopped: w.", "over"]),
-    ] {
-        let free = Free::default();
-        let may = free.clone();
-        let sim = Sim::with(
-            |_| {},
-            move |request| match (who(request).as_str(), answers(request)) {
-                ("manager", 0) => {
-                    let w =
-                        json!({"task": "work", "label": "w", "agentId": "worker", "runTimeoutSeconds": 10});
-                    Some(calls([("sessions_spawn", w)]))
-                }
-                ("manager", 1) => may
-                    .borrow()
-                    .contains(&"kill")
-                    .then(|| calls([("subagents", json!({"action": "kill", "target": "w"}))])),
-                ("manager", _) => Some(says("over")),
-                _ => None,
-            },
-        )
-        .await;
-        sim.hears("go").await;
-        sim.hears("@w how far are you?").await;
-        sim.hears("@w tell me").await;
-        match how {
-            "time" => sim.later(Duration::from_secs(11)).await,
-            "person" => sim.hears("/kill w").await,
-            _ => {}
-        }
-        free.borrow_mut().push("kill");
-        // Whose model call was cancelled may count as one that waits for its model until its task has gone.
-        let over = async {
-            while sim.heard().await.last().is_none_or(|last| last != "over") {
-                sim.settle().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, over).await.expect("the manager ends its turn");
-        assert_eq!(sim.heard().await, heard, "{how}");
-        at_rest(&sim).await;
-    }
+async fn whose_message_was_not_read_is_told_once() {
+    let free = Free::default();
+    let may = free.clone();
+    let sim = Sim::with(
+        |_| {},
+        move |request| match (who(request).as_str(), answers(request)) {
+            ("manager", 0) => Some(calls([spawn("w")])),
+            ("manager", 1) => may
+                .borrow()
+                .contains(&"kill")
+                .then(|| calls([("subagents", json!({"action": "kill", "target": "w"}))])),
+            _ => None,
+        },
+    )
+    .await;
+    sim.hears("go").await;
+    sim.hears("@w how far are you?").await;
+    sim.hears("@w tell me").await;
+    free.borrow_mut().push("kill");
+    sim.settle().await;
+    let unread = "w was stopped before it read what was last written to it here: please send it again if you still \
+                  want an answer.";
+    assert_eq!(sim.heard().await, [unread]);
 }
