@@ -37,8 +37,8 @@ struct Chats {
 
 /// What a platform tells an account.
 enum Told {
-    Heard(Heard),
-    Opened(Thread),
+    Heard(Box<Heard>),
+    Opened(Box<Thread>),
 }
 
 /// A thread that we have opened.
@@ -63,10 +63,10 @@ impl Told {
     fn event(&self) -> Event {
         match self {
             Self::Heard(heard) => Event::Message(Box::new(heard.message.clone())),
-            Self::Opened(Thread { name, place, .. }) => Event::Opened {
-                key: EventKey::new(format!("topic:{place}")),
-                conversation: place.clone(),
-                name: name.clone(),
+            Self::Opened(thread) => Event::Opened {
+                key: EventKey::new(format!("topic:{}", thread.place)),
+                conversation: thread.place.clone(),
+                name: thread.name.clone(),
             },
         }
     }
@@ -135,7 +135,7 @@ impl Platform {
         let mut chats = lock(&self.chats);
         let number = chats.next(&message.conversation);
         message.id = MessageId(number);
-        chats.told.push(Told::Heard(Heard { message, meant }));
+        chats.told.push(Told::Heard(Box::new(Heard { message, meant })));
         drop(chats);
         self.news.send_replace(());
         MessageId(number)
@@ -158,7 +158,7 @@ impl Platform {
     /// All that people have written.
     pub fn heard(&self) -> Vec<Heard> {
         let heard = |told: &Told| match told {
-            Told::Heard(heard) => Some(heard.clone()),
+            Told::Heard(heard) => Some((**heard).clone()),
             Told::Opened(_) => None,
         };
         lock(&self.chats).told.iter().filter_map(heard).collect()
@@ -186,7 +186,7 @@ impl Platform {
         let thread = Thread { home: home.clone(), name: name.to_owned(), place: place.clone() };
         chats.threads.push(thread.clone());
         if from.is_none() {
-            chats.told.push(Told::Opened(thread));
+            chats.told.push(Told::Opened(Box::new(thread)));
             drop(chats);
             self.news.send_replace(());
         }
