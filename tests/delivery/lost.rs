@@ -6,7 +6,7 @@ use roundtable::store::deliveries::{Listed, State};
 use roundtable_fakes::{Fault, GroupKind, Message, Seat};
 
 use super::answers::{TIMEOUT, answer, answered, ask, read_all, say, settled, shown, world, world_on};
-use super::listed::{decides, lists_unknown};
+use super::listed::lists_unknown;
 use crate::support::databases::on_each_database;
 use crate::support::world::World;
 
@@ -307,31 +307,4 @@ async fn looks_that_fail_come_less_and_less_often() {
     let pause = looks[3].at - looks[2].at;
     assert!(pause > Duration::from_millis(1_700), "after two seconds of looking it pauses for {pause:?}");
     world.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_was_looked_for_for_a_day_is_left_to_people() {
-    on_each_database(async |url| {
-        let world = world_on(url, "probe").await;
-        let ann = world.telegram.user("ann");
-        let look = world.telegram.hold_in(&ann.place(), "editMessageText");
-        for (method, fault) in [("sendMessage", Fault::DropBefore), ("editMessageText", Fault::DropBefore)] {
-            world.telegram.fail_next_in(&ann.place(), method, fault);
-        }
-        ask(&world, &ann, "lost").await;
-        look.arrived().await.unwrap();
-        let stored = world.stored().await;
-        stored.changes("UPDATE deliveries SET call_until = call_until - 86400000").await;
-        look.cut();
-        let given_up = |one: &Listed| one.error.as_ref().is_some_and(|error| error.contains("for 24 hours"));
-        let all = stored.until("it is given up", |all| all.iter().all(given_up)).await;
-        assert_eq!((all.len(), all[0].state), (1, State::Unknown));
-        lists_unknown(&world, &all[0]).await;
-        ask(&world, &ann, "next").await;
-        answered(&ann, "next").await;
-        decides(&world, "retry", &all[0]).await;
-        answered(&ann, "lost").await;
-        world.end().await;
-    })
-    .await;
 }
