@@ -58,6 +58,19 @@ impl Transaction for Learn {
     }
 }
 
+/// A call for a delivery as it was seen.
+struct Call(Delivery);
+
+#[async_trait]
+impl Transaction for Call {
+    type Output = Delivery;
+    const NAME: &'static str = "call";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Delivery, StoreError> {
+        deliveries::start_call(tx, &self.0, 1_000, i64::MIN).await
+    }
+}
+
 #[tokio::test]
 async fn a_late_word_on_a_delivery_changes_nothing() {
     const CALLS: &str = "SELECT state || ', calls ' || attempts FROM deliveries";
@@ -96,6 +109,8 @@ async fn a_late_look_takes_up_nothing_that_was_given_up() {
             world.node(0).commit(Learn(lost.clone(), word)).await.expect("no failure");
             assert_eq!(world.ask(KNOWN).await, "unknown, given up", "{database:?}");
         }
+        let again = world.node(0).commit(Call(lost)).await;
+        assert!(matches!(again, Err(StoreError::Stale)), "{database:?}: {again:?}");
     }
 }
 

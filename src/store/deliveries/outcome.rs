@@ -32,9 +32,15 @@ pub async fn start_call(
                      after_id = CASE WHEN unknowns > 0 AND after_id IS NOT NULL AND called_in IS NULL THEN after_id
                          ELSE (SELECT COALESCE(MAX(m.message_id), 0) FROM messages m WHERE m.space_id =
                              (SELECT c.space_id FROM conversations c WHERE c.id = deliveries.conversation_id)) END
-                 WHERE id = $1 AND state = $2 RETURNING *"
+                 WHERE id = $1 AND state = $2 AND attempts = $4 AND due_at = $5 RETURNING *"
             ),
-            params![delivery.id, delivery.state.as_str(), tx.now() + within],
+            params![
+                delivery.id,
+                delivery.state.as_str(),
+                tx.now() + within,
+                delivery.attempts,
+                delivery.due_at
+            ],
         )
         .await?;
     row.as_ref().map(Delivery::read).transpose()?.ok_or(StoreError::Stale)
