@@ -301,13 +301,13 @@ pub async fn asked_by(tx: &mut Tx<'_>, turn_id: i64) -> Result<String, StoreErro
 }
 
 /// The person whose wish led to an inbox item: who wrote it or, where agents lie between, who wrote what their turns
-/// began with.
+/// began with. What is being erased leads no further.
 pub async fn person_behind(tx: &mut Tx<'_>, item_id: i64) -> Result<String, StoreError> {
-    let mut id = item_id;
+    let (mut id, mut sender) = (item_id, String::new());
     loop {
         // What a run was asked for with, where the item is of one.
         let row = tx
-            .one(
+            .optional(
                 sql!(
                     "SELECT i.sender, i.kind, (
                          SELECT COALESCE(t.trigger_id, (SELECT MIN(p.id) FROM inbox p WHERE p.run_id = r.id AND p.kind = 'user'))
@@ -317,6 +317,8 @@ pub async fn person_behind(tx: &mut Tx<'_>, item_id: i64) -> Result<String, Stor
                 params![id],
             )
             .await?;
+        let Some(row) = row else { return Ok(sender) };
+        sender = row.get("sender")?;
         let before = match ItemKind::read(row.text("kind")?)? {
             ItemKind::User => None,
             ItemKind::Agent => sending(tx, id).await?.map(|turn| turn.trigger_id),
@@ -324,7 +326,7 @@ pub async fn person_behind(tx: &mut Tx<'_>, item_id: i64) -> Result<String, Stor
         };
         match before {
             Some(before) => id = before,
-            None => return row.get("sender"),
+            None => return Ok(sender),
         }
     }
 }
