@@ -1,5 +1,6 @@
 //! What one node tells the others, by PostgreSQL's NOTIFY and outside every transaction. News may be lost, and nothing
-//! depends on it: polls find all that it tells of. On SQLite there is nobody to tell.
+//! depends on it: polls find what it tells of, and a turn that was cancelled is found with its next commit. On SQLite there
+//! is nobody to tell.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
