@@ -10,10 +10,10 @@ mod told_to_stop;
 mod unheard;
 mod without_server;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::kills::random::{Random, seed};
-use crate::kills::report::{Outcome, conclude};
+use crate::kills::report::{Outcome, Recovery, conclude};
 use crate::kills::scene::Scene;
 use crate::support::databases::Database;
 use crate::support::process::Process;
@@ -41,15 +41,14 @@ async fn is_well(process: &Process) {
 /// Another process answers what is open, and ends when everything is at rest.
 async fn goes_on(scene: &mut Scene, outcome: &mut Outcome) -> anyhow::Result<()> {
     let process = scene.start(None)?;
-    let (first, last) = answered(scene, process.started()).await?;
-    outcome.took(first, last);
+    outcome.took(answered(scene, process.started()).await?);
     scene.look(outcome).await?;
     scene.at_rest().await?;
     process.stop().await
 }
 
-/// Waits until what is open is answered; gives the time of the first answer and of the last.
-async fn answered(scene: &Scene, since: Instant) -> anyhow::Result<(Duration, Duration)> {
+/// Waits until what is open is answered; gives how long it took on each platform.
+async fn answered(scene: &Scene, since: Instant) -> anyhow::Result<[Recovery; 2]> {
     let left = scene.unanswered().await;
     scene.recovered(since, left).await
 }

@@ -70,8 +70,7 @@ async fn soak(database: Database, time: Duration, mut random: Random) -> anyhow:
         fleet.scene.ask(|| random.below(4) == 0);
         let asked = Instant::now();
         let left = fleet.scene.unanswered().await;
-        let (soonest, last) = fleet.scene.recovered(asked, left).await?;
-        outcome.took(soonest, last);
+        outcome.took(fleet.scene.recovered(asked, left).await?);
         fleet.scene.look(&mut outcome).await?;
         ensure!(outcome.is_clean(), "{outcome}\n{}", fleet.scene.evidence());
         fleet.scene.world.model.forget();

@@ -8,6 +8,13 @@ use super::scene::Mode;
 use super::sight::Platform;
 use crate::support::databases::Database;
 
+/// How long it took people on one platform to see the first answer after a fault, and the last.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Recovery {
+    pub first: Duration,
+    pub last: Duration,
+}
+
 /// What became of one world.
 #[derive(Debug)]
 pub struct Outcome {
@@ -22,8 +29,8 @@ pub struct Outcome {
     pub repeated: usize,
     /// What is wrong in the database.
     pub broken: Vec<String>,
-    first: Duration,
-    last: Duration,
+    /// The longest recovery on each platform.
+    recoveries: [Recovery; 2],
     /// All chats, and what the program said, when something is wrong.
     pub evidence: String,
 }
@@ -39,16 +46,17 @@ impl Outcome {
             verdicts: Default::default(),
             repeated: 0,
             broken: Vec::new(),
-            first: Duration::ZERO,
-            last: Duration::ZERO,
+            recoveries: Default::default(),
             evidence: String::new(),
         }
     }
 
-    /// How long a recovery took, to its first and its last answer; the longest counts.
-    pub fn took(&mut self, first: Duration, last: Duration) {
-        self.first = self.first.max(first);
-        self.last = self.last.max(last);
+    /// How long a recovery took on each platform; the longest counts.
+    pub fn took(&mut self, recoveries: [Recovery; 2]) {
+        for (longest, Recovery { first, last }) in self.recoveries.iter_mut().zip(recoveries) {
+            longest.first = longest.first.max(first);
+            longest.last = longest.last.max(last);
+        }
     }
 
     /// Adds what was seen on a platform.
@@ -79,7 +87,8 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let repeated = self.repeated.to_string();
-        for (platform, verdict) in Platform::ALL.into_iter().zip(&self.verdicts) {
+        let seen = self.verdicts.iter().zip(self.recoveries);
+        for (platform, (verdict, Recovery { first, last })) in Platform::ALL.into_iter().zip(seen) {
             let Verdict { lost, doubled, misplaced } = verdict;
             let (mode, repeated) = match platform {
                 Platform::Telegram => (format!("{:?}", self.mode), repeated.as_str()),
@@ -92,8 +101,8 @@ impl fmt::Display for Outcome {
                 &misplaced.len().to_string(),
                 repeated,
                 &self.broken.len().to_string(),
-                &format!("{} ms", self.first.as_millis()),
-                &format!("{} ms", self.last.as_millis()),
+                &format!("{} ms", first.as_millis()),
+                &format!("{} ms", last.as_millis()),
             ];
             let words =
                 [&self.what, &format!("{:?}", self.database), &format!("{platform:?}"), mode.as_str()];
@@ -122,13 +131,14 @@ pub fn conclude(outcomes: Vec<anyhow::Result<Outcome>>) {
     );
     println!("\n{head}");
     let mut failures = Vec::new();
-    let (mut kills, mut longest) = (0, Duration::ZERO);
+    let (mut kills, mut longest) = (0, [Duration::ZERO; 2]);
     for outcome in outcomes {
         match outcome {
             Ok(outcome) => {
                 println!("{outcome}");
                 kills += outcome.kills;
-                longest = longest.max(outcome.last);
+                longest =
+                    [0, 1].map(|platform: usize| longest[platform].max(outcome.recoveries[platform].last));
                 if !outcome.is_clean() {
                     failures.push(format!("{outcome}\n{}", outcome.evidence));
                 }
@@ -136,6 +146,7 @@ pub fn conclude(outcomes: Vec<anyhow::Result<Outcome>>) {
             Err(error) => failures.push(format!("{error:#}")),
         }
     }
-    println!("{kills} kills; the longest recovery took {} ms\n", longest.as_millis());
+    let [telegram, discord] = longest.map(|longest| longest.as_millis());
+    println!("{kills} kills; the longest recovery took {telegram} ms on Telegram, {discord} ms on Discord\n");
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n\n"));
 }

@@ -55,10 +55,10 @@ pub async fn die_at(point: &Point, database: Database, mode: Mode) -> anyhow::Re
     }
     let left = scene.unanswered().await;
     let process = scene.start(None)?;
-    let (first, last) = scene.recovered(process.started(), left).await?;
+    let recoveries = scene.recovered(process.started(), left).await?;
     let mut outcome = Outcome::new(&point.at, database, mode);
     outcome.kills = 1;
-    outcome.took(first, last);
+    outcome.took(recoveries);
     let outcome = scene.judge([process], outcome).await?;
     let seen_twice = mode == Mode::Send && aimed_at.is_some() && point.at.contains(".after:");
     ensure!(!seen_twice || outcome.repeated > 0, "what was shown was not sent again: {outcome}");
@@ -99,11 +99,11 @@ async fn die_during(errand: Errand, at: &str, database: Database, mode: Mode) ->
     ensure!(left.iter().sum::<usize>() > 0, "nothing was in flight");
     scene.load.ask(|| true);
     let process = scene.start(None)?;
-    let (first, last) = scene.recovered(process.started(), left).await?;
+    let recoveries = scene.recovered(process.started(), left).await?;
     errand.again(&scene.world, doing, at).await?;
     let mut outcome = Outcome::new(at, database, mode);
     outcome.kills = 1;
-    outcome.took(first, last);
+    outcome.took(recoveries);
     scene.judge([process], outcome).await
 }
 
@@ -113,10 +113,10 @@ pub async fn panic_at(place: &str, database: Database) -> anyhow::Result<Outcome
     scene.world.env.insert(PANIC_AT.to_owned(), place.to_owned());
     scene.ask_all();
     let process = scene.start(None)?;
-    let (first, last) = scene.recovered(process.started(), scene.unanswered().await).await?;
+    let recoveries = scene.recovered(process.started(), scene.unanswered().await).await?;
     ensure!(process.has_said("a turn panicked"), "it did not panic");
     let mut outcome = Outcome::new(&format!("panic at {place}"), database, Mode::Probe);
-    outcome.took(first, last);
+    outcome.took(recoveries);
     scene.judge([process], outcome).await
 }
 
@@ -139,8 +139,7 @@ pub async fn die_often(kills: u32, database: Database, mode: Mode, seed: u64) ->
             process = scene.start(None)?;
         }
         let left = scene.unanswered().await;
-        let (first, last) = scene.recovered(process.started(), left).await?;
-        outcome.took(first, last);
+        outcome.took(scene.recovered(process.started(), left).await?);
         scene.look(&mut outcome).await?;
         ensure!(outcome.is_clean(), "{outcome}\n{}", scene.evidence());
     }

@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashSet};
-use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +16,7 @@ use serde_json::Value;
 
 use super::load::Load;
 use super::random::Random;
-use super::report::Outcome;
+use super::report::{Outcome, Recovery};
 use super::sight::{self, Line, Platform, Spot};
 use super::team::{Runs, Team};
 use crate::support::databases::{Database, Fresh};
@@ -219,31 +218,20 @@ impl Scene {
         format!("{telegram}\n{discord}\n{}", last_words(&self.world))
     }
 
-    /// Waits until everything is answered; gives the times since then to the first answer after it (`left` were
-    /// left to give then) and to the last.
-    pub async fn recovered(&self, since: Instant, left: [usize; 2]) -> anyhow::Result<(Duration, Duration)> {
+    /// Waits until everything is answered; gives the times since then to the first answer after it on each platform
+    /// (`left` were left to give then) and to the last.
+    pub async fn recovered(&self, since: Instant, left: [usize; 2]) -> anyhow::Result<[Recovery; 2]> {
         let at_most = async |platform, most: usize| {
-            self.watch(platform, |lines, _| (self.left(platform, lines) <= most).then(Instant::now)).await
+            self.watch(platform, |lines, _| (self.left(platform, lines) <= most).then(|| since.elapsed()))
+                .await
         };
-        let next = async |platform, left: usize| match left {
-            0 => pending().await,
-            left => at_most(platform, left - 1).await,
+        let recovery = async |platform| {
+            let first = at_most(platform, left[platform as usize].saturating_sub(1)).await;
+            Recovery { first, last: at_most(platform, 0).await }
         };
-        let all = async || {
-            let (telegram, discord) =
-                tokio::join!(at_most(Platform::Telegram, 0), at_most(Platform::Discord, 0));
-            telegram.max(discord)
-        };
-        let times = async {
-            let first = tokio::select! {
-                first = next(Platform::Telegram, left[0]) => first,
-                first = next(Platform::Discord, left[1]) => first,
-                last = all() => last,
-            };
-            (first, all().await)
-        };
-        match tokio::time::timeout(PATIENCE, times).await {
-            Ok((first, last)) => Ok((first - since, last - since)),
+        let both = async { tokio::join!(recovery(Platform::Telegram), recovery(Platform::Discord)).into() };
+        match tokio::time::timeout(PATIENCE, both).await {
+            Ok(recoveries) => Ok(recoveries),
             Err(_) => {
                 bail!("not seen within {PATIENCE:?}:\n{}\n{}", self.missing().await, self.evidence())
             }

@@ -45,8 +45,7 @@ async fn cut_off(how: Line) -> anyhow::Result<Option<Outcome>> {
     let cut = Instant::now();
     fleet.scene.ask_all();
     let left = fleet.scene.unanswered().await;
-    let (first, last) = fleet.scene.recovered(cut, left).await?;
-    outcome.took(first, last);
+    outcome.took(fleet.scene.recovered(cut, left).await?);
     fleet.owned_by_another("one").await?;
     owned_by_another(&fleet.scene.world, DISCORD, "one").await?;
     let one = fleet.nodes.get("one")?.data_dir();

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use roundtable_fakes::discord;
 
 use super::fleet::{DISCORD, Fleet, owner as owner_of};
 use crate::kills::random::{Random, seed};
@@ -56,16 +55,10 @@ async fn kill_owners(
         outcome.kills += 1;
         fleet.scene.ask_all();
         let left = fleet.scene.unanswered().await;
-        let on_discord = async {
-            let discord = fleet.scene.world.discord();
-            let said = discord.watch(|world| Some(world.bot_messages().count())).await;
-            let more = |world: &discord::World| (world.bot_messages().count() > said).then(Instant::now);
-            Ok(if has_both { Some(discord.watch(more).await) } else { None })
-        };
-        let ((first, last), on_discord) = tokio::try_join!(fleet.scene.recovered(killed, left), on_discord)?;
-        times[0].push(first);
-        times[1].extend(on_discord.map(|first| first - killed));
-        outcome.took(first, last);
+        let recoveries = fleet.scene.recovered(killed, left).await?;
+        times[0].push(recoveries[0].first);
+        times[1].extend(has_both.then_some(recoveries[1].first));
+        outcome.took(recoveries);
         fleet.scene.look(&mut outcome).await?;
         ensure!(outcome.is_clean(), "{outcome}\n{}", fleet.scene.evidence());
         fleet.start(owner).await?;

@@ -34,8 +34,7 @@ async fn pause_owners(mut fleet: Fleet) -> anyhow::Result<Outcome> {
         tokio::time::sleep(Duration::from_millis(random.below(1_000))).await;
         fleet.nodes.get(owner)?.wake().await?;
         let left = fleet.scene.unanswered().await;
-        let (first, last) = fleet.scene.recovered(paused, left).await?;
-        outcome.took(first, last);
+        outcome.took(fleet.scene.recovered(paused, left).await?);
         let elsewhere = |ready: &ready::Ready| ready.ready && ready.state("telegram:main") == "elsewhere";
         // On a busy machine the other may have lost it again by then.
         tokio::select! {

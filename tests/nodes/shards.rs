@@ -56,8 +56,7 @@ async fn killed() -> anyhow::Result<Option<Outcome>> {
         outcome.kills += 1;
         fleet.scene.ask_all();
         let left = fleet.scene.unanswered().await;
-        let (first, last) = fleet.scene.recovered(killed, left).await?;
-        outcome.took(first, last);
+        outcome.took(fleet.scene.recovered(killed, left).await?);
         fleet.says(takes, "ready", "ready").await?;
         fleet.scene.look(&mut outcome).await?;
         ensure!(outcome.is_clean(), "{outcome}\n{}", fleet.scene.evidence());

@@ -42,8 +42,7 @@ async fn sleep(database: Database, prove: Option<Duration>, mut random: Random) 
     // The fault itself.
     tokio::time::sleep(prove.unwrap_or(SLEEP)).await;
     process.wake().await?;
-    let (first, last) = answered(&scene, Instant::now()).await?;
-    outcome.took(first, last);
+    outcome.took(answered(&scene, Instant::now()).await?);
     is_well(&process).await;
     scene.judge([process], outcome).await
 }

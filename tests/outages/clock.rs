@@ -184,8 +184,7 @@ async fn set_under(mut fleet: Fleet) -> anyhow::Result<Outcome> {
         fleet.scene.moment(&mut random).await;
         clock(ahead).await?;
         fleet.scene.ask_all();
-        let (first, last) = answered(&fleet.scene, Instant::now()).await?;
-        outcome.took(first, last);
+        outcome.took(answered(&fleet.scene, Instant::now()).await?);
         if let Some(name) = newcomer {
             fleet.start(name).await?;
             fleet.scene.ask_all();

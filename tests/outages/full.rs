@@ -81,8 +81,7 @@ async fn fill_postgres() -> anyhow::Result<Outcome> {
     }
     scene.ask_all();
     disk(ROOMY).await?;
-    let (first, last) = answered(&scene, Instant::now()).await?;
-    outcome.took(first, last);
+    outcome.took(answered(&scene, Instant::now()).await?);
     is_well(&process).await;
     scene.judge([process], outcome).await
 }
@@ -108,8 +107,7 @@ async fn fill() -> anyhow::Result<Outcome> {
     ensure!(process.has_said(&said), "the log says nothing of {said:?}\n{}", process.said());
     scene.ask_all();
     process.limit_files(None).await?;
-    let (first, last) = answered(&scene, Instant::now()).await?;
-    outcome.took(first, last);
+    outcome.took(answered(&scene, Instant::now()).await?);
     is_well(&process).await;
     scene.judge([process], outcome).await
 }
@@ -163,8 +161,7 @@ async fn fill_up(disk: &Path) -> anyhow::Result<Outcome> {
     ensure!(process.has_said(&said), "the log says nothing of {said:?}\n{}", process.said());
     scene.ask_all();
     std::fs::remove_file(&others)?;
-    let (first, last) = answered(&scene, Instant::now()).await?;
-    outcome.took(first, last);
+    outcome.took(answered(&scene, Instant::now()).await?);
     is_well(&process).await;
     scene.look(&mut outcome).await?;
     process.stop().await?;

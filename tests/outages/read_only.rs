@@ -71,8 +71,7 @@ async fn freeze() -> anyhow::Result<Outcome> {
     ensure!(process.has_said(&said), "the log says nothing of {said:?}\n{}", process.said());
     scene.ask_all();
     drop(frozen);
-    let (first, last) = answered(&scene, Instant::now()).await?;
-    outcome.took(first, last);
+    outcome.took(answered(&scene, Instant::now()).await?);
     is_well(&process).await;
     scene.judge([process], outcome).await
 }

@@ -32,8 +32,7 @@ async fn stop_often(database: Database, mut random: Random) -> anyhow::Result<Ou
         scene.ask_all();
         process.stopped().await?;
         process = scene.start(None)?;
-        let (first, last) = answered(&scene, process.started()).await?;
-        outcome.took(first, last);
+        outcome.took(answered(&scene, process.started()).await?);
         scene.look(&mut outcome).await?;
     }
     scene.judge([process], outcome).await
@@ -65,8 +64,7 @@ async fn stop_in_silence(database: Database, _: Random) -> anyhow::Result<Outcom
     drop(silence);
     let process = scene.start(None)?;
     scene.ask_all();
-    let (first, last) = answered(&scene, process.started()).await?;
-    outcome.took(first, last);
+    outcome.took(answered(&scene, process.started()).await?);
     scene.judge([process], outcome).await
 }
 

@@ -39,8 +39,7 @@ async fn lose_answers() -> anyhow::Result<Outcome> {
         line.sends_more(sent).await;
         line.set(Line::Cut);
         line.set(Line::Open);
-        let (first, last) = answered(&scene, Instant::now()).await?;
-        outcome.took(first, last);
+        outcome.took(answered(&scene, Instant::now()).await?);
         scene.look(&mut outcome).await?;
     }
     is_well(&process).await;
@@ -71,8 +70,7 @@ async fn refuse_to_write() -> anyhow::Result<Outcome> {
     tokio::time::timeout(PATIENCE, read_only).await?;
     ensure!(process.has_said("read-only transaction"), "the log says nothing\n{}", process.said());
     change("postgres", &format!("ALTER DATABASE {name} RESET default_transaction_read_only")).await?;
-    let (first, last) = answered(&scene, Instant::now()).await?;
-    outcome.took(first, last);
+    outcome.took(answered(&scene, Instant::now()).await?);
     is_well(&process).await;
     scene.judge([process], outcome).await
 }
@@ -96,8 +94,7 @@ async fn fail_over() -> anyhow::Result<Outcome> {
     answered(&scene, Instant::now()).await?;
     scene.ask_all();
     line.lose();
-    let (first, last) = answered(&scene, Instant::now()).await?;
-    outcome.took(first, last);
+    outcome.took(answered(&scene, Instant::now()).await?);
     is_well(&process).await;
     scene.judge([process], outcome).await
 }

@@ -27,8 +27,7 @@ async fn restart() -> anyhow::Result<Option<Outcome>> {
         scene.ask_all();
         scene.moment(&mut random).await;
         server.restart(how).await?;
-        let (first, last) = answered(&scene, Instant::now()).await?;
-        outcome.took(first, last);
+        outcome.took(answered(&scene, Instant::now()).await?);
         scene.look(&mut outcome).await?;
     }
     scene.ask_all();
@@ -38,8 +37,7 @@ async fn restart() -> anyhow::Result<Option<Outcome>> {
     complains(&process).await;
     ensure!(process.has_said("database"), "the log says nothing\n{}", process.said());
     server.go_on().await?;
-    let (first, last) = answered(&scene, Instant::now()).await?;
-    outcome.took(first, last);
+    outcome.took(answered(&scene, Instant::now()).await?);
     is_well(&process).await;
     scene.judge([process], outcome).await.map(Some)
 }
