@@ -7,7 +7,9 @@ use roundtable_fakes::Fault;
 use roundtable_fakes::discord::{Greeting, Hello, Limit, World as Platform};
 
 use super::gateway::{goes_on, met, says_meanwhile};
+use super::next;
 use crate::support::ready;
+use crate::support::requests::heard;
 use crate::support::world::{QUICK_DISCORD, World};
 
 /// A world in which a silence of 300 ms is too long.
@@ -112,7 +114,7 @@ async fn a_heartbeat_before_the_session_hides_nothing_in_a_channel_that_nobody_u
     let begins_none = |ready: &ready::Ready| ready.reason("discord:main").contains("begins no session");
     ready::until(&world, "no session begins", begins_none).await;
     world.discord().set(|settings| settings.greeting = Greeting::Answered);
-    assert!(super::next(&quiet).await.ends_with("meanwhile"));
+    assert!(next(&quiet).await.ends_with("meanwhile"));
     says_meanwhile(&seats);
     goes_on(world, &seats).await;
 }
@@ -143,7 +145,7 @@ async fn a_session_that_is_refused_again_and_again_is_given_up() {
         world.discord().drop_gateway();
         says_meanwhile(&seats);
         for seat in &seats {
-            assert!(super::next(seat).await.ends_with("meanwhile"), "{code}");
+            assert!(next(seat).await.ends_with("meanwhile"), "{code}");
         }
         assert_eq!(world.discord().identifies() - before, 1, "{code}");
         assert_eq!(world.discord().resume_paths().len(), 3, "{code}");
@@ -160,7 +162,7 @@ async fn a_resumable_invalid_session_is_resumed() {
     world.discord().invalidate_sessions(true);
     says_meanwhile(&seats);
     for seat in &seats {
-        assert!(super::next(seat).await.ends_with("meanwhile"));
+        assert!(next(seat).await.ends_with("meanwhile"));
     }
     assert_eq!((world.discord().identifies(), world.discord().resume_paths().len()), (before, 1));
     world.end().await;
@@ -239,6 +241,29 @@ async fn a_refusal_of_what_was_missed_that_passes_is_no_end_of_it() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_failure_to_fetch_what_was_missed_lets_nothing_newer_pass() {
+    let mut world = World::with_discord().await;
+    let seats = met(&world).await;
+    let [dm, channel] = &seats;
+    world.stop_node().await;
+    channel.mentions_bot("meanwhile");
+    world.discord().fail_next_in(&channel.place(), "get_messages", Fault::discord(502, 0, "Bad Gateway"));
+    let fetched = world.discord().hold_in(&channel.place(), "get_messages");
+    world.start_node().await;
+    fetched.arrived().await.unwrap();
+    channel.mentions_bot("at last");
+    // What the gateway brought before this is known when this is answered.
+    dm.says("are you there?");
+    assert!(next(dm).await.ends_with("are you there?"));
+    fetched.release();
+    while !next(channel).await.ends_with("at last") {}
+    let heard = heard(world.model.requests().last().unwrap());
+    let [missed, newer] = ["meanwhile", "at last"].map(|text| heard.find(text));
+    assert!(missed.is_some() && missed < newer, "{heard}");
+    world.end().await;
+}
+
 /// What is fetched does not say who its author is on the server, and too many requests that are refused end in a ban.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_people_who_wrote_meanwhile_are_asked_for_within_the_limit() {
@@ -253,7 +278,7 @@ async fn many_people_who_wrote_meanwhile_are_asked_for_within_the_limit() {
     world.discord().set(|settings| settings.limits.extend([("get_member".to_owned(), limit)]));
     world.start_node().await;
     for seat in &seats {
-        assert!(super::next(seat).await.ends_with("meanwhile"));
+        assert!(next(seat).await.ends_with("meanwhile"));
     }
     let refused = world.discord().invalid_requests();
     assert!(refused <= 1, "{refused} were refused");

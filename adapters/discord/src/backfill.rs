@@ -28,6 +28,8 @@ const WINDOW: i64 = 24 * 60 * 60_000;
 const PAGE: usize = 100;
 /// Refusals after which a channel is not asked for any more. All others pass, as of a token that is being replaced.
 const SHUT: [i64; 3] = [MISSING_ACCESS, MISSING_PERMISSIONS, UNKNOWN_CHANNEL];
+/// Failed attempts at a channel after which what is said there now waits no longer for what was missed.
+const TRIES: u32 = 3;
 /// How long a login waits for its servers to come, which say where nothing was missed.
 const SETTLING: Duration = Duration::from_secs(5);
 
@@ -164,6 +166,7 @@ async fn fetch(listener: &Listener<'_>, channel: u64) -> u64 {
     let left_out = i64::try_from(listener.pauses().sweep.as_millis()).unwrap_or(WINDOW).min(WINDOW);
     let mut after = start(read, left_out, now()).max(listener.lanes().before(channel));
     let mut pause = listener.pauses().growing();
+    let mut failed = 0;
     loop {
         while !listener.lanes().has_room_in(channel) {
             listener.room().await;
@@ -184,8 +187,11 @@ async fn fetch(listener: &Listener<'_>, channel: u64) -> u64 {
                 tracing::debug!(
                     discord.connection = %listener.connection(), channel, %error, "what was missed is not there yet"
                 );
-                listener.lanes().release(channel);
-                listener.wake();
+                failed += 1;
+                if failed >= TRIES {
+                    listener.lanes().release(channel);
+                    listener.wake();
+                }
                 sleep(pause.grow()).await;
                 continue;
             }

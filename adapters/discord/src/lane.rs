@@ -208,7 +208,7 @@ impl Lanes {
         self.wake(channel);
     }
 
-    /// Fetching takes longer: newer messages no longer wait for it.
+    /// Fetching takes too long: newer messages no longer wait for it.
     pub(crate) fn release(&mut self, channel: u64) {
         if let Some(gate) = self.lanes.get_mut(&channel).and_then(|lane| lane.gate.as_mut()) {
             gate.released = true;
