@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use roundtable_fakes::{
-    DiscordFake, GroupKind, Hold, ModelFake, ModelRequest, Place, Reply, Role, TelegramFake,
+    DiscordFake, GroupKind, Hold, ModelFake, ModelRequest, Place, Reply, Role, TelegramFake, discord,
 };
 use serde_json::json;
 
@@ -152,6 +152,14 @@ impl Load {
         })
     }
 
+    /// The private channels on Discord in which questions are asked.
+    pub fn private_channels(&self) -> impl Iterator<Item = u64> {
+        self.seats.iter().filter_map(|seat| match seat {
+            Seat::Discord(seat) if is_private(seat) => Some(seat.place().channel_id()),
+            _ => None,
+        })
+    }
+
     /// One more question in every conversation for which `asks` says so.
     pub fn ask(&mut self, mut asks: impl FnMut() -> bool) {
         for conversation in 0..self.seats.len() {
@@ -176,6 +184,7 @@ impl Load {
         let at_ms = match seat {
             Seat::Telegram(seat) if seat.place().chat_id() == seat.id() => seat.says(&text).at_ms,
             Seat::Telegram(seat) => seat.mentions_bot(&text).at_ms,
+            Seat::Discord(seat) if is_private(seat) => snowflake_ms(seat.says(&text).id),
             Seat::Discord(seat) => snowflake_ms(seat.mentions_bot(&text).id),
         };
         self.asked.push(Asked { conversation, nonce, manner, at_ms });
@@ -281,13 +290,18 @@ fn on_telegram(telegram: &TelegramFake, number: usize) -> Seat {
     })
 }
 
-/// Half of the people write in threads, the others in channels.
+/// The same in private, in threads and in channels.
 fn on_discord(discord: &DiscordFake, number: usize) -> Seat {
     let person = discord.user(&format!("person{number:03}"));
-    Seat::Discord(match number % 2 {
-        0 => person.in_thread("forum", &format!("topic{number:03}")),
+    Seat::Discord(match number % 4 {
+        0 | 1 => person,
+        2 => person.in_thread("forum", &format!("topic{number:03}")),
         _ => person.in_channel(&format!("group-{number:03}")),
     })
+}
+
+fn is_private(seat: &discord::Seat) -> bool {
+    seat.place().guild_id().is_none()
 }
 
 fn group(number: usize) -> String {

@@ -38,6 +38,9 @@ const ACCOUNT: &str = "dm = \"open\"\ngroups = [\"*\"]\npoll_timeout = \"5s\"\ns
 const DISCORD: &str =
     "dm = \"open\"\nsend_timeout = \"3s\"\nlimits = { chat_per_second = 0, total_per_second = 0 }\n";
 
+/// How long ago it was that the program was last on Discord before a world began.
+const AWAY: Duration = Duration::from_secs(60);
+
 /// With fewer answers than this to come on Telegram, more is asked where much is to be in flight.
 const FEW: usize = 6;
 
@@ -86,7 +89,12 @@ impl Scene {
     /// The same, half of the people who chat on each platform.
     pub async fn set_on_both(database: Database, mode: Mode, late: bool) -> anyhow::Result<Self> {
         let load = |world: &World| Load::on_both(&world.telegram, world.discord(), &world.model);
-        Self::begin(database.fresh().await, mode, late, load).await
+        let scene = Self::begin(database.fresh().await, mode, late, load).await?;
+        // A first private message that came while the program was away is one that nobody finds.
+        for channel in scene.load.private_channels() {
+            scene.world.had_read_discord(&channel.to_string(), AWAY).await?;
+        }
+        Ok(scene)
     }
 
     async fn begin(
@@ -105,7 +113,7 @@ impl Scene {
         let world = setting.without_node().await;
         // A lease that no pause of a busy machine outlasts, so that only the kills take it away.
         world.configure(|text| text.replacen("lease = \"600ms\"", "lease = \"2s\"", 1));
-        world.was_on_discord(Duration::from_secs(60)).await?;
+        world.was_on_discord(AWAY).await?;
         world.telegram.set_privacy(false);
         let load = load(&world);
         let team = Team::new(&world, late);
