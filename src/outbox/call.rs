@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use roundtable_contract::{ChatId, Conversation, Receipt, SendError};
+use roundtable_contract::{ChatId, Conversation, Edits, MessageId, Receipt, SendError, Threads};
 
 use super::commit::{CalledIn, Close, Move, Settle, Settled, StartCall};
 use super::desk::Desk;
@@ -74,9 +74,10 @@ pub(super) async fn call(
     }
     let until = now + within;
     let there = called_in(outbox, place, &delivery).await?;
-    crash::call(&there.address.account, kind(&delivery), Side::Before);
-    let outcome = in_time(outbox, until, send(desk, &there, &delivery)).await;
-    crash::call(&there.address.account, kind(&delivery), Side::After);
+    let step = Step::of(desk, &delivery);
+    crash::call(&there.address.account, step.name(), Side::Before);
+    let outcome = in_time(outbox, until, step.take(desk, &there, &delivery)).await;
+    crash::call(&there.address.account, step.name(), Side::After);
     if let Err(error) = &outcome {
         tracing::warn!(delivery.id, account = %place.address.account, %error, "a message was not delivered");
         heed(outbox, desk, place, error).await?;
@@ -126,23 +127,43 @@ enum Sent {
     Thread(Conversation),
 }
 
-async fn send(desk: &Desk, place: &Place, delivery: &Delivery) -> Result<Sent, SendError> {
-    if let (Some(_), Some(threads)) = (delivery.opens_for, desk.channel.threads())
-        && (delivery.message.is_some() || delivery.part.stub.is_none())
-    {
-        let opened = threads.open(&place.address, &delivery.part.body, delivery.message).await;
-        return opened.map(Sent::Thread);
-    }
-    match (delivery.message, desk.channel.edits()) {
-        (Some(id), Some(edits)) => {
-            edits.edit(&place.address, id, &delivery.part).await.map(|()| Sent::Message(Receipt { id }))
-        }
-        _ => desk.channel.send(&place.address, &delivery.part, &delivery.nonce()).await.map(Sent::Message),
-    }
+/// What is called for: in two-step sends and threads from messages first the one, then the other.
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Send,
+    Edit(&'a dyn Edits, MessageId),
+    Open(&'a dyn Threads),
 }
 
-fn kind(delivery: &Delivery) -> &'static str {
-    if delivery.message.is_some() { "edit" } else { "send" }
+impl<'a> Step<'a> {
+    fn of(desk: &'a Desk, delivery: &Delivery) -> Self {
+        if let (Some(_), Some(threads)) = (delivery.opens_for, desk.channel.threads())
+            && (delivery.message.is_some() || delivery.part.stub.is_none())
+        {
+            return Self::Open(threads);
+        }
+        match (delivery.message, desk.channel.edits()) {
+            (Some(id), Some(edits)) => Self::Edit(edits, id),
+            _ => Self::Send,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Send => "send",
+            Self::Edit(..) => "edit",
+            Self::Open(_) => "open",
+        }
+    }
+
+    async fn take(self, desk: &Desk, place: &Place, delivery: &Delivery) -> Result<Sent, SendError> {
+        let (here, part) = (&place.address, &delivery.part);
+        match self {
+            Self::Send => desk.channel.send(here, part, &delivery.nonce()).await.map(Sent::Message),
+            Self::Edit(edits, id) => edits.edit(here, id, part).await.map(|()| Sent::Message(Receipt { id })),
+            Self::Open(threads) => threads.open(here, &part.body, delivery.message).await.map(Sent::Thread),
+        }
+    }
 }
 
 /// Makes a call that is over at the time `until`. A process that was stopped meanwhile must not begin with it when it

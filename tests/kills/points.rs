@@ -27,7 +27,7 @@ use When::{During, Never, Recovering, Stopping, Working};
 const MIDDLE: &str = "commit.finish.after:4";
 
 /// The boundaries that the load passes by itself, or would, and how a test gets there.
-pub const BOUNDARIES: [(&str, When); 29] = [
+pub const BOUNDARIES: [(&str, When); 31] = [
     ("commit.accept", Working(7)),
     ("commit.claim", Working(2)),
     ("commit.answer", Working(2)),
@@ -53,11 +53,12 @@ pub const BOUNDARIES: [(&str, When); 29] = [
     ("call.tool", Working(2)),
     ("call.telegram.send", Working(3)),
     ("call.telegram.find", Recovering("call.telegram.send.after:3", 1)),
+    ("call.telegram.open", Working(1)),
     ("call.telegram.edit", Never("only the two steps of edit mode need it: see `TWO_STEPS`")),
     ("call.discord.send", Working(3)),
     ("call.discord.find", Recovering("call.discord.send.after:3", 1)),
-    // A thread is opened from the message that was sent for it.
-    ("call.discord.edit", Working(1)),
+    ("call.discord.open", Working(1)),
+    ("call.discord.edit", Never("nothing is sent in two steps there")),
 ];
 
 /// The boundaries that somebody must make the program pass while it has all its other work.
@@ -158,9 +159,9 @@ fn scan(folder: &Path, found: &mut BTreeSet<String>) {
             for call in between(&text, "crash::call(", ", Side::") {
                 let kind = call.split_once(", ").expect("an account and a kind").1;
                 match kind.trim_matches('"') {
-                    // A delivery's call is one or the other, decided beside the point.
-                    "kind(&delivery)" => {
-                        found.extend(["send", "edit"].map(|kind| format!("call.{platform}.{kind}")))
+                    // A delivery's call is one of these, decided beside the point.
+                    "step.name()" => {
+                        found.extend(["send", "open", "edit"].map(|step| format!("call.{platform}.{step}")))
                     }
                     kind => drop(found.insert(format!("call.{platform}.{kind}"))),
                 }
