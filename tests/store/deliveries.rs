@@ -16,6 +16,15 @@ pub struct Say {
     /// Of whom; `None`: of the program.
     pub author: Option<Author>,
     pub kind: &'static str,
+    /// What stands for it first, in two steps.
+    pub stub: Option<&'static str>,
+}
+
+impl Say {
+    /// A word of the program.
+    fn notice() -> Self {
+        Self { author: None, kind: "notice", stub: None }
+    }
 }
 
 #[async_trait]
@@ -24,7 +33,7 @@ impl Transaction for Say {
     const NAME: &'static str = "say";
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Delivery>, StoreError> {
-        let parts = [Part { body: String::new(), text: "hello".into(), stub: None }];
+        let parts = [Part { body: String::new(), text: "hello".into(), stub: self.stub.map(str::to_owned) }];
         let new = NewAnswer {
             conversation_id: 1,
             author: self.author,
@@ -77,7 +86,7 @@ async fn a_late_word_on_a_delivery_changes_nothing() {
     let later = || Shown::Later { due_at: 0, error: "unreachable".into() };
     for database in Database::all() {
         let (world, _) = at_work(database).await;
-        let said = world.node(0).commit(Say { author: None, kind: "notice" }).await.expect("no failure");
+        let said = world.node(0).commit(Say::notice()).await.expect("no failure");
         let old = said.expect("the conversation is clear");
         // The next owner of the account finds it, looks for it, and sends it again.
         let lost = Learn(old.clone(), Shown::Unknown { due_at: 0, error: "no answer".into() });
@@ -100,7 +109,7 @@ async fn a_late_look_takes_up_nothing_that_was_given_up() {
     let unknown = |due_at| Shown::Unknown { due_at, error: "no answer".into() };
     for database in Database::all() {
         let (world, _) = at_work(database).await;
-        let said = world.node(0).commit(Say { author: None, kind: "notice" }).await.expect("no failure");
+        let said = world.node(0).commit(Say::notice()).await.expect("no failure");
         let lost = Learn(said.expect("the conversation is clear"), unknown(0));
         let lost = world.node(0).commit(lost).await.expect("no failure").expect("it is open");
         // It is looked for; until that is stored the account is another node's, which has looked for it as well.
@@ -111,6 +120,31 @@ async fn a_late_look_takes_up_nothing_that_was_given_up() {
         }
         let again = world.node(0).commit(Call(lost)).await;
         assert!(matches!(again, Err(StoreError::Stale)), "{database:?}: {again:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_stub_that_a_late_look_has_found_is_filled_in() {
+    const KNOWN: &str = "SELECT state || ', message ' || COALESCE(CAST(message_id AS TEXT), 'none')
+        || CASE WHEN due_at = 9223372036854775807 THEN ', given up' ELSE '' END FROM deliveries";
+    let unknown = |due_at| Shown::Unknown { due_at, error: "no answer".into() };
+    let absent = || Shown::Later { due_at: 0, error: "it was lost on the way".into() };
+    for database in Database::all() {
+        for (meanwhile, then) in [
+            // The next to look has to look again, has found nothing and sends it again, or has given it up.
+            (unknown(1 << 50), "sending, message 7"),
+            (absent(), "sending, message 7"),
+            (unknown(NEVER), "unknown, message 7, given up"),
+        ] {
+            let (world, _) = at_work(database).await;
+            let said =
+                world.node(0).commit(Say { stub: Some("hel…"), ..Say::notice() }).await.expect("no failure");
+            let lost = Learn(said.expect("the conversation is clear"), unknown(0));
+            let lost = world.node(0).commit(lost).await.expect("no failure").expect("it is open");
+            world.node(1).commit(Learn(lost.clone(), meanwhile)).await.expect("no failure");
+            world.node(0).commit(Learn(lost, Shown::Stubbed(MessageId(7)))).await.expect("no failure");
+            assert_eq!(world.ask(KNOWN).await, then, "{database:?}");
+        }
     }
 }
 
@@ -130,11 +164,11 @@ const READER: &str =
 async fn an_answer_is_for_whose_message_is_on_its_way_if_it_can_be_one_to_it() {
     for database in Database::all() {
         let (world, ..) = family(database, ["a"]).await;
-        let notice = world.node(0).commit(Say { author: None, kind: "notice" }).await.expect("no failure");
+        let notice = world.node(0).commit(Say::notice()).await.expect("no failure");
         let seen = Learn(notice.expect("the chat is clear"), Shown::Sent(MessageId(7)));
         world.node(0).commit(seen).await.expect("no failure");
         let author = Author { tree_id: 1, session_id: 2, turn_id: None, run_id: None };
-        let of_child = Say { author: Some(author), kind: "answer" };
+        let of_child = Say { author: Some(author), kind: "answer", stub: None };
         let said = world.node(0).commit(of_child).await.expect("no failure").expect("the chat is clear");
         let reader = async |number, answered| {
             assert!(world.node(0).commit(answers(&world, number, answered)).await.is_ok(), "{database:?}");
