@@ -58,6 +58,8 @@ impl Line {
     async fn read(&self, edge: &dyn Edge, scope: String) {
         let mut news = self.world.platform.news();
         loop {
+            // An answer tells of all that was there when it was asked for.
+            let asked_at = self.world.clock.now();
             self.world.lag(40).await;
             self.life.goes_on().await;
             let again = self.breaks_off().await;
@@ -66,7 +68,7 @@ impl Line {
             let events = self.world.platform.events(&self.account, &scope, position);
             self.caught_up.store(events.is_empty(), Ordering::Relaxed);
             if events.is_empty() {
-                self.told_all_at.store(self.world.clock.now(), Ordering::Relaxed);
+                self.told_all_at.store(asked_at, Ordering::Relaxed);
                 edge.report(&Connection::new(self.account.clone(), 0), AccountState::Ready);
                 // Whoever does not hear of news asks again.
                 let _ = tokio::time::timeout(Duration::from_secs(5), news.changed()).await;

@@ -146,9 +146,9 @@ impl World {
         Duration::from_millis(self.below(bound))
     }
 
-    /// Lets some time pass.
+    /// Lets some time pass, so that what is overdue has happened.
     pub async fn lag(&self, bound: u64) {
-        tokio::time::sleep(self.millis(bound)).await;
+        tokio::time::sleep(self.millis(bound).max(Duration::from_millis(1))).await;
     }
 
     /// From now on nothing goes wrong.
