@@ -116,7 +116,7 @@ fn later(due_at: i64, error: &SendError) -> Shown {
 
 /// This call has shown nothing. What was found out about an earlier one that may have holds no longer by then.
 pub fn again(delivery: &Delivery, due_at: i64, error: String) -> Shown {
-    let may_be_seen = delivery.unknowns > 0 && delivery.message.is_none() && delivery.part.stub.is_none();
+    let may_be_seen = delivery.unknowns > 0 && delivery.message.is_none();
     match may_be_seen {
         true => Shown::StillUnknown { due_at, error },
         false => Shown::Later { due_at, error },
@@ -207,8 +207,11 @@ mod tests {
             SendError::RateLimited { after, whole_account: false },
         ] {
             let shown = |delivery: &Delivery| of_call(delivery, &Err(error.clone()), &limits(true), NOW, NOW);
-            assert!(matches!(shown(&delivery()), Shown::StillUnknown { .. }), "{error}");
-            for sure in [stub.clone(), Delivery { unknowns: 0, ..delivery() }] {
+            for lost in [delivery(), stub.clone()] {
+                assert!(matches!(shown(&lost), Shown::StillUnknown { .. }), "{error}");
+            }
+            let second_step = Delivery { message: Some(MessageId(7)), ..stub.clone() };
+            for sure in [second_step, Delivery { unknowns: 0, ..delivery() }] {
                 assert!(matches!(shown(&sure), Shown::Later { .. }), "{error}");
             }
         }
