@@ -147,23 +147,23 @@ pub async fn settle(tx: &mut Tx<'_>, seen: &Delivery, shown: &Shown) -> Result<b
         opened(tx, id, thread).await?;
     }
     match shown {
-        Shown::Stubbed(message) if changed == 0 => stub_seen_late(tx, id, *message).await,
+        Shown::Stubbed(message) if changed == 0 => stub_seen_late(tx, seen, *message).await,
         _ => Ok(changed == 1),
     }
 }
 
-/// A stub is visible of a delivery that has changed since it was seen: whoever sends it next fills that one in, and where
-/// it is looked for that is now. `false`: it has a message already.
-async fn stub_seen_late(tx: &mut Tx<'_>, id: i64, message: MessageId) -> Result<bool, StoreError> {
+/// A stub is visible of a delivery that has changed since it was `seen`: whoever sends it next fills that one in, and where
+/// it is looked for that is now. `false`: it has a message already, or its chat has moved.
+async fn stub_seen_late(tx: &mut Tx<'_>, seen: &Delivery, message: MessageId) -> Result<bool, StoreError> {
     let changed = tx
         .execute(
             sql!(
                 "UPDATE deliveries SET message_id = $2,
-                 state = CASE WHEN state = 'unknown' AND due_at < $4 THEN 'pending' ELSE state END,
-                 due_at = CASE WHEN state = 'unknown' AND due_at < $4 THEN $3 ELSE due_at END
-             WHERE id = $1 AND state <> 'sent' AND message_id IS NULL"
+                     state = CASE WHEN state = 'unknown' AND due_at < $4 THEN 'pending' ELSE state END,
+                     due_at = CASE WHEN state = 'unknown' AND due_at < $4 THEN $3 ELSE due_at END
+                 WHERE id = $1 AND state <> 'sent' AND message_id IS NULL AND COALESCE(called_in, 0) = $5"
             ),
-            params![id, message.0, tx.now(), NEVER],
+            params![seen.id, message.0, tx.now(), NEVER, seen.called_in.unwrap_or(0)],
         )
         .await?;
     Ok(changed == 1)
