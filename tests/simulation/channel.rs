@@ -56,7 +56,6 @@ impl Line {
 
     /// Reads what is new in one of them.
     async fn read(&self, edge: &dyn Edge, scope: String) {
-        let mut news = self.world.platform.news();
         loop {
             // An answer tells of all that was there when it was asked for.
             let asked_at = self.world.clock.now();
@@ -65,13 +64,14 @@ impl Line {
             let again = self.breaks_off().await;
             let position =
                 edge.position(&self.account, &scope).await.map_or(0, |(position, _)| position) - again;
+            let news = self.world.platform.news();
             let events = self.world.platform.events(&self.account, &scope, position);
             self.caught_up.store(events.is_empty(), Ordering::Relaxed);
             if events.is_empty() {
                 self.told_all_at.store(asked_at, Ordering::Relaxed);
                 edge.report(&Connection::new(self.account.clone(), 0), AccountState::Ready);
                 // Whoever does not hear of news asks again.
-                let _ = tokio::time::timeout(Duration::from_secs(5), news.changed()).await;
+                let _ = tokio::time::timeout(Duration::from_secs(5), news).await;
                 continue;
             }
             self.take(edge, &scope, events).await;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use roundtable_contract::{AccountId, Conversation, Event, EventKey, Message, MessageId};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use super::people::{self, Meant};
 use super::world::{World, lock};
@@ -19,7 +20,8 @@ const STUCK: i64 = 5 * 60_000;
 #[derive(Default)]
 pub struct Platform {
     chats: Mutex<Chats>,
-    news: watch::Sender<()>,
+    /// Whoever waits is woken in order; a `watch` would choose by luck that is not the world's.
+    news: Notify,
     /// Told of every call that begins.
     pub called: Notify,
 }
@@ -137,13 +139,13 @@ impl Platform {
         message.id = MessageId(number);
         chats.told.push(Told::Heard(Box::new(Heard { message, meant })));
         drop(chats);
-        self.news.send_replace(());
+        self.news.notify_waiters();
         MessageId(number)
     }
 
-    /// Tells when somebody has written.
-    pub fn news(&self) -> watch::Receiver<()> {
-        self.news.subscribe()
+    /// Tells when somebody writes from now on.
+    pub fn news(&self) -> Notified<'_> {
+        self.news.notified()
     }
 
     /// What an account is told of one of its scopes behind a position, with the positions.
@@ -188,7 +190,7 @@ impl Platform {
         if from.is_none() {
             chats.told.push(Told::Opened(Box::new(thread)));
             drop(chats);
-            self.news.send_replace(());
+            self.news.notify_waiters();
         }
         place
     }
