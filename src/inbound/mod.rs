@@ -28,7 +28,7 @@ use crate::metrics::{Counted, Metrics};
 use crate::outbox::Move;
 use crate::routing::{Policy, Rules};
 use crate::store::deliveries::{self, Shown, Thread};
-use crate::store::{Read, Store, StoreError, Transaction, Tx, cursors, events, people};
+use crate::store::{Read, Store, StoreError, Transaction, Tx, conversations, cursors, events, people};
 
 pub use accept::{Accept, Accepted};
 pub use account::Account;
@@ -237,8 +237,9 @@ impl Transaction for ThreadSeen {
         let Some(delivery) = deliveries::opening_thread(tx, address, &self.name).await? else {
             return Ok(None);
         };
+        let home = conversations::get(tx, delivery.conversation_id).await?;
         let shown = Shown::Opened(self.thread.clone());
-        let news = deliveries::settle(tx, &delivery, &shown).await?;
+        let news = deliveries::settle(tx, &delivery, &home, &shown).await?;
         Ok(Counted::of(&delivery, &shown, None).filter(|_| news))
     }
 }

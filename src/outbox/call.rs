@@ -101,7 +101,7 @@ pub(super) async fn call(
     };
     let opens = delivery.opens_for.is_some();
     let counted = Counted::of(&delivery, &shown, None);
-    let open = settle(outbox, place, delivery, shown, counted).await?;
+    let open = settle(outbox, there, delivery, shown, counted).await?;
     if opens {
         outbox.threads.notify_one();
     }
@@ -118,7 +118,7 @@ pub(super) async fn put_back(
 ) -> Result<Vec<Delivery>, StoreError> {
     let shown = verdict::again(&delivery, outbox.store.now(), why.to_owned());
     let counted = Counted::of(&delivery, &shown, None);
-    settle(outbox, place, delivery, shown, counted).await
+    settle(outbox, place.clone(), delivery, shown, counted).await
 }
 
 /// What a call has shown.
@@ -245,17 +245,19 @@ pub(super) async fn paced(outbox: &Outbox, desk: &Desk, place: &Place) -> bool {
     true
 }
 
-/// Records what is known, and counts it if nobody else knew.
+/// Records what is known of a delivery that was called or looked for `there`, and counts it if nobody else knew.
 pub(super) async fn settle(
     outbox: &Arc<Outbox>,
-    place: &Place,
+    there: Place,
     delivery: Delivery,
     shown: Shown,
     counted: Option<Counted>,
 ) -> Result<Vec<Delivery>, StoreError> {
-    let Settled { news, open, beside } = outbox.store.commit(Settle { delivery, shown }).await?;
+    let account = there.address.account.clone();
+    let settle = Settle { delivery, there, shown };
+    let Settled { news, open, beside } = outbox.store.commit(settle).await?;
     if let Some(counted) = counted.filter(|_| news) {
-        outbox.metrics.count(&place.address.account, counted);
+        outbox.metrics.count(&account, counted);
     }
     if let Some(conversation_id) = beside {
         outbox.work(conversation_id, None);

@@ -74,6 +74,8 @@ impl Transaction for StartCall {
 pub struct Settle {
     /// The delivery.
     pub delivery: Delivery,
+    /// Where it was called or looked for.
+    pub there: Place,
     /// What is known.
     pub shown: Shown,
 }
@@ -95,7 +97,7 @@ impl Transaction for Settle {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Settled, StoreError> {
         let conversation_id = self.delivery.conversation_id;
-        let news = deliveries::settle(tx, &self.delivery, &self.shown).await?;
+        let news = deliveries::settle(tx, &self.delivery, &self.there, &self.shown).await?;
         let open = deliveries::open(tx, conversation_id, LOOK_AHEAD).await?;
         Ok(Settled { news, open, beside: chats::waiting_beside(tx, conversation_id).await? })
     }

@@ -55,7 +55,7 @@ pub(super) async fn look(
     let since = desk.tried_since(&delivery);
     let shown = verdict::of_look(&delivery, &found, &desk.channel.limits(), since, outbox.store.now());
     let counted = Counted::of(&delivery, &shown, Some(&found));
-    settle(outbox, place, delivery, shown, counted).await
+    settle(outbox, there, delivery, shown, counted).await
 }
 
 /// Sends again what may be there, while that shows nothing new. If it can't be in time, it is looked for again.
@@ -148,7 +148,7 @@ async fn count_unknown(
     let shown =
         Shown::Unknown { due_at: outbox.store.now(), error: "the process stopped while it was sent".into() };
     let id = delivery.id;
-    let open = settle(outbox, place, delivery, shown, Some(Counted::Unknown)).await?;
+    let open = settle(outbox, place.clone(), delivery, shown, Some(Counted::Unknown)).await?;
     // Its own process may have put it back.
     let lost = |open: &Delivery| open.id == id && open.state == State::Unknown;
     open.into_iter().find(lost).ok_or(StoreError::Stale)

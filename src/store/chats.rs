@@ -68,7 +68,8 @@ pub async fn is_clear(tx: &mut Tx<'_>, conversation_id: i64) -> Result<bool, Sto
 
 /// How many messages of the chat, other than `id`, may be visible under a number behind `after` that nobody knows: those
 /// that are looked for, and strays. A stray is not there if a message of ours that was made after its last call has a
-/// number up to `after`, or if its own last call was answered with one.
+/// number up to `after`, or if its own last call was answered with one. What was there when it became one is none that
+/// was made later, whatever the times say of a clock that was set back.
 pub async fn lost_behind(
     tx: &mut Tx<'_>,
     conversation_id: i64,
@@ -88,7 +89,7 @@ pub async fn lost_behind(
                           SELECT 1 FROM messages m JOIN deliveries later ON later.id = m.delivery_id
                           WHERE m.space_id = here.space_id AND m.message_id > COALESCE(d.after_id, 0)
                             AND m.message_id <= $3
-                            AND later.created_at > d.call_until)) AS count
+                            AND later.id > d.stray_up_to AND later.created_at > d.call_until)) AS count
              FROM conversations here WHERE here.id = $1"
         ),
         params![conversation_id, id, after, NEVER],

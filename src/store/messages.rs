@@ -22,17 +22,23 @@ pub async fn received(
     Ok(())
 }
 
-/// Remembers a message that we delivered, so that a reply to it finds its session.
-pub async fn delivered(tx: &mut Tx<'_>, id: MessageId, delivery_id: i64) -> Result<(), StoreError> {
+/// Remembers a message that we delivered, so that a reply to it finds its session. The space is that of where it is
+/// visible, which its chat may have left since.
+pub async fn delivered(
+    tx: &mut Tx<'_>,
+    id: MessageId,
+    delivery_id: i64,
+    space_id: i64,
+) -> Result<(), StoreError> {
     tx.execute(
         sql!(
             "INSERT INTO messages (space_id, message_id, conversation_id, delivery_id, session_id, created_at)
-             SELECT c.space_id, CAST($1 AS BIGINT), d.conversation_id, d.id, d.session_id, CAST($3 AS BIGINT)
-             FROM deliveries d JOIN conversations c ON c.id = COALESCE(d.called_in, d.conversation_id) WHERE d.id = $2
+             SELECT CAST($4 AS BIGINT), CAST($1 AS BIGINT), d.conversation_id, d.id, d.session_id, CAST($3 AS BIGINT)
+             FROM deliveries d WHERE d.id = $2
              ON CONFLICT (space_id, message_id)
              DO UPDATE SET delivery_id = excluded.delivery_id, session_id = excluded.session_id"
         ),
-        params![id.0, delivery_id, tx.now()],
+        params![id.0, delivery_id, tx.now(), space_id],
     )
     .await?;
     Ok(())

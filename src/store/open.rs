@@ -22,7 +22,7 @@ static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("src/store/migrations/postgres");
 
 /// The schema version of this binary: the number of its newest migration.
-pub const SCHEMA: i64 = 8;
+pub const SCHEMA: i64 = 9;
 
 /// What becomes of a transaction whose node was paused or cut off in the middle of it: the server ends it, so that its
 /// locks do not hold the other nodes up. The same for those that wait for such locks; they are repeated.

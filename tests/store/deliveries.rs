@@ -3,9 +3,12 @@
 
 use async_trait::async_trait;
 use roundtable::inbound::Accept;
+use roundtable::local;
+use roundtable::outbox::Move;
+use roundtable::store::conversations::{self, Place};
 use roundtable::store::deliveries::{self, Author, Delivery, NEVER, NewAnswer, Shown, State};
-use roundtable::store::{StoreError, Transaction, Tx};
-use roundtable_contract::{MessageId, Part, Quote};
+use roundtable::store::{Read, StoreError, Transaction, Tx, chats};
+use roundtable_contract::{ChatId, MessageId, Part, Quote};
 
 use super::steps::{at_work, family, says};
 use super::world::World;
@@ -56,7 +59,8 @@ impl Transaction for Learn {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Delivery>, StoreError> {
         let Self(seen, shown) = self;
-        deliveries::settle(tx, seen, shown).await?;
+        let there = conversations::get(tx, seen.called_in.unwrap_or(seen.conversation_id)).await?;
+        deliveries::settle(tx, seen, &there, shown).await?;
         let open = deliveries::open(tx, seen.conversation_id, 1).await?.pop();
         match open {
             Some(open) if open.state == State::Pending => {
@@ -145,6 +149,128 @@ async fn a_stub_that_a_late_look_has_found_is_filled_in() {
             world.node(0).commit(Learn(lost, Shown::Stubbed(MessageId(7)))).await.expect("no failure");
             assert_eq!(world.ask(KNOWN).await, then, "{database:?}");
         }
+    }
+}
+
+/// A stub of the first delivery was seen in the first conversation, as that was then.
+struct StubSeen(Delivery, Place);
+
+#[async_trait]
+impl Transaction for StubSeen {
+    type Output = ();
+    const NAME: &'static str = "stub_seen";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        deliveries::settle(tx, &self.0, &self.1, &Shown::Stubbed(MessageId(7))).await.map(drop)
+    }
+}
+
+/// The first conversation.
+struct Here;
+
+#[async_trait]
+impl Read for Here {
+    type Output = Place;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Place, StoreError> {
+        conversations::get(tx, 1).await
+    }
+}
+
+/// What happens until a look is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meanwhile {
+    Moves,
+    IsSentAgain,
+}
+
+#[tokio::test]
+async fn a_stub_that_a_late_look_has_found_is_filled_in_where_it_is() {
+    use Meanwhile::{IsSentAgain, Moves};
+    const KNOWN: &str =
+        "SELECT d.state || ', message ' || COALESCE(CAST(d.message_id AS TEXT), 'none') || ' in ' || c.chat
+        FROM deliveries d JOIN conversations c ON c.id = COALESCE(d.called_in, d.conversation_id)";
+    let unknown = || Shown::Unknown { due_at: 0, error: "no answer".into() };
+    let absent = || Shown::Later { due_at: 0, error: "it was lost on the way".into() };
+    let moves = || {
+        let (account, [from, to]) = (local::account(), ["c", "d"].map(ChatId::new));
+        Move { account, from, to, space: "d".into() }
+    };
+    for database in Database::all() {
+        for (has_moved, meanwhile) in [
+            (false, &[Moves, IsSentAgain][..]),
+            (false, &[IsSentAgain, Moves]),
+            (false, &[IsSentAgain]),
+            (false, &[Moves]),
+            (true, &[IsSentAgain]),
+            (true, &[]),
+        ] {
+            let (world, _) = at_work(database).await;
+            let node = world.node(0);
+            let learn = async |seen: &Delivery, shown| {
+                let known = node.commit(Learn(seen.clone(), shown)).await.expect("no failure");
+                known.expect("it is open")
+            };
+            let said = node.commit(Say { stub: Some("hel…"), ..Say::notice() }).await.expect("no failure");
+            let there = node.read(Here).await.expect("no failure");
+            let mut lost = learn(&said.expect("the conversation is clear"), unknown()).await;
+            if has_moved {
+                node.commit(moves()).await.expect("no failure");
+                lost = learn(&lost, unknown()).await;
+            }
+            for what in meanwhile {
+                match what {
+                    Moves => drop(node.commit(moves()).await.expect("no failure")),
+                    IsSentAgain => drop(learn(&lost, absent()).await),
+                }
+            }
+            node.commit(StubSeen(lost, there)).await.expect("no failure");
+            let state = if meanwhile.contains(&IsSentAgain) { "sending" } else { "pending" };
+            let known = world.ask(KNOWN).await;
+            assert_eq!(known, format!("{state}, message 7 in c"), "{database:?}: {has_moved}, {meanwhile:?}");
+        }
+    }
+}
+
+/// How many others may be seen behind a number, for a delivery of the first conversation.
+struct Others(i64, i64);
+
+#[async_trait]
+impl Read for Others {
+    type Output = i64;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
+        chats::lost_behind(tx, 1, self.0, self.1).await
+    }
+}
+
+#[tokio::test]
+async fn whatever_a_clock_says_that_was_set_back_a_stray_is_not_older_than_what_was_there_before_it() {
+    let unknown = || Shown::Unknown { due_at: 0, error: "no answer".into() };
+    for database in Database::all() {
+        let (world, _) = at_work(database).await;
+        let learn = async |seen: &Delivery, shown| {
+            world.node(0).commit(Learn(seen.clone(), shown)).await.expect("no failure")
+        };
+        let say =
+            async || world.node(0).commit(Say::notice()).await.expect("no failure").expect("it is clear");
+        let first = learn(&say().await, unknown()).await.expect("it is open");
+        world.clock.advance(-60_000);
+        // Of the first message, sent twice, one is found, and nobody knows where the other is.
+        let again = Shown::Repeated { due_at: 0, error: "sent once more".into() };
+        let again = learn(&first, again).await.expect("it is open");
+        let again = learn(&again, unknown()).await.expect("it is open");
+        assert_eq!(learn(&again, Shown::Sent(MessageId(6))).await, None, "{database:?}");
+        let second = say().await;
+        let others = async |id, after| world.node(0).read(Others(id, after)).await.expect("no failure");
+        assert_eq!(others(second.id, 6).await, 1, "{database:?}");
+        learn(&second, Shown::Sent(MessageId(9))).await;
+        world.clock.advance(2_000);
+        let third = say().await;
+        learn(&third, Shown::Sent(MessageId(10))).await;
+        let fourth = say().await;
+        assert_eq!(others(fourth.id, 9).await, 1, "{database:?}: its calls may not have been over");
+        assert_eq!(others(fourth.id, 10).await, 0, "{database:?}: the third is behind it");
     }
 }
 

@@ -129,7 +129,9 @@ pub async fn discard(tx: &mut Tx<'_>, id: i64) -> Result<bool, StoreError> {
         .execute(
             sql!(
                 "UPDATE deliveries SET state = 'cancelled',
-                     stray = CASE WHEN state = 'unknown' AND message_id IS NULL AND stray = 0 THEN 1 ELSE stray END
+                     stray = CASE WHEN state = 'unknown' AND message_id IS NULL AND stray = 0 THEN 1 ELSE stray END,
+                     stray_up_to = CASE WHEN state = 'unknown' AND message_id IS NULL
+                         THEN (SELECT MAX(made.id) FROM deliveries AS made) ELSE stray_up_to END
                  WHERE id = $1 AND state IN ('failed', 'unknown', 'pending')"
             ),
             params![id],

@@ -3,7 +3,7 @@
 use roundtable_contract::{Conversation, MessageId};
 
 use super::{Delivery, NEVER, State};
-use crate::store::conversations::{self, About};
+use crate::store::conversations::{self, About, Place};
 use crate::store::{StoreError, Tx, chats, messages, params, sql};
 
 /// Marks a call as on its way (T6). `after` is kept from an earlier call that may have been seen. A new message goes to
@@ -96,10 +96,15 @@ pub struct Thread {
     pub space: String,
 }
 
-/// Records what is known about a delivery now. What is visible stays so, whatever is learned later; anything else
-/// counts only while the delivery is as it was `seen`: whoever has lost the account meanwhile changes nothing, and gets
-/// `false`. A look counts no call, but it moves when the delivery is due.
-pub async fn settle(tx: &mut Tx<'_>, seen: &Delivery, shown: &Shown) -> Result<bool, StoreError> {
+/// Records what is known about a delivery now, that was called or looked for `there`. What is visible stays so, whatever
+/// is learned later; anything else counts only while the delivery is as it was `seen`: whoever has lost the account
+/// meanwhile changes nothing, and gets `false`. A look counts no call, but it moves when the delivery is due.
+pub async fn settle(
+    tx: &mut Tx<'_>,
+    seen: &Delivery,
+    there: &Place,
+    shown: &Shown,
+) -> Result<bool, StoreError> {
     let id = seen.id;
     let (state, message, due_at, error) = match shown {
         Shown::Sent(message) => (State::Sent, Some(message.0), None, None),
@@ -119,7 +124,9 @@ pub async fn settle(tx: &mut Tx<'_>, seen: &Delivery, shown: &Shown) -> Result<b
             "UPDATE deliveries SET state = $2, message_id = COALESCE($3, message_id), due_at = COALESCE($4, due_at),
                  error = $5,
                  unknowns = unknowns + CASE WHEN state = 'sending' THEN $10 ELSE 0 END,
-                 stray = CASE WHEN $11 = 1 THEN 1 WHEN stray = 1 AND $2 = 'sent' AND $7 = 'unknown' THEN 2 ELSE stray END,
+                 stray = CASE WHEN $11 = 1 THEN 1 WHEN stray = 1 AND $2 = 'sent' AND ($7 = 'unknown' OR attempts > $8) THEN 2 ELSE stray END,
+                 stray_up_to = CASE WHEN $11 = 1 OR (stray = 1 AND $2 = 'sent' AND ($7 = 'unknown' OR attempts > $8))
+                     THEN (SELECT MAX(made.id) FROM deliveries AS made) ELSE stray_up_to END,
                  sent_at = CASE WHEN $2 = 'sent' THEN $6 ELSE sent_at END
              WHERE id = $1 AND state <> 'sent'
                AND ($2 = 'sent' OR (state = $7 AND attempts = $8 AND unknowns = $9 AND due_at = $12))"
@@ -141,32 +148,58 @@ pub async fn settle(tx: &mut Tx<'_>, seen: &Delivery, shown: &Shown) -> Result<b
     )
     .await?;
     if let Shown::Sent(message) | Shown::Stubbed(message) = shown {
-        messages::delivered(tx, *message, id).await?;
-    }
-    if let Shown::Opened(thread) = shown {
-        opened(tx, id, thread).await?;
+        messages::delivered(tx, *message, id, there.space_id).await?;
     }
     match shown {
-        Shown::Stubbed(message) if changed == 0 => stub_seen_late(tx, seen, *message).await,
-        _ => Ok(changed == 1),
+        Shown::Opened(thread) => opened(tx, id, thread).await?,
+        Shown::Stubbed(message) => {
+            let news = changed == 1 || stub_seen_late(tx, id, *message).await?;
+            if news {
+                fill_in(tx, id, there).await?;
+            }
+            return Ok(news);
+        }
+        _ => {}
     }
+    Ok(changed == 1)
 }
 
-/// A stub is visible of a delivery that has changed since it was `seen`: whoever sends it next fills that one in, and where
-/// it is looked for that is now. `false`: it has a message already, or its chat has moved.
-async fn stub_seen_late(tx: &mut Tx<'_>, seen: &Delivery, message: MessageId) -> Result<bool, StoreError> {
+/// A stub is visible of a delivery that has changed since it was seen: whoever sends it next fills that one in, and where
+/// it is looked for that is now. `false`: it has a message already.
+async fn stub_seen_late(tx: &mut Tx<'_>, id: i64, message: MessageId) -> Result<bool, StoreError> {
     let changed = tx
         .execute(
             sql!(
                 "UPDATE deliveries SET message_id = $2,
                      state = CASE WHEN state = 'unknown' AND due_at < $4 THEN 'pending' ELSE state END,
                      due_at = CASE WHEN state = 'unknown' AND due_at < $4 THEN $3 ELSE due_at END
-                 WHERE id = $1 AND state <> 'sent' AND message_id IS NULL AND COALESCE(called_in, 0) = $5"
+                 WHERE id = $1 AND state <> 'sent' AND message_id IS NULL"
             ),
-            params![seen.id, message.0, tx.now(), NEVER, seen.called_in.unwrap_or(0)],
+            params![id, message.0, tx.now(), NEVER],
         )
         .await?;
     Ok(changed == 1)
+}
+
+/// The stub of a delivery is filled in `there`, wherever its chat has moved since, and wherever else it was called for.
+async fn fill_in(tx: &mut Tx<'_>, id: i64, there: &Place) -> Result<(), StoreError> {
+    let Conversation { account, chat, thread } = &there.address;
+    tx.execute(
+        sql!(
+            "UPDATE deliveries SET called_in = NULLIF((SELECT c.id FROM conversations c
+                 WHERE c.channel = $2 AND c.account = $3 AND c.chat = $4 AND c.thread = $5), conversation_id)
+             WHERE id = $1"
+        ),
+        params![
+            id,
+            &account.channel,
+            &account.name,
+            chat.as_str(),
+            thread.as_ref().map_or("", |thread| thread.as_str())
+        ],
+    )
+    .await?;
+    Ok(())
 }
 
 /// Whether nobody looks any more for a message that may be visible.
