@@ -68,8 +68,9 @@ pub async fn is_clear(tx: &mut Tx<'_>, conversation_id: i64) -> Result<bool, Sto
 
 /// How many messages of the chat, other than `id`, may be visible under a number behind `after` that nobody knows: those
 /// that are looked for, and strays. A stray is not there if a message of ours that was made after its last call has a
-/// number up to `after`, or if its own last call was answered with one. What was there when it became one is none that
-/// was made later, whatever the times say of a clock that was set back.
+/// number up to `after`, or if its own last call was answered with one. What was there already when it was lost was not
+/// made later, whatever the times say: a clock may have been set back. The conversation may be an address that the chat
+/// had before it moved.
 pub async fn lost_behind(
     tx: &mut Tx<'_>,
     conversation_id: i64,
@@ -78,18 +79,18 @@ pub async fn lost_behind(
 ) -> Result<i64, StoreError> {
     tx.one(
         sql!(
-            "SELECT (SELECT COUNT(*) FROM deliveries d JOIN conversations c ON c.id = d.conversation_id
+            "SELECT (SELECT COUNT(*) FROM deliveries d JOIN conversations c ON c.id = COALESCE(d.called_in, d.conversation_id)
                      WHERE c.channel = here.channel AND c.account = here.account AND c.chat = here.chat
                        AND d.id <> $2 AND d.state IN ('pending', 'sending', 'unknown')
                        AND d.state <> 'pending' AND d.message_id IS NULL AND d.due_at < $4)
-                 + (SELECT COUNT(*) FROM deliveries d JOIN conversations c ON c.id = d.conversation_id
+                 + (SELECT COUNT(*) FROM deliveries d JOIN conversations c ON c.id = COALESCE(d.called_in, d.conversation_id)
                     WHERE c.channel = here.channel AND c.account = here.account AND c.chat = here.chat
                       AND d.id <> $2 AND d.stray > 0
                       AND (d.stray = 2 OR d.message_id IS NULL OR d.message_id > $3) AND NOT EXISTS (
                           SELECT 1 FROM messages m JOIN deliveries later ON later.id = m.delivery_id
                           WHERE m.space_id = here.space_id AND m.message_id > COALESCE(d.after_id, 0)
                             AND m.message_id <= $3
-                            AND later.id > d.stray_up_to AND later.created_at > d.call_until)) AS count
+                            AND later.id > COALESCE(d.newest_at_loss, d.id) AND later.created_at > d.call_until)) AS count
              FROM conversations here WHERE here.id = $1"
         ),
         params![conversation_id, id, after, NEVER],

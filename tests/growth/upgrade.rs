@@ -183,11 +183,6 @@ async fn comes_up(schema: i64, database: Database) {
         let said = next_text(&people.ann.in_group("cooks")).await;
         assert_eq!(said, "echo: Ann: @roundtable_bot and for dinner?");
     }
-    if schema >= 8 {
-        let newest = "SELECT CASE WHEN stray_up_to >= 16 THEN 'known' ELSE 'not known' END AS found
-                      FROM deliveries WHERE id = 16";
-        assert_eq!(world.stored().await.read(Asked(newest)).await, "known", "{database:?}");
-    }
     if schema >= 6 {
         let waits = |one: &Listed| one.conversation == format!("telegram:main:{}", people.eve.id());
         let listed = world.deliveries().await;

@@ -8,6 +8,7 @@ use roundtable::outbox::Move;
 use roundtable::store::conversations::{self, Place};
 use roundtable::store::deliveries::{self, Author, Delivery, NEVER, NewAnswer, Shown, State};
 use roundtable::store::{Read, StoreError, Transaction, Tx, chats};
+use roundtable::time::Clock as _;
 use roundtable_contract::{ChatId, MessageId, Part, Quote};
 
 use super::steps::{at_work, family, says};
@@ -152,16 +153,16 @@ async fn a_stub_that_a_late_look_has_found_is_filled_in() {
     }
 }
 
-/// A stub of the first delivery was seen in the first conversation, as that was then.
-struct StubSeen(Delivery, Place);
+/// What was seen of a delivery in the first conversation, as that was then.
+struct SeenThere(Delivery, Place, Shown);
 
 #[async_trait]
-impl Transaction for StubSeen {
+impl Transaction for SeenThere {
     type Output = ();
-    const NAME: &'static str = "stub_seen";
+    const NAME: &'static str = "seen_there";
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        deliveries::settle(tx, &self.0, &self.1, &Shown::Stubbed(MessageId(7))).await.map(drop)
+        deliveries::settle(tx, &self.0, &self.1, &self.2).await.map(drop)
     }
 }
 
@@ -184,19 +185,24 @@ enum Meanwhile {
     IsSentAgain,
 }
 
+/// The first chat becomes another.
+fn moves() -> Move {
+    let (account, [from, to]) = (local::account(), ["c", "d"].map(ChatId::new));
+    Move { account, from, to, space: "d".into() }
+}
+
 #[tokio::test]
-async fn a_stub_that_a_late_look_has_found_is_filled_in_where_it_is() {
+async fn what_a_late_look_has_found_stays_where_it_is() {
     use Meanwhile::{IsSentAgain, Moves};
-    const KNOWN: &str =
-        "SELECT d.state || ', message ' || COALESCE(CAST(d.message_id AS TEXT), 'none') || ' in ' || c.chat
-        FROM deliveries d JOIN conversations c ON c.id = COALESCE(d.called_in, d.conversation_id)";
+    const KNOWN: &str = "SELECT d.state || ', message ' || m.message_id || ' in ' || c.chat
+            || CASE WHEN m.space_id = c.space_id THEN '' ELSE ', not of there' END
+        FROM deliveries d JOIN conversations c ON c.id = COALESCE(d.called_in, d.conversation_id)
+            JOIN messages m ON m.delivery_id = d.id AND m.message_id = d.message_id";
     let unknown = || Shown::Unknown { due_at: 0, error: "no answer".into() };
     let absent = || Shown::Later { due_at: 0, error: "it was lost on the way".into() };
-    let moves = || {
-        let (account, [from, to]) = (local::account(), ["c", "d"].map(ChatId::new));
-        Move { account, from, to, space: "d".into() }
-    };
-    for database in Database::all() {
+    for (database, stub) in
+        Database::all().into_iter().flat_map(|database| [(database, true), (database, false)])
+    {
         for (has_moved, meanwhile) in [
             (false, &[Moves, IsSentAgain][..]),
             (false, &[IsSentAgain, Moves]),
@@ -211,7 +217,8 @@ async fn a_stub_that_a_late_look_has_found_is_filled_in_where_it_is() {
                 let known = node.commit(Learn(seen.clone(), shown)).await.expect("no failure");
                 known.expect("it is open")
             };
-            let said = node.commit(Say { stub: Some("hel…"), ..Say::notice() }).await.expect("no failure");
+            let said = Say { stub: stub.then_some("hel…"), ..Say::notice() };
+            let said = node.commit(said).await.expect("no failure");
             let there = node.read(Here).await.expect("no failure");
             let mut lost = learn(&said.expect("the conversation is clear"), unknown()).await;
             if has_moved {
@@ -224,23 +231,33 @@ async fn a_stub_that_a_late_look_has_found_is_filled_in_where_it_is() {
                     IsSentAgain => drop(learn(&lost, absent()).await),
                 }
             }
-            node.commit(StubSeen(lost, there)).await.expect("no failure");
-            let state = if meanwhile.contains(&IsSentAgain) { "sending" } else { "pending" };
+            let id = MessageId(7);
+            let shown = if stub { Shown::Stubbed(id) } else { Shown::Sent(id) };
+            node.commit(SeenThere(lost, there, shown)).await.expect("no failure");
+            let state = match stub {
+                true if meanwhile.contains(&IsSentAgain) => "sending",
+                true => "pending",
+                false => "sent",
+            };
             let known = world.ask(KNOWN).await;
             assert_eq!(known, format!("{state}, message 7 in c"), "{database:?}: {has_moved}, {meanwhile:?}");
         }
     }
 }
 
-/// How many others may be seen behind a number, for a delivery of the first conversation.
-struct Others(i64, i64);
+/// How many others may be seen behind a number in a conversation, for one of its deliveries.
+struct Others {
+    conversation_id: i64,
+    id: i64,
+    after: i64,
+}
 
 #[async_trait]
 impl Read for Others {
     type Output = i64;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
-        chats::lost_behind(tx, 1, self.0, self.1).await
+        chats::lost_behind(tx, self.conversation_id, self.id, self.after).await
     }
 }
 
@@ -262,7 +279,9 @@ async fn whatever_a_clock_says_that_was_set_back_a_stray_is_not_older_than_what_
         let again = learn(&again, unknown()).await.expect("it is open");
         assert_eq!(learn(&again, Shown::Sent(MessageId(6))).await, None, "{database:?}");
         let second = say().await;
-        let others = async |id, after| world.node(0).read(Others(id, after)).await.expect("no failure");
+        let others = async |id, after| {
+            world.node(0).read(Others { conversation_id: 1, id, after }).await.expect("no failure")
+        };
         assert_eq!(others(second.id, 6).await, 1, "{database:?}");
         learn(&second, Shown::Sent(MessageId(9))).await;
         world.clock.advance(2_000);
@@ -271,6 +290,47 @@ async fn whatever_a_clock_says_that_was_set_back_a_stray_is_not_older_than_what_
         let fourth = say().await;
         assert_eq!(others(fourth.id, 9).await, 1, "{database:?}: its calls may not have been over");
         assert_eq!(others(fourth.id, 10).await, 0, "{database:?}: the third is behind it");
+    }
+}
+
+/// A person has a delivery sent again.
+struct Retry(i64);
+
+#[async_trait]
+impl Transaction for Retry {
+    type Output = Option<i64>;
+    const NAME: &'static str = "retry";
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<i64>, StoreError> {
+        deliveries::retry(tx, self.0).await
+    }
+}
+
+#[tokio::test]
+async fn what_may_be_seen_twice_is_one_of_the_others_where_it_was_called_for() {
+    let unknown = |due_at| Shown::Unknown { due_at, error: "no answer".into() };
+    for database in Database::all() {
+        let (world, _) = at_work(database).await;
+        let node = world.node(0);
+        let learn =
+            async |seen: &Delivery, shown| node.commit(Learn(seen.clone(), shown)).await.expect("no failure");
+        let say = async || node.commit(Say::notice()).await.expect("no failure").expect("it is clear");
+        // Somebody does not wait until it is looked for.
+        let first = learn(&say().await, unknown(0)).await.expect("it is open");
+        node.commit(Retry(first.id)).await.expect("no failure");
+        let first = Delivery { state: State::Pending, due_at: world.clock.now(), ..first };
+        let first = node.commit(Call(first)).await.expect("it is sent again");
+        learn(&first, Shown::Sent(MessageId(6))).await;
+        let second = learn(&say().await, unknown(0)).await.expect("it is open");
+        let others = async |conversation_id, after| {
+            let others = Others { conversation_id, id: second.id, after };
+            node.read(others).await.expect("no failure")
+        };
+        assert_eq!((others(1, 5).await, others(1, 6).await), (1, 0), "{database:?}");
+        node.commit(moves()).await.expect("no failure");
+        let lost = learn(&second, unknown(0)).await.expect("it is open");
+        let there = lost.called_in.expect("it is looked for where it was called for");
+        assert_eq!((others(there, 5).await, others(1, 5).await), (1, 0), "{database:?}: the chat has moved");
     }
 }
 

@@ -108,7 +108,8 @@ pub async fn retry(tx: &mut Tx<'_>, id: i64) -> Result<Option<i64>, StoreError> 
     let row = tx
         .optional(
             sql!(
-                "UPDATE deliveries SET state = 'pending', due_at = $2, error = NULL
+                "UPDATE deliveries SET state = 'pending', due_at = $2, error = NULL,
+                     stray = CASE WHEN state = 'unknown' AND message_id IS NULL AND stray = 0 THEN 1 ELSE stray END
                  WHERE id = $1 AND state IN ('failed', 'unknown', 'pending', 'cancelled') RETURNING conversation_id"
             ),
             params![id, tx.now()],
@@ -129,9 +130,7 @@ pub async fn discard(tx: &mut Tx<'_>, id: i64) -> Result<bool, StoreError> {
         .execute(
             sql!(
                 "UPDATE deliveries SET state = 'cancelled',
-                     stray = CASE WHEN state = 'unknown' AND message_id IS NULL AND stray = 0 THEN 1 ELSE stray END,
-                     stray_up_to = CASE WHEN state = 'unknown' AND message_id IS NULL
-                         THEN (SELECT MAX(made.id) FROM deliveries AS made) ELSE stray_up_to END
+                     stray = CASE WHEN state = 'unknown' AND message_id IS NULL AND stray = 0 THEN 1 ELSE stray END
                  WHERE id = $1 AND state IN ('failed', 'unknown', 'pending')"
             ),
             params![id],

@@ -47,7 +47,7 @@ pub struct Delivery {
     pub id: i64,
     /// Where it must appear.
     pub conversation_id: i64,
-    /// Where its last call was made, if the chat has moved since: the conversation's address of then.
+    /// Where it was last called for, or its stub is, if the chat has moved since: the conversation's address of then.
     pub called_in: Option<i64>,
     /// The message it is a part of.
     pub answer: String,

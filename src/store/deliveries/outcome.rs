@@ -106,6 +106,7 @@ pub async fn settle(
     shown: &Shown,
 ) -> Result<bool, StoreError> {
     let id = seen.id;
+    let Conversation { account, chat, thread } = &there.address;
     let (state, message, due_at, error) = match shown {
         Shown::Sent(message) => (State::Sent, Some(message.0), None, None),
         Shown::Opened(_) => (State::Sent, None, None, None),
@@ -123,10 +124,12 @@ pub async fn settle(
         sql!(
             "UPDATE deliveries SET state = $2, message_id = COALESCE($3, message_id), due_at = COALESCE($4, due_at),
                  error = $5,
+                 called_in = CASE WHEN $3 IS NULL THEN called_in ELSE NULLIF((SELECT c.id FROM conversations c
+                     WHERE c.channel = $13 AND c.account = $14 AND c.chat = $15 AND c.thread = $16), conversation_id) END,
                  unknowns = unknowns + CASE WHEN state = 'sending' THEN $10 ELSE 0 END,
                  stray = CASE WHEN $11 = 1 THEN 1 WHEN stray = 1 AND $2 = 'sent' AND ($7 = 'unknown' OR attempts > $8) THEN 2 ELSE stray END,
-                 stray_up_to = CASE WHEN $11 = 1 OR (stray = 1 AND $2 = 'sent' AND ($7 = 'unknown' OR attempts > $8))
-                     THEN (SELECT MAX(made.id) FROM deliveries AS made) ELSE stray_up_to END,
+                 newest_at_loss = CASE WHEN state = 'sending' AND $10 = 1
+                     THEN (SELECT MAX(made.id) FROM deliveries AS made) ELSE newest_at_loss END,
                  sent_at = CASE WHEN $2 = 'sent' THEN $6 ELSE sent_at END
              WHERE id = $1 AND state <> 'sent'
                AND ($2 = 'sent' OR (state = $7 AND attempts = $8 AND unknowns = $9 AND due_at = $12))"
@@ -144,6 +147,10 @@ pub async fn settle(
             i64::from(matches!(shown, Shown::Unknown { .. })),
             i64::from(is_stray(seen, shown)),
             seen.due_at,
+            &account.channel,
+            &account.name,
+            chat.as_str(),
+            thread.as_ref().map_or("", |thread| thread.as_str()),
         ],
     )
     .await?;
@@ -151,55 +158,46 @@ pub async fn settle(
         messages::delivered(tx, *message, id, there.space_id).await?;
     }
     match shown {
-        Shown::Opened(thread) => opened(tx, id, thread).await?,
-        Shown::Stubbed(message) => {
-            let news = changed == 1 || stub_seen_late(tx, id, *message).await?;
-            if news {
-                fill_in(tx, id, there).await?;
-            }
-            return Ok(news);
-        }
-        _ => {}
+        Shown::Opened(thread) => opened(tx, id, there, thread).await.map(|()| changed == 1),
+        Shown::Stubbed(message) if changed == 0 => stub_seen_late(tx, seen, there, *message).await,
+        _ => Ok(changed == 1),
     }
-    Ok(changed == 1)
 }
 
-/// A stub is visible of a delivery that has changed since it was seen: whoever sends it next fills that one in, and where
-/// it is looked for that is now. `false`: it has a message already.
-async fn stub_seen_late(tx: &mut Tx<'_>, id: i64, message: MessageId) -> Result<bool, StoreError> {
+/// A stub is visible `there` of a delivery that has changed since it was `seen`: whoever sends it next fills that one in,
+/// and where it is looked for that is now. `false`: it has a message already.
+async fn stub_seen_late(
+    tx: &mut Tx<'_>,
+    seen: &Delivery,
+    there: &Place,
+    message: MessageId,
+) -> Result<bool, StoreError> {
+    // While its chat moves there are two places where it could be.
+    chats::lock(tx, seen.conversation_id).await?;
+    let Conversation { account, chat, thread } = &there.address;
     let changed = tx
         .execute(
             sql!(
                 "UPDATE deliveries SET message_id = $2,
+                     called_in = NULLIF((SELECT c.id FROM conversations c
+                         WHERE c.channel = $5 AND c.account = $6 AND c.chat = $7 AND c.thread = $8), conversation_id),
                      state = CASE WHEN state = 'unknown' AND due_at < $4 THEN 'pending' ELSE state END,
                      due_at = CASE WHEN state = 'unknown' AND due_at < $4 THEN $3 ELSE due_at END
                  WHERE id = $1 AND state <> 'sent' AND message_id IS NULL"
             ),
-            params![id, message.0, tx.now(), NEVER],
+            params![
+                seen.id,
+                message.0,
+                tx.now(),
+                NEVER,
+                &account.channel,
+                &account.name,
+                chat.as_str(),
+                thread.as_ref().map_or("", |thread| thread.as_str()),
+            ],
         )
         .await?;
     Ok(changed == 1)
-}
-
-/// The stub of a delivery is filled in `there`, wherever its chat has moved since, and wherever else it was called for.
-async fn fill_in(tx: &mut Tx<'_>, id: i64, there: &Place) -> Result<(), StoreError> {
-    let Conversation { account, chat, thread } = &there.address;
-    tx.execute(
-        sql!(
-            "UPDATE deliveries SET called_in = NULLIF((SELECT c.id FROM conversations c
-                 WHERE c.channel = $2 AND c.account = $3 AND c.chat = $4 AND c.thread = $5), conversation_id)
-             WHERE id = $1"
-        ),
-        params![
-            id,
-            &account.channel,
-            &account.name,
-            chat.as_str(),
-            thread.as_ref().map_or("", |thread| thread.as_str())
-        ],
-    )
-    .await?;
-    Ok(())
 }
 
 /// Whether nobody looks any more for a message that may be visible.
@@ -209,11 +207,10 @@ fn is_stray(seen: &Delivery, shown: &Shown) -> bool {
     seen.state == State::Unknown && is_over
 }
 
-/// Makes the conversation of a thread that was opened, for the run that asked for it.
-async fn opened(tx: &mut Tx<'_>, id: i64, thread: &Thread) -> Result<(), StoreError> {
+/// Makes the conversation of a thread that was opened at `home`, for the run that asked for it.
+async fn opened(tx: &mut Tx<'_>, id: i64, home: &Place, thread: &Thread) -> Result<(), StoreError> {
     let row = tx.one(sql!("SELECT * FROM deliveries WHERE id = $1"), params![id]).await?;
     let delivery = Delivery::read(&row)?;
-    let home = conversations::get(tx, delivery.conversation_id).await?;
     let about = About {
         kind: home.kind,
         title: Some(&delivery.part.body),

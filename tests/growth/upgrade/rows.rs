@@ -4,7 +4,7 @@
 //! `{hour_ago}` times: that of an hour ago is when the last node died.
 
 /// The rows that came with each schema. The fifth added indexes and a view, which hold nothing of their own.
-const BY_SCHEMA: [(i64, &str); 9] = [
+const BY_SCHEMA: [(i64, &str); 8] = [
     (1, CORE),
     (1, UNDER_WAY),
     (2, TEAM),
@@ -13,7 +13,6 @@ const BY_SCHEMA: [(i64, &str); 9] = [
     (4, FORGETTING),
     (6, PAUSES),
     (7, MOVED),
-    (8, STRAY),
 ];
 
 /// All rows of a database with this schema.
@@ -229,12 +228,4 @@ INSERT INTO deliveries (id, conversation_id, called_in, tree_id, session_id, tur
         after_id, attempts, unknowns, due_at, call_until, created_at)
     VALUES (7, 7, 8, 7, 7, 7, 'answer', 'turn:7', 0, 1, '{"body":"{\"text\":\"Soup.\"}","text":"Soup."}', 'unknown',
         {asked}, 1, 1, {now}, {now}, {now});
-"#;
-
-/// A word to Dan that may have been shown, and was given up.
-const STRAY: &str = r#"
-INSERT INTO deliveries (id, conversation_id, kind, answer, part, parts, body, state, after_id, attempts, unknowns, due_at,
-        call_until, created_at, stray)
-    VALUES (16, 11, 'notice', 'notice:16', 0, 1, '{"body":"{\"text\":\"are you there?\"}","text":"are you there?"}',
-        'unknown', 2, 1, 1, 9223372036854775807, {hour_ago}, {hour_ago}, 1);
 "#;
