@@ -115,6 +115,12 @@ fn what_is_awaited_at_once_is_decided_in_an_order() {
     assert!(choices > 5);
 }
 
+/// It may be set while the program runs: what is stored or compared follows clocks that go on.
+#[test]
+fn the_wall_clock_is_read_where_another_is_made_of_it() {
+    only_in(&["SystemTime::now"], &["src/time.rs", "adapters/discord/src/clock.rs", "tests/", "xtask/"]);
+}
+
 #[test]
 fn the_environment_is_read_in_one_place() {
     only_in(&["env::var", "env::set_var"], &["src/config/", "src/crash.rs", "tests/", "xtask/"]);

@@ -86,9 +86,10 @@ async fn soak(database: Database, time: Duration, mut random: Random) -> anyhow:
         readings.iter().map(|reading| of(reading).to_string()).collect::<Vec<_>>().join(", ")
     };
     println!(
-        "{database:?}: {rounds} rounds in {} s; memory in KiB: {}; open files: {}",
+        "{database:?}: {rounds} rounds in {} s; memory in KiB: {}; of it its own: {}; open files: {}",
         begun.elapsed().as_secs(),
         column(|reading| reading.memory),
+        column(|reading| reading.own),
         column(|reading| reading.files as u64),
     );
     let ends = readings.first().zip(readings.last()).context("it was over too soon")?;

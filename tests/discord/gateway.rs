@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::next;
 use crate::support::databases::on_each_database;
+use crate::support::online::Reads;
 use crate::support::requests::heard;
 use crate::support::world::{QUICK_DISCORD, World};
 
@@ -133,6 +134,24 @@ async fn what_was_said_in_a_quiet_channel_just_before_the_account_was_last_onlin
     let quiet = world.discord().user("bob").in_channel("quiet");
     quiet.mentions_bot("meanwhile");
     world.was_on_discord(Duration::ZERO).await.unwrap();
+    world.start_node().await;
+    assert!(next(&quiet).await.ends_with("meanwhile"));
+    world.end().await;
+}
+
+/// When the account was last online is told by Discord's clock. The machine's is ahead of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_missed_is_heard_whatever_the_time_is_on_the_machine() {
+    let setting = World::setting().discord(&format!("dm = \"open\"\n{QUICK_DISCORD}"));
+    let mut world = setting.without_node().await;
+    world.discord().set_back(Duration::from_secs(3600));
+    let quiet = world.discord().user("bob").in_channel("quiet");
+    world.start_node().await;
+    world.discord().connected().await.unwrap();
+    let stored = world.stored().await;
+    stored.find("it to be kept that the account is online", async || stored.read(Reads("@online")).await).await;
+    world.stop_node().await;
+    quiet.mentions_bot("meanwhile");
     world.start_node().await;
     assert!(next(&quiet).await.ends_with("meanwhile"));
     world.end().await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use roundtable::store::{Access, Store, StoreError, Transaction, Tx, cursors};
+use roundtable::store::{Access, Read, Store, StoreError, Transaction, Tx, cursors};
 use roundtable::time::SystemClock;
 use roundtable_contract::AccountId;
 
@@ -23,6 +23,19 @@ impl World {
         let (committed, ()) =
             tokio::join!(async move { store.commit(HadRead { scope: scope.to_owned(), ago }).await }, writer);
         Ok(committed?)
+    }
+}
+
+/// How far an account on Discord has read what has this position, if it has any.
+pub struct Reads(pub &'static str);
+
+#[async_trait]
+impl Read for Reads {
+    type Output = Option<i64>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<i64>, StoreError> {
+        let kept = cursors::position(tx, &AccountId::new("discord", "main"), self.0).await?;
+        Ok(kept.map(|(position, _)| position))
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Process {
 pub struct Footprint {
     /// Resident memory, in KiB.
     pub memory: u64,
+    /// What of it is its own, and not pages of its program's file that it has come to use.
+    pub own: u64,
     /// Open files and sockets.
     pub files: usize,
 }
@@ -140,10 +142,13 @@ impl Process {
     pub fn footprint(&self) -> anyhow::Result<Footprint> {
         let folder = PathBuf::from(format!("/proc/{}", self.id()?));
         let status = fs::read_to_string(folder.join("status"))?;
-        let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let memory = memory.and_then(|line| line.split_whitespace().next()).context("no memory is said")?;
+        let kib = |name: &str| -> anyhow::Result<u64> {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            let number = line.and_then(|line| line.split_whitespace().next());
+            Ok(number.with_context(|| format!("no {name} is said"))?.parse()?)
+        };
         let files = fs::read_dir(folder.join("fd"))?.count();
-        Ok(Footprint { memory: memory.parse()?, files })
+        Ok(Footprint { memory: kib("VmRSS")?, own: kib("RssAnon")?, files })
     }
 
     /// Stops it as a service manager does; an error if it does not end well.

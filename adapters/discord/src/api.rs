@@ -19,6 +19,7 @@ use tokio::time::sleep;
 use url::Url;
 
 use crate::bucket::{Buckets, Headers, Pause, Route};
+use crate::clock::Clock;
 use crate::wire;
 
 /// How long a connection may take to open.
@@ -40,6 +41,7 @@ pub(crate) struct Api {
     authorization: String,
     base: String,
     buckets: Mutex<Buckets>,
+    clock: Clock,
 }
 
 /// Why a call gave no result, by what is known about its effect.
@@ -175,7 +177,13 @@ impl Api {
             authorization: format!("Bot {token}"),
             base: url.as_str().trim_end_matches('/').to_owned(),
             buckets: Mutex::default(),
+            clock: Clock::new(),
         })
+    }
+
+    /// What time it is at Discord, in milliseconds since 1970. A login tells it before anything is heard.
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.now()
     }
 
     /// Makes one request, or none when a limit is known to be used up. `Null` is an answer without content.
@@ -192,6 +200,9 @@ impl Api {
             .map_err(|error| ApiError::Unreachable(format!("no request can be made: {error}")))?;
         let response = request.send().await.map_err(unsent)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        if let Some(date) = header(&headers, "date") {
+            self.clock.told(date);
+        }
         if let Some(headers) = limits(&headers) {
             self.buckets(|buckets| buckets.learn(route, headers, Instant::now()));
         }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::api::Call;
 use crate::error::{MISSING_ACCESS, MISSING_PERMISSIONS, UNKNOWN_CHANNEL};
-use crate::listen::{Listener, now};
+use crate::listen::Listener;
 use crate::update::edited_at;
 use crate::wire;
 
@@ -164,7 +164,7 @@ impl Backfill {
 async fn fetch(listener: &Listener<'_>, channel: u64) -> u64 {
     let read = listener.lanes().read_up_to(channel);
     let left_out = i64::try_from(listener.pauses().sweep.as_millis()).unwrap_or(WINDOW).min(WINDOW);
-    let mut after = start(read, left_out, now()).max(listener.lanes().before(channel));
+    let mut after = start(read, left_out, listener.api().now()).max(listener.lanes().before(channel));
     let mut pause = listener.pauses().growing();
     let mut failed = 0;
     loop {

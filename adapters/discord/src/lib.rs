@@ -3,8 +3,8 @@
 //! One [`Discord`] is one bot. It keeps nothing durable and never retries a send; the core decides.
 //! Where to look: `gateway` (a connection), `shard` (which servers are its own), `listen` (what is done with what it brings), `lane` (the order
 //! of a channel's messages), `backfill` (what was missed), `update` (what comes in), `render` and `markup`
-//! (what goes out), `send`, `reconcile` and `echo` (was it sent?), `error` (what refusals mean), `api` and
-//! `bucket` (the one way to the server).
+//! (what goes out), `send`, `reconcile` and `echo` (was it sent?), `error` (what refusals mean), `api`,
+//! `bucket` and `clock` (the one way to the server, and its time).
 //!
 //! serenity supplies routes, requests and ids. Its client is not used: it drops events that it cannot parse,
 //! gives the others without order, never resumes after a silent connection, and repeats sends by itself.
@@ -12,6 +12,7 @@
 mod api;
 mod backfill;
 mod bucket;
+mod clock;
 mod content;
 mod echo;
 mod entity;

@@ -10,7 +10,7 @@ mod servers;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use roundtable_contract::{AccountId, AccountState, Connection, Edge, MessageKind, Profile, RunError};
 use serde_json::Value;
@@ -129,7 +129,7 @@ impl<'a> Listener<'a> {
         let online = self.online.load(Ordering::Relaxed);
         self.since.store(wire::first_at(wire::made_at(online) - MARGIN), Ordering::Relaxed);
         // who was never online before has missed nothing
-        let now = wire::first_at(now());
+        let now = wire::first_at(self.api().now());
         let _ = self.online.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
         let guilds = wire::list(data, "/guilds").iter().filter_map(|guild| wire::id(guild, "/id"));
         *locked(&self.guilds) = guilds.collect();
@@ -157,7 +157,7 @@ impl<'a> Listener<'a> {
     /// all its servers have come, and until what they had news of is fetched.
     pub(crate) fn alive(&self) {
         if self.connected.load(Ordering::Relaxed) && self.backfill.is_done() {
-            self.online.fetch_max(wire::first_at(now()), Ordering::Relaxed);
+            self.online.fetch_max(wire::first_at(self.api().now()), Ordering::Relaxed);
         }
         self.ready_again();
     }
@@ -298,10 +298,4 @@ impl<'a> Listener<'a> {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Milliseconds since 1970. Only compared with snowflakes, give or take minutes.
-pub(crate) fn now() -> i64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use futures::stream::{self, StreamExt as _};
 use tokio::time::{Instant, interval_at};
 
-use super::{Listener, locked, now};
+use super::{Listener, locked};
 use crate::shard::{ONLINE, place, scope};
 use crate::wire;
 
@@ -31,7 +31,7 @@ impl Listener<'_> {
         // one that was never there begins where the bot was last online before it was split any further
         let online = kept(&self.shard.online()).or(kept(ONLINE));
         self.online.store(online.map_or(0, |(_, at)| snowflake(*at)), Ordering::Relaxed);
-        let (mut lanes, mut places, now) = (self.lanes(), self.places(), now());
+        let (mut lanes, mut places, now) = (self.lanes(), self.places(), self.api().now());
         for (scope, at) in &positions {
             let Some((guild, channel)) = place(scope).filter(|(guild, _)| self.shard.hears(*guild)) else {
                 continue;
@@ -106,7 +106,7 @@ impl Listener<'_> {
             return;
         }
         locked(&self.members).clear();
-        let recent = wire::first_at(now() - 3_600_000);
+        let recent = wire::first_at(self.api().now() - 3_600_000);
         let mut lanes = self.lanes();
         let known = self.within_reach(&lanes);
         for (channel, position) in known.into_iter().filter(|(_, position)| *position > recent) {

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 
-use super::{Listener, locked, now};
+use super::{Listener, locked};
 use crate::backfill::MARGIN;
 use crate::lane::Lanes;
 use crate::places::Kind;
@@ -25,7 +25,7 @@ impl Listener<'_> {
             // who was never online before has missed nothing on a server that was there; clocks differ
             let last = if known == 0 && !joined {
                 let newest = places.get(channel).map_or(0, |place| place.newest);
-                newest.max(wire::first_at(now() - MARGIN))
+                newest.max(wire::first_at(self.api().now() - MARGIN))
             } else {
                 came
             };

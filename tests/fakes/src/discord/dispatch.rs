@@ -1,12 +1,17 @@
 //! From an HTTP request to an answer: route, token, body, limits, faults, the route itself, and the headers of the limits.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use axum::{
     Json, Router,
     body::Bytes,
     extract::{ConnectInfo, DefaultBodyLimit, Query, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
+    middleware::map_response_with_state,
     response::{IntoResponse, Response},
     routing::any,
 };
@@ -36,7 +41,16 @@ pub(super) fn router(fake: Arc<Fake<World>>) -> Router {
         .route("/resume", any(gateway::open))
         .fallback(serve)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(map_response_with_state(fake.clone(), dated))
         .with_state(fake)
+}
+
+/// Every answer tells when it was given.
+async fn dated(State(fake): State<Arc<Fake<World>>>, mut response: Response) -> Response {
+    let now = SystemTime::UNIX_EPOCH + Duration::from_millis(fake.look(World::now_ms));
+    let date = HeaderValue::from_str(&httpdate::fmt_http_date(now)).expect("a date is plain text");
+    response.headers_mut().insert(header::DATE, date);
+    response
 }
 
 async fn serve(
