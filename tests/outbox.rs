@@ -10,7 +10,7 @@ use roundtable::routing::Rules;
 use roundtable::store::conversations::{self, About, Place};
 use roundtable::store::deliveries::{self, Delivery, NewAnswer, State};
 use roundtable::store::{Read, Store, StoreError, Transaction, Tx, pauses};
-use roundtable::time::SystemClock;
+use roundtable::time::{Clock, SystemClock};
 use roundtable_contract::{
     AccountId, Channel, ChatId, ChatKind, Conversation, Edge, Found, Limits, Lost, MessageId, Outgoing, Part,
     Receipt, Reconcile, RunError, SendError,
@@ -19,6 +19,7 @@ use roundtable_fakes::PATIENCE;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::store::world::TestClock;
 use crate::support::databases::{Database, open};
 
 /// A channel that notes what it is asked for, and in which chat; what it looks for is there.
@@ -30,6 +31,8 @@ struct Recorder {
     called: Notify,
     /// A call that it does not answer is over.
     over: CancellationToken,
+    /// Looks are answered when this is free.
+    looks: tokio::sync::Mutex<()>,
 }
 
 impl Recorder {
@@ -88,22 +91,26 @@ impl Channel for Recorder {
 #[async_trait]
 impl Reconcile for Recorder {
     async fn find(&self, lost: &Lost<'_>) -> Result<Found, SendError> {
-        Ok(Found::Visible(self.note("find", lost.conversation)))
+        let found = self.note("find", lost.conversation);
+        let _free = self.looks.lock().await;
+        self.note("found", lost.conversation);
+        Ok(Found::Visible(found))
     }
 }
 
-/// Stores a delivery as the end of a turn does: marked as on its way, for `within` milliseconds.
+/// Stores a delivery as the end of a turn does: marked as on its way, for `within` milliseconds, or to be sent.
 struct Born {
     address: Conversation,
-    within: i64,
+    within: Option<i64>,
 }
 
 #[async_trait]
 impl Transaction for Born {
-    type Output = Delivery;
+    /// Its conversation, and the delivery if it is on its way.
+    type Output = (i64, Option<Delivery>);
     const NAME: &'static str = "born";
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Delivery, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
         let about = About { kind: ChatKind::Direct, title: None, guild: None, parent: None, space: "all" };
         let place = conversations::find_or_create(tx, &self.address, &about).await?;
         let part = Part { body: String::new(), text: "hi".into(), stub: None };
@@ -113,9 +120,9 @@ impl Transaction for Born {
             kind: "answer",
             name: "turn:1",
             parts: &[part],
-            send_within: Some(self.within),
+            send_within: self.within,
         };
-        Ok(deliveries::insert(tx, &new).await?.expect("the conversation is clear"))
+        Ok((place.id, deliveries::insert(tx, &new).await?))
     }
 }
 
@@ -172,8 +179,12 @@ impl Bench {
     }
 
     async fn with(database: Database, answers: bool) -> Self {
+        Self::at(database, answers, Arc::new(SystemClock::new())).await
+    }
+
+    async fn at(database: Database, answers: bool, clock: Arc<dyn Clock>) -> Self {
         let database = database.fresh().await;
-        let store = open(&database.url, Arc::new(SystemClock::new())).await;
+        let store = open(&database.url, clock).await;
         let account = AccountId::new("recorder", "main");
         let channel = Arc::new(Recorder {
             account: account.clone(),
@@ -181,6 +192,7 @@ impl Bench {
             calls: Mutex::default(),
             called: Notify::new(),
             over: CancellationToken::new(),
+            looks: tokio::sync::Mutex::default(),
         });
         let rules = Arc::new(Rules { bindings: vec![], default_agent: "a".into(), agents: vec![] });
         let outbox = Outbox::new(
@@ -196,7 +208,8 @@ impl Bench {
 
     async fn born(&self, within: i64) -> Delivery {
         let address = Conversation::chat(self.channel.account.clone(), "1");
-        self.store.commit(Born { address, within }).await.unwrap()
+        let (_, delivery) = self.store.commit(Born { address, within: Some(within) }).await.unwrap();
+        delivery.expect("the conversation is clear")
     }
 
     /// The chat of `born` becomes another, as a group does that becomes a supergroup.
@@ -295,4 +308,31 @@ async fn a_call_that_is_not_answered_ends_with_the_lease() {
     tokio::time::timeout(PATIENCE, over.cancelled()).await.expect("the call ends with the lease");
     assert_eq!(bench.calls().await, ["send in 1"]);
     assert_eq!(store.read(StateOf(id)).await.unwrap(), Some(State::Unknown));
+}
+
+/// Of a chat with topics. What is lost in one of them no longer holds up the others after five minutes; but what is shown
+/// while it is looked for would be taken for it.
+#[tokio::test]
+async fn nothing_new_is_shown_in_a_chat_while_a_lost_message_is_looked_for_there() {
+    let clock = Arc::new(TestClock::default());
+    let bench = Bench::at(Database::Sqlite, true, clock.clone()).await;
+    let way = Way(bench.outbox.clone());
+    bench.outbox.hold(&bench.channel.account, bench.store.now() + 3_600_000);
+    let lost = bench.born(1_000).await;
+    clock.advance(6 * 60_000);
+    let looks = bench.channel.looks.lock().await;
+    way.hint(lost.conversation_id);
+    bench.channel.called.notified().await;
+    let topic = Conversation::chat(bench.channel.account.clone(), "1").with_thread("a");
+    let elsewhere = Conversation::chat(bench.channel.account.clone(), "2");
+    for address in [topic, elsewhere] {
+        let (conversation_id, _) = bench.store.commit(Born { address, within: None }).await.unwrap();
+        way.hint(conversation_id);
+    }
+    bench.channel.called.notified().await;
+    drop(looks);
+    while bench.channel.calls.lock().unwrap().len() < 4 {
+        bench.channel.called.notified().await;
+    }
+    assert_eq!(bench.calls().await, ["find in 1", "send in 2", "found in 1", "send in 1"]);
 }

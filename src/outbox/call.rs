@@ -33,7 +33,7 @@ pub(super) async fn start(
 ) -> Result<Option<Delivery>, StoreError> {
     let paced = paced(outbox, desk, place).await;
     let now = outbox.store.now();
-    if !paced || now > until || desk.call_within(now).is_none() {
+    if !paced || now > until || desk.call_within(now).is_none() || is_in_the_way(desk, place, &delivery) {
         return Ok(None);
     }
     let start = StartCall {
@@ -48,6 +48,11 @@ pub(super) async fn start(
         Err(StoreError::Stale) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Whether this would show something new where a lost message is looked for. It is called for after that.
+fn is_in_the_way(desk: &Desk, place: &Place, delivery: &Delivery) -> bool {
+    delivery.message.is_none() && desk.is_searched(place)
 }
 
 /// Makes the call that is marked as on its way and records what it has shown.
@@ -66,6 +71,10 @@ pub(super) async fn call(
     // Another call of the chat may have been told so while this one was stored.
     if desk.is_closed(place, now) {
         return put_back(outbox, place, delivery, "the platform has asked for a pause").await;
+    }
+    // A look that has begun since may know nothing of this one.
+    if is_in_the_way(desk, place, &delivery) {
+        return put_back(outbox, place, delivery, "another message of its chat is looked for").await;
     }
     // What it may have been on its way for must be over when it is looked for.
     if now + desk.on_its_way() > delivery.call_until.unwrap_or(0) {

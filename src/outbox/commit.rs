@@ -177,8 +177,9 @@ impl Read for Around<'_> {
     type Output = (Vec<MessageId>, i64);
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
-        let taken = messages::behind(tx, self.place.space_id, self.after, NUMBERS as i64).await?;
-        Ok((taken, chats::lost_behind(tx, self.place.id, self.delivery.id, self.after.0).await?))
+        // In this order: whoever is lost no more by then has a number that is read after that.
+        let others = chats::lost_behind(tx, self.place.id, self.delivery.id, self.after.0).await?;
+        Ok((messages::behind(tx, self.place.space_id, self.after, NUMBERS as i64).await?, others))
     }
 }
 

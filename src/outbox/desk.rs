@@ -1,7 +1,7 @@
 //! One account's desk in the outbox: its channel, its pace, and how long this process holds it.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use roundtable_contract::{Channel, ChatId};
 
@@ -26,13 +26,30 @@ pub(super) struct Desk {
     held_since: AtomicI64,
     /// When the platform could not be reached last.
     missed_at: AtomicI64,
+    /// The chats in which a lost message is looked for now, once for each look.
+    searched: Mutex<Vec<ChatId>>,
+}
+
+/// A look for a lost message of a chat, until it is dropped.
+pub(super) struct Search<'a> {
+    desk: &'a Desk,
+    chat: ChatId,
+}
+
+impl Drop for Search<'_> {
+    fn drop(&mut self) {
+        let mut searched = self.desk.searched();
+        if let Some(at) = searched.iter().position(|chat| *chat == self.chat) {
+            searched.swap_remove(at);
+        }
+    }
 }
 
 impl Desk {
     pub(super) fn new(channel: Arc<dyn Channel>) -> Self {
         let pacer = Mutex::new(Pacer::new(channel.limits()));
         let [held_until, held_since, missed_at] = [0, 0, 0].map(AtomicI64::new);
-        Self { channel, pacer, held_until, held_since, missed_at }
+        Self { channel, pacer, held_until, held_since, missed_at, searched: Mutex::default() }
     }
 
     /// The account is this process's until then.
@@ -96,12 +113,28 @@ impl Desk {
         self.pacer().is_closed(&place.address.chat, now)
     }
 
+    /// A lost message of the chat is looked for, among those whose numbers are known when this is called: nothing new may
+    /// be shown there meanwhile, for it would be taken for the lost one.
+    pub(super) fn search(&self, chat: &ChatId) -> Search<'_> {
+        self.searched().push(chat.clone());
+        Search { desk: self, chat: chat.clone() }
+    }
+
+    /// Whether a lost message of the chat is looked for.
+    pub(super) fn is_searched(&self, place: &Place) -> bool {
+        self.searched().contains(&place.address.chat)
+    }
+
+    fn searched(&self) -> MutexGuard<'_, Vec<ChatId>> {
+        self.searched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes a slot that no answer needs, if there is one.
     pub(super) fn pace_spare(&self, place: &Place, now: i64) -> bool {
         self.pacer().take_spare(&place.address.chat, place.kind, now)
     }
 
-    fn pacer(&self) -> std::sync::MutexGuard<'_, Pacer> {
+    fn pacer(&self) -> MutexGuard<'_, Pacer> {
         self.pacer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -95,6 +95,7 @@ async fn find(
     delivery: &Delivery,
 ) -> Result<Option<Result<Found, SendError>>, StoreError> {
     let (mut after, mut ruled_out) = (delivery.after.unwrap_or(MessageId(0)), 0);
+    let _search = desk.search(&place.address.chat);
     loop {
         if !paced(outbox, desk, place).await {
             return Ok(None);

@@ -45,14 +45,14 @@ impl StoreError {
     }
 
     /// PostgreSQL's requests to run the transaction again: serialization failure, deadlock, and a lock that somebody
-    /// else has had for long; and what it sees when a session goes as the transaction waits for its lock: looked up
-    /// again, it is not found.
+    /// else has had for long; and what it sees when somebody else has just made what it makes, which is found the next
+    /// time, or when a session goes as the transaction waits for its lock: looked up again, it is not found.
     pub(super) fn wants_retry(&self) -> bool {
         if matches!(self, Self::Gone) {
             return true;
         }
         let (Self::Database(error) | Self::Unconfirmed(error)) = self else { return false };
-        matches!(code(error).as_deref(), Some("40001" | "40P01" | "55P03"))
+        matches!(code(error).as_deref(), Some("23505" | "40001" | "40P01" | "55P03"))
     }
 
     /// The connection was lost before the commit was asked for, so nothing was stored. Connections of the pool that

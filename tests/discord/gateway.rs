@@ -149,7 +149,9 @@ async fn what_was_missed_is_heard_whatever_the_time_is_on_the_machine() {
     world.start_node().await;
     world.discord().connected().await.unwrap();
     let stored = world.stored().await;
-    stored.find("it to be kept that the account is online", async || stored.read(Reads("@online")).await).await;
+    stored
+        .find("it to be kept that the account is online", async || stored.read(Reads("@online")).await)
+        .await;
     world.stop_node().await;
     quiet.mentions_bot("meanwhile");
     world.start_node().await;

@@ -11,7 +11,7 @@ use roundtable::store::{Read, StoreError, Transaction, Tx, chats};
 use roundtable::time::Clock as _;
 use roundtable_contract::{ChatId, MessageId, Part, Quote};
 
-use super::steps::{at_work, family, says};
+use super::steps::{accept, at_work, family, says};
 use super::world::World;
 use crate::support::databases::Database;
 
@@ -22,12 +22,14 @@ pub struct Say {
     pub kind: &'static str,
     /// What stands for it first, in two steps.
     pub stub: Option<&'static str>,
+    /// Whoever makes it does not call for it.
+    pub later: bool,
 }
 
 impl Say {
     /// A word of the program.
-    fn notice() -> Self {
-        Self { author: None, kind: "notice", stub: None }
+    pub fn notice() -> Self {
+        Self { author: None, kind: "notice", stub: None, later: false }
     }
 }
 
@@ -44,7 +46,7 @@ impl Transaction for Say {
             kind: self.kind,
             name: self.kind,
             parts: &parts,
-            send_within: Some(1_000),
+            send_within: (!self.later).then_some(1_000),
         };
         deliveries::insert(tx, &new).await
     }
@@ -189,6 +191,51 @@ enum Meanwhile {
 fn moves() -> Move {
     let (account, [from, to]) = (local::account(), ["c", "d"].map(ChatId::new));
     Move { account, from, to, space: "d".into() }
+}
+
+/// Two sessions speak in one conversation, on two nodes.
+#[tokio::test]
+async fn of_two_that_speak_at_once_whoever_comes_second_waits_for_the_first() {
+    const SAID: &str = "SELECT CAST(COUNT(*) AS TEXT) FROM deliveries WHERE state = 'sending'";
+    for database in Database::all() {
+        for (first_later, second_later) in [(true, false), (false, true), (false, false)] {
+            let (world, _) = at_work(database).await;
+            let say = |later| Say { later, ..Say::notice() };
+            let (first, second) = world.meet(say(first_later), say(second_later)).await;
+            let (first, second) = (first.expect("no failure"), second.expect("no failure"));
+            let case = format!("{database:?}: {first_later}, {second_later}");
+            assert_eq!((first.is_some(), second), (!first_later, None), "{case}");
+            assert_eq!(world.ask(SAID).await, i64::from(!first_later).to_string(), "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_chat_moves_while_somebody_speaks_in_the_new_one() {
+    for database in Database::all() {
+        let (world, _) = at_work(database).await;
+        let (accepted, moved) = world.meet(accept(&world, "d", 1), moves()).await;
+        assert!(accepted.is_ok() && moved.is_ok(), "{database:?}: {moved:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_seen_as_its_chat_moves_is_where_the_chat_was() {
+    const KNOWN: &str = "SELECT d.message_id || ' in ' || c.chat FROM deliveries d
+        JOIN conversations c ON c.id = COALESCE(d.called_in, d.conversation_id)";
+    for (database, stub) in
+        Database::all().into_iter().flat_map(|database| [(database, true), (database, false)])
+    {
+        let (world, _) = at_work(database).await;
+        let node = world.node(0);
+        let said = Say { stub: stub.then_some("hel…"), ..Say::notice() };
+        let said = node.commit(said).await.expect("no failure").expect("the conversation is clear");
+        let there = node.read(Here).await.expect("no failure");
+        let shown = if stub { Shown::Stubbed } else { Shown::Sent }(MessageId(7));
+        let (moved, seen) = world.meet(moves(), SeenThere(said, there, shown)).await;
+        assert!(moved.is_ok() && seen.is_ok(), "{database:?}");
+        assert_eq!(world.ask(KNOWN).await, "7 in c", "{database:?}: {stub}");
+    }
 }
 
 #[tokio::test]
@@ -354,7 +401,7 @@ async fn an_answer_is_for_whose_message_is_on_its_way_if_it_can_be_one_to_it() {
         let seen = Learn(notice.expect("the chat is clear"), Shown::Sent(MessageId(7)));
         world.node(0).commit(seen).await.expect("no failure");
         let author = Author { tree_id: 1, session_id: 2, turn_id: None, run_id: None };
-        let of_child = Say { author: Some(author), kind: "answer", stub: None };
+        let of_child = Say { author: Some(author), kind: "answer", ..Say::notice() };
         let said = world.node(0).commit(of_child).await.expect("no failure").expect("the chat is clear");
         let reader = async |number, answered| {
             assert!(world.node(0).commit(answers(&world, number, answered)).await.is_ok(), "{database:?}");

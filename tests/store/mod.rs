@@ -15,4 +15,4 @@ mod statements;
 mod steps;
 mod threads;
 mod waits;
-mod world;
+pub mod world;

@@ -38,7 +38,7 @@ impl Transaction for Waits {
 async fn asked(world: &World) -> Delivery {
     world.node(0).commit(Waits).await.expect("no failure");
     let author = Author { tree_id: 1, session_id: 2, turn_id: None, run_id: Some(1) };
-    let said = world.node(0).commit(Say { author: Some(author), kind: THREAD, stub: None }).await;
+    let said = world.node(0).commit(Say { author: Some(author), kind: THREAD, ..Say::notice() }).await;
     said.expect("no failure").expect("the chat is clear")
 }
 

@@ -33,6 +33,12 @@ pub const LEASE: i64 = 15_000;
 /// A clock that the test sets.
 pub struct TestClock(AtomicI64);
 
+impl Default for TestClock {
+    fn default() -> Self {
+        Self(AtomicI64::new(1_700_000_000_000))
+    }
+}
+
 impl TestClock {
     pub fn advance(&self, millis: i64) {
         self.0.fetch_add(millis, Ordering::SeqCst);
@@ -112,7 +118,7 @@ pub fn renamed(id: &str, max_turns: i64) -> Arc<Agents> {
 impl World {
     pub async fn new(database: Database) -> Self {
         let fresh = database.fresh().await;
-        let clock = Arc::new(TestClock(AtomicI64::new(1_700_000_000_000)));
+        let clock = Arc::new(TestClock::default());
         let first = open(&fresh.url, clock.clone()).await;
         let second = match database {
             // SQLite has one node: what would be its second is another task of the first.

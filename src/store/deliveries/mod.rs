@@ -140,10 +140,11 @@ pub struct NewAnswer<'a> {
 pub async fn insert(tx: &mut Tx<'_>, new: &NewAnswer<'_>) -> Result<Option<Delivery>, StoreError> {
     let mut first = None;
     let mut clear = false;
-    if new.send_within.is_some() && !new.parts.is_empty() {
-        // Two sessions may answer in one conversation, or in one chat: only one of them finds it clear.
+    if !new.parts.is_empty() {
+        // Two sessions may answer in one conversation, or in one chat: their parts do not mix, and only one of them finds
+        // it clear.
         chats::lock(tx, new.conversation_id).await?;
-        clear = chats::is_clear(tx, new.conversation_id).await?;
+        clear = new.send_within.is_some() && chats::is_clear(tx, new.conversation_id).await?;
     }
     // With a join in place of the inner look-up, both databases would read all numbers of the space.
     let parts = i64::try_from(new.parts.len()).unwrap_or(i64::MAX);

@@ -120,12 +120,14 @@ pub async fn settle(
         }
         Shown::Failed(error) => (State::Failed, None, None, Some(error)),
     };
+    // Where the chat moves just now, this waits for the row, and sees what that has noted there, but not the new address.
     let changed = tx.execute(
         sql!(
             "UPDATE deliveries SET state = $2, message_id = COALESCE($3, message_id), due_at = COALESCE($4, due_at),
                  error = $5,
-                 called_in = CASE WHEN $3 IS NULL THEN called_in ELSE NULLIF((SELECT c.id FROM conversations c
-                     WHERE c.channel = $13 AND c.account = $14 AND c.chat = $15 AND c.thread = $16), conversation_id) END,
+                 called_in = CASE WHEN $3 IS NULL THEN called_in ELSE COALESCE(NULLIF((SELECT c.id FROM conversations c
+                         WHERE c.channel = $13 AND c.account = $14 AND c.chat = $15 AND c.thread = $16), conversation_id),
+                     CASE WHEN message_id IS NULL THEN called_in END) END,
                  unknowns = unknowns + CASE WHEN state = 'sending' THEN $10 ELSE 0 END,
                  stray = CASE WHEN $11 = 1 THEN 1 WHEN stray = 1 AND $2 = 'sent' AND ($7 = 'unknown' OR attempts > $8) THEN 2 ELSE stray END,
                  newest_at_loss = CASE WHEN state = 'sending' AND $10 = 1
