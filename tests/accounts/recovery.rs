@@ -50,14 +50,33 @@ async fn answered_on_telegram(world: &World, text: &str) {
 async fn a_connection_to_discord_that_ends_is_there_again_within_a_minute() {
     let world = usual().await;
     answered_on_discord(&world, "hello").await;
-    let ends: [fn(&DiscordFake); 3] = [
+    let ends: [fn(&DiscordFake); 6] = [
         |discord| discord.drop_gateway(),
+        |discord| discord.ask_to_reconnect(),
+        |discord| discord.invalidate_sessions(true),
+        |discord| discord.invalidate_sessions(false),
         |discord| discord.close_gateway(4000),
         |discord| discord.close_gateway(4009),
     ];
     for (number, end) in ends.into_iter().enumerate() {
         end(world.discord());
         answered_on_discord(&world, &format!("meanwhile {number}")).await;
+    }
+    ready::all(&world).await;
+    world.end().await;
+}
+
+/// Polls that get no answer, or the beginning of one.
+#[tokio::test(flavor = "multi_thread")]
+async fn polls_that_are_not_answered_are_made_again_within_a_minute() {
+    let world = usual().await;
+    for fault in [Fault::Hang, Fault::HalfClose] {
+        world.telegram.fail_next("getUpdates", fault.clone());
+        let next = world.telegram.calls_of("getUpdates").len() + 1;
+        // It ends the poll that waits.
+        answered_on_telegram(&world, &format!("hello, {fault:?}")).await;
+        world.telegram.wait_until("the poll", |world: &Telegram| polls(world) >= next).await.unwrap();
+        answered_on_telegram(&world, &format!("meanwhile, {fault:?}")).await;
     }
     ready::all(&world).await;
     world.end().await;

@@ -166,6 +166,11 @@ async fn comes_up(schema: i64, database: Database) {
         has_its_team(&world, &people).await;
         has_its_answer(&world, &people).await;
     }
+    if (2..8).contains(&schema) {
+        let found = "SELECT (SELECT stray FROM deliveries WHERE id = 16) || ', '
+                         || (SELECT scope || ' ' || position FROM cursors WHERE channel = 'discord') AS found";
+        assert_eq!(world.stored().await.read(Asked(found)).await, "1, 900/902 5", "{database:?}");
+    }
     if schema >= 3 {
         let nodes = world.runs("nodes --json").await.json();
         assert_eq!((&nodes[0]["name"], &nodes[0]["alive"]), (&json!("east-1"), &json!(false)), "{nodes}");

@@ -39,6 +39,7 @@ async fn roll(mut fleet: Fleet, rate: u32, between: u32) -> anyhow::Result<Outco
     fleet.scene.ask_teams();
     let owner = fleet.owner().await?;
     let mut guild = Guild::of(fleet.scene.world.discord(), CONVERSATIONS);
+    let begun = Instant::now();
     let hand_overs = {
         let Fleet { scene, nodes } = &mut fleet;
         let mut pace = tokio::time::interval(Duration::from_secs(2) / rate);
@@ -54,6 +55,8 @@ async fn roll(mut fleet: Fleet, rate: u32, between: u32) -> anyhow::Result<Outco
         }
     };
     let asked = fleet.scene.load.open().len() + guild.said();
+    // Whoever still waits for an answer asks nothing more.
+    let asked_each_second = asked as f64 / begun.elapsed().as_secs_f64();
     fleet.answered().await?;
     guild.answered(fleet.scene.world.discord()).await?;
     let (verdict, mut waited) = guild.check();
@@ -63,7 +66,7 @@ async fn roll(mut fleet: Fleet, rate: u32, between: u32) -> anyhow::Result<Outco
     waited.sort();
     let at = |share: usize| waited[(waited.len() * share / 1000).min(waited.len() - 1)].as_millis();
     println!(
-        "{asked} messages at {rate} a second: answered after {} ms (p50), {} ms (p99), {} ms at most; \
+        "{asked} messages, {asked_each_second:.1} of {rate} a second: answered after {} ms (p50), {} ms (p99), {} ms at most; \
          the account was handed over within {hand_overs:?}",
         at(500),
         at(990),

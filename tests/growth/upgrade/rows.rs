@@ -4,11 +4,12 @@
 //! `{hour_ago}` times: that of an hour ago is when the last node died.
 
 /// The rows that came with each schema. The fifth added indexes and a view, which hold nothing of their own.
-const BY_SCHEMA: [(i64, &str); 8] = [
+const BY_SCHEMA: [(i64, &str); 9] = [
     (1, CORE),
     (1, UNDER_WAY),
     (2, TEAM),
     (2, WAITING),
+    (2, LOST),
     (3, NODES),
     (4, FORGETTING),
     (6, PAUSES),
@@ -177,6 +178,15 @@ INSERT INTO entries (session_id, seq, tree_id, generation, turn_id, step, role, 
         "name":"sessions_send","arguments":{"label":"clerk","message":"add it up","timeoutSeconds":600}}]}', {hour_ago});
 INSERT INTO waits (id, turn_id, session_id, tree_id, kind, step, call_index, exchange_id, target_id, due_at, created_at)
     VALUES (14, 14, 14, 14, 'reply', 1, 0, 2, 15, {hour_ago} + 600000, {hour_ago});
+"#;
+
+/// A word to Dan that may have been shown and was given up; and how far a channel of Discord was read.
+const LOST: &str = r#"
+INSERT INTO deliveries (id, conversation_id, kind, answer, part, parts, body, state, after_id, attempts, unknowns, due_at,
+        call_until, created_at)
+    VALUES (16, 11, 'notice', 'notice:16', 0, 1, '{"body":"{\"text\":\"are you there?\"}","text":"are you there?"}',
+        'unknown', 2, 1, 1, 9223372036854775807, {hour_ago}, {hour_ago});
+INSERT INTO cursors (channel, account, scope, position, updated_at) VALUES ('discord', 'main', '902', 5, {hour_ago});
 "#;
 
 /// A node that has died.
