@@ -91,7 +91,8 @@ impl Channel for Recorder {
 #[async_trait]
 impl Reconcile for Recorder {
     async fn find(&self, lost: &Lost<'_>) -> Result<Found, SendError> {
-        let found = self.note("find", lost.conversation);
+        let old = lost.age > Duration::from_secs(3_600);
+        let found = self.note(if old { "find something old" } else { "find" }, lost.conversation);
         let _free = self.looks.lock().await;
         self.note("found", lost.conversation);
         Ok(Found::Visible(found))
@@ -335,4 +336,15 @@ async fn nothing_new_is_shown_in_a_chat_while_a_lost_message_is_looked_for_there
         bench.channel.called.notified().await;
     }
     assert_eq!(bench.calls().await, ["find in 1", "send in 2", "found in 1", "send in 1"]);
+}
+
+/// What is due moves with a clock that is set back, and the moment at which it was made does not.
+#[tokio::test]
+async fn a_message_of_a_time_that_is_still_to_come_is_not_taken_for_a_new_one() {
+    let clock = Arc::new(TestClock::default());
+    let bench = Bench::at(Database::Sqlite, true, clock.clone()).await;
+    let lost = bench.born(-60_000).await;
+    clock.advance(-30_000);
+    Way(bench.outbox.clone()).hint(lost.conversation_id);
+    assert_eq!(bench.calls().await, ["find something old in 1", "found in 1"]);
 }

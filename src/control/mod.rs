@@ -24,6 +24,9 @@ pub async fn stop(
     whose: Whose<'_>,
     after: &mut Effects,
 ) -> Result<Stop, StoreError> {
+    // Whose work it is must not change before it is stopped.
+    let tree_id = sessions::get(tx, session_id).await?.tree_id;
+    trees::lock(tx, tree_id).await?;
     match reach(tx, session_id, whose).await? {
         Some(whose) => engine::stop(tx, team, session_id, whose, "stopped by a person", after).await,
         None => Ok(Stop::NotTheirs),

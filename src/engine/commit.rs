@@ -34,8 +34,8 @@ impl Transaction for CommitAnswer {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let Completion { answer, usage, model, .. } = &self.completion;
-        entries::append_answer(tx, &self.turn, self.step, answer, model, usage).await?;
-        turns::progress(tx, &self.turn, self.step).await
+        let seq = entries::append_answer(tx, &self.turn, self.step, answer, model, usage).await?;
+        turns::answered(tx, &self.turn, self.step, seq).await
     }
 }
 

@@ -234,6 +234,11 @@ impl Transaction for ThreadSeen {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, StoreError> {
         let address = &self.thread.address;
         events::take(tx, &address.account, self.key.as_str(), 0, "thread opened").await?;
+        // Another of the same name may be on its way by now.
+        let known = conversations::find(tx, address).await?;
+        if known.is_some_and(|thread| thread.run_id.is_some()) {
+            return Ok(None);
+        }
         let Some(delivery) = deliveries::opening_thread(tx, address, &self.name).await? else {
             return Ok(None);
         };

@@ -108,8 +108,7 @@ async fn find(
             conversation: &place.address,
             part: &delivery.part,
             nonce: &delivery.nonce(),
-            // Its first call began then, at the earliest.
-            age: since(delivery.created_at, outbox.store.now()),
+            age: age(delivery, outbox.store.now()),
             after,
             taken: &taken,
             ruled_out,
@@ -129,6 +128,11 @@ async fn find(
             found => return Ok(Some(found)),
         }
     }
+}
+
+/// How long ago a delivery's first call began, at the earliest. By a clock that was set back nobody can tell.
+fn age(delivery: &Delivery, now: i64) -> Duration {
+    if delivery.created_at > now { Duration::MAX } else { since(delivery.created_at, now) }
 }
 
 /// How long ago `then` was.

@@ -195,7 +195,7 @@ pub async fn append_answer(
     answer: &Answer,
     model: &str,
     usage: &Usage,
-) -> Result<(), StoreError> {
+) -> Result<i64, StoreError> {
     let spent = [usage.input, usage.output, usage.cost_micros.unwrap_or(0)].map(stored);
     let seq = sessions::spend(tx, turn.session_id, 1, spent).await?;
     let new = New {
@@ -209,7 +209,8 @@ pub async fn append_answer(
         body: json(answer),
         spent: Some((model, usage)),
     };
-    append(tx, turn, new).await
+    append(tx, turn, new).await?;
+    Ok(seq)
 }
 
 /// Writes the result of a call. Locks the session.

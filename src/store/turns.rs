@@ -135,6 +135,28 @@ pub async fn progress(tx: &mut Tx<'_>, turn: &Turn, step: i64) -> Result<(), Sto
     if changed == 0 { Err(StoreError::Stale) } else { Ok(()) }
 }
 
+/// The same of a step's answer, which is the entry `seq` of its session. [`StoreError::Duplicate`]: the step has one, of
+/// which the caller was told nothing for so long that it asked again.
+pub async fn answered(tx: &mut Tx<'_>, turn: &Turn, step: i64, seq: i64) -> Result<(), StoreError> {
+    #[cfg(feature = "planted-faults")]
+    let turn = &super::planted::unchecked(tx, turn).await?;
+    let changed = tx
+        .execute(
+            sql!(
+                "UPDATE turns SET claims = 0, step = $3 WHERE id = $1 AND token = $2 AND status = 'running'
+                   AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.session_id = $4 AND e.seq = $5 AND e.turn_id = $1
+                       AND e.step = $3 AND e.role = 'assistant')"
+            ),
+            params![turn.id, turn.token, step, turn.session_id, seq - 1],
+        )
+        .await?;
+    if changed == 0 {
+        check(tx, turn).await?;
+        return Err(StoreError::Duplicate);
+    }
+    Ok(())
+}
+
 /// [`StoreError::Stale`] if a turn is not the caller's any more.
 pub async fn check(tx: &mut Tx<'_>, turn: &Turn) -> Result<(), StoreError> {
     #[cfg(feature = "planted-faults")]

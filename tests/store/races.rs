@@ -1,11 +1,15 @@
 //! Two at once: the meetings that the transactions of ARCHITECTURE.md are made for, each in both orders.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use roundtable::engine::{self, Renew, TakeOver, TakenOver};
+use roundtable::inbound::{Accept, Edges};
+use roundtable::routing::{KnownAgent, Rules};
 use roundtable::store::{StoreError, Transaction, Tx, local};
 use roundtable_contract::Edge as _;
 
-use super::steps::{Stop, accept, answer, at_work, claim, edit, finish, message, queued, ties};
+use super::steps::{Forget, Stop, accept, answer, at_work, claim, edit, finish, message, queued, says, ties};
 use super::world::{LEASE, World, claimant, team};
 use crate::support::databases::Database;
 
@@ -215,5 +219,48 @@ async fn a_renewal_after_a_take_over_keeps_nothing() {
         let old = world.node(0).commit(answer(&turn, 1, Vec::new())).await;
         assert!(matches!(old, Err(StoreError::Stale)), "{database:?}: {old:?}");
         assert_eq!(world.ask(STATUS).await, "running by node-1, token 2", "{database:?}");
+    }
+}
+
+/// The first commit is heard of so late that the model was asked again.
+#[tokio::test]
+async fn a_step_has_one_answer() {
+    for database in Database::all() {
+        let (world, turn) = at_work(database).await;
+        let (first, second) = world.meet(answer(&turn, 1, Vec::new()), answer(&turn, 1, Vec::new())).await;
+        assert!(first.is_ok(), "{database:?}");
+        assert!(matches!(second, Err(StoreError::Duplicate)), "{database:?}: {second:?}");
+        let answers = world.ask("SELECT CAST(COUNT(*) AS TEXT) FROM entries WHERE role = 'assistant'").await;
+        assert_eq!(answers, "1", "{database:?}");
+    }
+}
+
+/// Somebody speaks to another agent of the conversation for the first time.
+fn speaks_to_coder(world: &World) -> Accept {
+    let accept = says(world, "c", 2, "@coder hello");
+    let agent = |id: &str| KnownAgent { id: id.into(), name: id.into(), aliases: Vec::new() };
+    let rules = Rules {
+        bindings: Vec::new(),
+        default_agent: "manager".into(),
+        agents: vec![agent("manager"), agent("coder")],
+    };
+    let Edges { policies, team, channels, .. } = &*accept.edges;
+    let (policies, team, channels) = (policies.clone(), team.clone(), channels.clone());
+    Accept { edges: Arc::new(Edges { rules: Arc::new(rules), policies, team, channels }), ..accept }
+}
+
+#[tokio::test]
+async fn whoever_is_spoken_to_for_the_first_time_is_not_left_below_what_is_erased() {
+    const LEFT: &str = "SELECT COUNT(*) || ', of ' || (SELECT COUNT(*) FROM sessions WHERE agent = 'coder')
+        FROM sessions s JOIN sessions p ON p.id = s.parent_id WHERE s.erase_at IS NULL AND p.erase_at IS NOT NULL";
+    for database in Database::all() {
+        let (world, _) = at_work(database).await;
+        let (spoken, erased) = world.meet(speaks_to_coder(&world), Forget(1)).await;
+        assert!(spoken.is_ok() && erased.is_ok(), "{database:?}");
+        assert_eq!(world.ask(LEFT).await, "0, of 1", "{database:?}: erased after that");
+        let (world, _) = at_work(database).await;
+        let (erased, spoken) = world.meet(Forget(1), speaks_to_coder(&world)).await;
+        assert!(spoken.is_ok() && erased.is_ok(), "{database:?}");
+        assert_eq!(world.ask(LEFT).await, "0, of 1", "{database:?}: erased before that");
     }
 }

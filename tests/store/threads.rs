@@ -6,7 +6,7 @@ use roundtable::engine::{FindWork, Opened, Waiting};
 use roundtable::local;
 use roundtable::store::deliveries::{Author, Delivery, NEVER, Shown, THREAD, Thread};
 use roundtable::store::{Sql, StoreError, Transaction, Tx};
-use roundtable_contract::Conversation;
+use roundtable_contract::{Conversation, Edge as _, Event, EventKey};
 use serde_json::json;
 
 use super::deliveries::{Learn, Say};
@@ -37,7 +37,12 @@ impl Transaction for Waits {
 /// The thread of the only child is asked for.
 async fn asked(world: &World) -> Delivery {
     world.node(0).commit(Waits).await.expect("no failure");
-    let author = Author { tree_id: 1, session_id: 2, turn_id: None, run_id: Some(1) };
+    asked_for(world, 1).await
+}
+
+/// A thread is asked for a run.
+async fn asked_for(world: &World, run_id: i64) -> Delivery {
+    let author = Author { tree_id: 1, session_id: 2, turn_id: None, run_id: Some(run_id) };
     let said = world.node(0).commit(Say { author: Some(author), kind: THREAD, ..Say::notice() }).await;
     said.expect("no failure").expect("the chat is clear")
 }
@@ -126,5 +131,22 @@ async fn a_run_without_its_thread_ends_with_all_below_it() {
         assert_eq!(world.ask(RUN).await, "failed", "{database:?}");
         let below = world.ask("SELECT status FROM runs WHERE session_id = 3");
         assert_eq!(below.await, "cancelled", "{database:?}");
+    }
+}
+
+/// The platform tells of the first when the second is asked for already, which has the same name.
+#[tokio::test]
+async fn a_thread_is_its_run_s_however_late_the_platform_tells_of_it() {
+    const THREADS: &str = "SELECT (SELECT CAST(run_id AS TEXT) FROM conversations WHERE thread = 'a')
+        || ', ' || (SELECT COUNT(*) FROM deliveries WHERE state = 'sending')";
+    for database in Database::all() {
+        let (world, _) = at_work(database).await;
+        let first = asked_for(&world, 1).await;
+        is_there(&world, &first).await;
+        asked_for(&world, 2).await;
+        let conversation = Conversation::chat(local::account(), "c").with_thread("a");
+        let told = Event::Opened { key: EventKey::new("opened"), conversation, name: String::new() };
+        world.front(1).accept(told).await.expect("it is stored");
+        assert_eq!(world.ask(THREADS).await, "1, 1", "{database:?}");
     }
 }

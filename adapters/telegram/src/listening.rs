@@ -48,12 +48,6 @@ impl Listening {
         told
     }
 
-    /// Whether all that was waiting when the listening began has been given to the core.
-    pub(crate) fn has_caught_up(&self) -> bool {
-        let state = self.state();
-        !state.begun || state.told.is_some()
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -66,13 +60,12 @@ mod tests {
     #[test]
     fn what_was_there_to_tell_is_known_from_a_poll_that_began_later_and_is_over() {
         let listening = Listening::default();
-        assert!(listening.has_caught_up() && listening.has_told(Duration::ZERO), "nobody listens");
-        listening.begin();
-        assert!(!listening.has_caught_up());
         let minute = Duration::from_secs(60);
+        assert!(listening.has_told(Duration::ZERO), "nobody listens");
+        listening.begin();
+        assert!(!listening.has_told(minute));
         let began = Instant::now().checked_sub(minute).expect("the machine runs for longer");
         listening.told(began);
-        assert!(listening.has_caught_up());
         assert!(!listening.has_told(minute / 2) && !listening.has_told(minute), "more may have come since");
         assert!(listening.has_told(2 * minute));
     }

@@ -3,6 +3,8 @@
 //! An edit to the same text changes nothing: on our message the server says "not modified", on any other
 //! number that there is nothing to edit. So the numbers that the message can have are tried in turn.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use roundtable_contract::{Found, Lost, MessageId, Receipt, Reconcile, SendError};
 
@@ -15,12 +17,15 @@ const PROBES: u32 = 20;
 /// So many numbers in a row that nobody has, behind all that are known, are the end of a chat. In a group the bot does not hear everybody: where
 /// somebody else has one of the last numbers that are tried, the message may lie behind them.
 const END: u32 = 5;
+/// Polls may hang. What they brought this long ago is all that is waited for: the server may hold a short one for three
+/// seconds.
+const RECENT: Duration = Duration::from_secs(10);
 
 #[async_trait]
 impl Reconcile for Telegram {
     async fn find(&self, lost: &Lost<'_>) -> Result<Found, SendError> {
-        if !self.listening.has_caught_up() {
-            // Numbers that people have taken are not known yet: they would use up the probes.
+        // Numbers that people have taken, and that are not known yet, would use up the probes.
+        if lost.ruled_out == 0 && !self.listening.has_told(RECENT) {
             return Ok(Found::Later);
         }
         let id = match next(lost) {
@@ -79,7 +84,7 @@ fn next(lost: &Lost<'_>) -> Next {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::Instant;
 
     use roundtable_contract::{Channel as _, Conversation, Outgoing, Part};
     use serde_json::json;
@@ -153,6 +158,33 @@ mod tests {
             let script = (1..=unheard).map(|n| refusal(if n == unheard { others } else { gone }));
             assert_eq!(found(script.collect()).await.0, Ok(Found::Unclear), "{unheard}");
         }
+    }
+
+    /// The polls have hung since.
+    #[tokio::test]
+    async fn what_people_have_said_meanwhile_is_heard_before_it_is_looked_for() {
+        let server = StandIn::start(vec![refusal(NOT_MODIFIED)]).await;
+        let bot = server.bot(ExactlyOnce::Probe);
+        let conversation = "telegram:main:55".parse().unwrap();
+        let part = bot.render(&Outgoing::of_program("hello")).remove(0);
+        let lost = Lost {
+            conversation: &conversation,
+            part: &part,
+            nonce: "nonce",
+            age: Duration::ZERO,
+            after: MessageId(10),
+            taken: &[],
+            ruled_out: 0,
+            others_unknown: 0,
+        };
+        let find = || bot.find(&lost);
+        bot.listening.begin();
+        assert_eq!(find().await, Ok(Found::Later), "nothing was heard yet");
+        let long_ago = Instant::now().checked_sub(Duration::from_secs(60));
+        bot.listening.told(long_ago.expect("the machine runs for longer"));
+        assert_eq!(find().await, Ok(Found::Later));
+        bot.listening.told(Instant::now());
+        assert_eq!(find().await, Ok(Found::Visible(Receipt { id: MessageId(11) })));
     }
 
     #[tokio::test]
