@@ -98,7 +98,7 @@ async fn open_sqlite(
         }
     };
     let explain = |error| explain_sqlite(path, error);
-    if access == Access::Node && path.exists() && Lite::only_reads(path)? {
+    if access == Access::Node && path.exists() && Lite::only_reads(path).map_err(explain)? {
         return Err(read_only(path.display()));
     }
     let options = options.create_if_missing(access == Access::Node);

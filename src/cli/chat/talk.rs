@@ -180,7 +180,9 @@ impl Talk {
                 self.node = *node;
                 self.lost = false;
                 self.tell("The node is back.");
-                while let Some(text) = self.outgoing.pop_front().filter(|_| !self.lost) {
+                while !self.lost
+                    && let Some(text) = self.outgoing.pop_front()
+                {
                     self.say(text).await;
                 }
             }
