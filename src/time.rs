@@ -1,7 +1,7 @@
 //! Time, injected. All stored times are milliseconds since 1970 on one clock that never steps.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// So many milliseconds. What is longer than any time is some, and can still be added to one.
 pub(crate) fn millis(duration: Duration) -> i64 {
@@ -22,10 +22,11 @@ pub trait Clock: Send + Sync {
     }
 }
 
-/// A monotonic clock that was set once, at start, by the wall clock, and may later be set by the
+/// A steady clock that was set once, at start, by the wall clock, and may later be set by the
 /// database's. Steps of the wall clock do not reach it.
 pub struct SystemClock {
-    start: Instant,
+    /// [`steady`] at the start.
+    start: Duration,
     offset: AtomicI64,
     last: AtomicI64,
 }
@@ -35,15 +36,30 @@ impl SystemClock {
     pub fn new() -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         Self {
-            start: Instant::now(),
+            start: steady(),
             offset: AtomicI64::new(i64::try_from(wall).unwrap_or(i64::MAX)),
             last: AtomicI64::new(0),
         }
     }
 
     fn elapsed(&self) -> i64 {
-        i64::try_from(self.start.elapsed().as_millis()).unwrap_or(i64::MAX)
+        millis(steady().saturating_sub(self.start))
     }
+}
+
+/// What has passed since some moment, on a clock that nobody sets and that goes on while the machine is suspended
+/// (clock_gettime(2), `CLOCK_BOOTTIME`): a laptop that is opened in the morning has slept through the night.
+#[cfg(target_os = "linux")]
+fn steady() -> Duration {
+    use nix::time::{ClockId, clock_gettime};
+    clock_gettime(ClockId::CLOCK_BOOTTIME).expect("Linux has had it since 2.6.39").into()
+}
+
+/// What has passed since the first call, where no clock is known that goes on while the machine is suspended.
+#[cfg(not(target_os = "linux"))]
+fn steady() -> Duration {
+    static FIRST: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    FIRST.get_or_init(std::time::Instant::now).elapsed()
 }
 
 impl Default for SystemClock {

@@ -49,6 +49,10 @@ pub async fn note(tx: &mut Tx<'_>, longest: i64, ahead: i64) -> Result<(), Store
         .await?;
     }
     let back = away < -longest;
+    if back && goes_on(tx, longest).await? {
+        // It is this node's that stood still, since it was last compared.
+        return Err(StoreError::Stale);
+    }
     if back {
         tracing::warn!(
             by.ms = -away,
@@ -65,6 +69,20 @@ pub async fn note(tx: &mut Tx<'_>, longest: i64, ahead: i64) -> Result<(), Store
     Ok(())
 }
 
+/// Whether the database's own clock was not set back since a node was last at work. SQLite's is the node's own.
+async fn goes_on(tx: &mut Tx<'_>, longest: i64) -> Result<bool, StoreError> {
+    tx.one(
+        sql!(
+            lite: "SELECT 0 AS goes_on",
+            pg: "SELECT CASE WHEN CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) >= seen_at - CAST($2 AS BIGINT)
+                     THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS goes_on FROM attendance WHERE id = $1"
+        ),
+        params![WALL, longest],
+    )
+    .await?
+    .flag("goes_on")
+}
+
 /// Moves all that is due by `by` milliseconds. Leases that end after `latest` are of before.
 async fn move_back(tx: &mut Tx<'_>, by: i64, latest: i64) -> Result<(), StoreError> {
     let moves = [
@@ -79,12 +97,14 @@ async fn move_back(tx: &mut Tx<'_>, by: i64, latest: i64) -> Result<(), StoreErr
              WHERE state IN ('pending', 'sending', 'unknown') AND due_at < 9223372036854775807"
         ),
         sql!("UPDATE pauses SET until = until + $1"),
+        sql!("UPDATE sessions SET erase_at = erase_at + $1 WHERE erase_at IS NOT NULL"),
     ];
     for statement in moves {
         tx.execute(statement, params![by]).await?;
     }
     let leases = [
         sql!("UPDATE leases SET until = until + $1 WHERE until > $2"),
+        sql!("UPDATE nodes SET until = until + $1 WHERE until > $2"),
         sql!("UPDATE turns SET lease_until = lease_until + $1 WHERE status = 'running' AND lease_until > $2"),
     ];
     for statement in leases {

@@ -1,8 +1,7 @@
 //! PostgreSQL's clock, as far as nodes follow it: all of them do, so that they compare leases on one clock. Somebody may
 //! set it, though, and then their time goes on as before: nothing is due early, late or twice for that.
 //!
-//! A node's own clock counts no time during which its machine is suspended, on Linux (clock_gettime(2),
-//! `CLOCK_MONOTONIC`).
+//! A node's own clock counts no time during which its machine stands still, as a virtual one does that is paused.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};

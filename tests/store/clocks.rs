@@ -120,6 +120,25 @@ async fn a_node_that_was_suspended_goes_by_the_others_time_and_moves_nothing_of_
 }
 
 /// The attendance is as old as a renewal may be, so that it does not show at once who is behind.
+/// The machine is suspended when the clocks have been compared, and before the renewal is stored.
+#[tokio::test]
+async fn a_node_that_is_suspended_amid_a_renewal_moves_nothing_of_the_others() {
+    if !Database::all().contains(&Database::Postgres) {
+        return;
+    }
+    let fresh = Database::Postgres.fresh().await;
+    let (first, second) = (Node::start(&fresh, 0).await, Node::start(&fresh, 1).await);
+    second.renews().await;
+    let ahead = second.store.ahead();
+    second.clock.sleeps(ASLEEP);
+    let theirs = first.renews().await;
+    let renew = Renew { by: claimant(1), driven: Vec::new(), draining: false, ahead };
+    assert!(second.store.commit(renew).await.is_err());
+    assert!(seen_at(&fresh).await >= theirs - NEAR, "what is due was moved back");
+    let ours = second.renews().await;
+    assert!((theirs..theirs + NEAR).contains(&ours), "{theirs} and {ours}");
+}
+
 #[tokio::test]
 async fn a_node_that_was_suspended_for_a_moment_agrees_with_the_others_some_renewals_later() {
     if !Database::all().contains(&Database::Postgres) {
