@@ -6,7 +6,7 @@ use super::Edges;
 use crate::routing::{self, Target};
 use crate::store::conversations::Place;
 use crate::store::sessions::{self, Kind, NewSession, Session};
-use crate::store::{StoreError, Tx, trees};
+use crate::store::{StoreError, Tx};
 
 /// The session of a target, made if it is missing.
 pub(super) async fn find_or_create(
@@ -61,9 +61,7 @@ async fn create(
     if root.agent == agent {
         return Ok(root.id);
     }
-    // Who takes it out of use takes with it all that is below it by then.
-    trees::lock(tx, root.tree_id).await?;
-    sessions::in_use(tx, root.id).await?.ok_or(StoreError::Gone)?;
+    sessions::lock_above(tx, &root).await?;
     grow(tx, place, &routing::Place::of(message), agent, Some(&root)).await
 }
 

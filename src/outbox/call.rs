@@ -31,6 +31,9 @@ pub(super) async fn start(
     delivery: Delivery,
     until: i64,
 ) -> Result<Option<Delivery>, StoreError> {
+    if is_in_the_way(desk, place, &delivery) {
+        return Ok(None);
+    }
     let paced = paced(outbox, desk, place).await;
     let now = outbox.store.now();
     if !paced || now > until || desk.call_within(now).is_none() || is_in_the_way(desk, place, &delivery) {

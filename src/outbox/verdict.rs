@@ -8,8 +8,8 @@ use crate::time::millis;
 /// A platform that can't be reached is tried again for so long, by one process without a break.
 const GIVE_UP: i64 = 24 * 60 * 60 * 1000;
 
-/// How soon what could not be told yet is looked at again.
-const LOOK_AGAIN: i64 = 300;
+/// How soon what could not be told yet is looked at again, at first and at last.
+const LOOK_AGAIN: (i64, i64) = (300, 5000);
 
 const FIRST_PAUSE: i64 = 1000;
 const LONGEST_PAUSE: i64 = 5 * 60 * 1000;
@@ -68,10 +68,13 @@ pub fn of_look(
         Ok(Found::Further(_) | Found::Repeatable(_)) => {
             Shown::Unknown { due_at: now, error: "it is being looked for".into() }
         }
-        Ok(Found::Later) => Shown::Unknown {
-            due_at: now + LOOK_AGAIN,
-            error: "it is looked for when all that waits is read".into(),
-        },
+        Ok(Found::Later) => looked_in_vain(
+            delivery,
+            "it is looked for when all that waits is read",
+            LOOK_AGAIN,
+            tried_since,
+            now,
+        ),
         // A stub that is seen twice costs nothing, a message that never comes does.
         Ok(Found::Unclear) if delivery.part.stub.is_some() => Shown::Later {
             due_at: now + if delivery.unknowns <= 1 { 0 } else { pause(delivery.unknowns - 1) },
@@ -88,24 +91,29 @@ pub fn of_look(
             Shown::Unknown { due_at: now + millis(*after), error: error.to_string() }
         }
         Err(error @ SendError::Rejected { .. }) => Shown::Failed(error.to_string()),
-        Err(error) => looked_in_vain(delivery, error, tried_since, now),
+        Err(error) => {
+            looked_in_vain(delivery, &error.to_string(), (FIRST_PAUSE, LONGEST_PAUSE), tried_since, now)
+        }
     }
 }
 
 /// Looks are not counted: the pause after one that failed is as long as the looking has lasted, and so it doubles. While
 /// nobody was there nobody looked.
-fn looked_in_vain(delivery: &Delivery, error: &SendError, tried_since: i64, now: i64) -> Shown {
+fn looked_in_vain(
+    delivery: &Delivery,
+    why: &str,
+    (shortest, longest): (i64, i64),
+    tried_since: i64,
+    now: i64,
+) -> Shown {
     let lasted = now - delivery.call_until.unwrap_or(delivery.created_at).max(tried_since);
     if lasted <= GIVE_UP {
-        return Shown::Unknown {
-            due_at: now + lasted.clamp(FIRST_PAUSE, LONGEST_PAUSE),
-            error: error.to_string(),
-        };
+        return Shown::Unknown { due_at: now + lasted.clamp(shortest, longest), error: why.to_owned() };
     }
     Shown::Unknown {
         due_at: NEVER,
         error: format!(
-            "{error}; it was looked for for 24 hours; its outcome is unknown; `roundtable deliveries retry` sends it again"
+            "{why}; it was looked for for 24 hours; its outcome is unknown; `roundtable deliveries retry` sends it again"
         ),
     }
 }
@@ -219,20 +227,23 @@ mod tests {
 
     #[test]
     fn looking_pauses_longer_and_longer_and_ends_after_a_day() {
-        let error = Err(SendError::Unreachable { reason: "refused".into() });
-        let again = |lasted, since| {
+        let again = |found: &Result<Found, SendError>, lasted, since| {
             let lost = Delivery { call_until: Some(NOW - lasted), ..delivery() };
-            match of_look(&lost, &error, &limits(true), since, NOW) {
+            match of_look(&lost, found, &limits(true), since, NOW) {
                 Shown::Unknown { due_at: NEVER, .. } => None,
                 Shown::Unknown { due_at, .. } => Some(due_at - NOW),
                 other => panic!("{other:?}"),
             }
         };
-        let lasted = |lasted| again(lasted, 0);
+        let error = Err(SendError::Unreachable { reason: "refused".into() });
+        let lasted = |lasted| again(&error, lasted, 0);
         assert_eq!([0, 1000, 2000, 64_000].map(lasted), [1000, 1000, 2000, 64_000].map(Some));
         assert_eq!([GIVE_UP, GIVE_UP + 1].map(lasted), [Some(300_000), None]);
         // It was lost by a process that was down for longer.
-        assert_eq!(again(GIVE_UP + 1, NOW - 2000), Some(2000));
+        assert_eq!(again(&error, GIVE_UP + 1, NOW - 2000), Some(2000));
+        // Nothing failed: what waits is only not read yet.
+        let later = |lasted| again(&Ok(Found::Later), lasted, 0);
+        assert_eq!([0, 1000, GIVE_UP, GIVE_UP + 1].map(later), [Some(300), Some(1000), Some(5000), None]);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //!
 //! A lost message is found by its number in the chat, so there must be no second one that could be found in
 //! its place: of a chat, one message is on its way or unknown at a time. Others pass one that has been stuck
-//! for five minutes, as they do within a conversation; but one that is still looked for, or may be seen under a number
-//! that nobody knows, makes every look beside it unclear.
+//! for five minutes, as they do within a conversation, but not in the very moment in which it is looked for; and one that
+//! is still looked for, or may be seen under a number that nobody knows, makes every look beside it unclear.
 
 use roundtable_contract::MessageId;
 
@@ -79,11 +79,13 @@ pub async fn lost_behind(
 ) -> Result<i64, StoreError> {
     tx.one(
         sql!(
-            "SELECT (SELECT COUNT(*) FROM deliveries d JOIN conversations c ON c.id = COALESCE(d.called_in, d.conversation_id)
+            "SELECT (SELECT COUNT(*) FROM deliveries d JOIN conversations c ON d.conversation_id = COALESCE(c.moved_to, c.id)
+                         AND COALESCE(d.called_in, d.conversation_id) = c.id
                      WHERE c.channel = here.channel AND c.account = here.account AND c.chat = here.chat
                        AND d.id <> $2 AND d.state IN ('pending', 'sending', 'unknown')
                        AND d.state <> 'pending' AND d.message_id IS NULL AND d.due_at < $4)
-                 + (SELECT COUNT(*) FROM deliveries d JOIN conversations c ON c.id = COALESCE(d.called_in, d.conversation_id)
+                 + (SELECT COUNT(*) FROM deliveries d JOIN conversations c ON d.conversation_id = COALESCE(c.moved_to, c.id)
+                        AND COALESCE(d.called_in, d.conversation_id) = c.id
                     WHERE c.channel = here.channel AND c.account = here.account AND c.chat = here.chat
                       AND d.id <> $2 AND d.stray > 0
                       AND (d.stray = 2 OR d.message_id IS NULL OR d.message_id > $3) AND NOT EXISTS (

@@ -9,8 +9,8 @@ pub enum StoreError {
     /// A session is no longer there: it was pruned or forgotten as somebody looked at it. Nothing was changed.
     #[error("the session is gone")]
     Gone,
-    /// The event was stored before. Nothing was changed.
-    #[error("the event is known")]
+    /// The event, or the answer of a step, was stored before. Nothing was changed.
+    #[error("it was stored before")]
     Duplicate,
     /// A stored value can't be read.
     #[error("{0}")]

@@ -1,6 +1,6 @@
 //! Sessions: one agent's durable context each.
 
-use super::{Row, StoreError, Tx, params, sql, words};
+use super::{Row, StoreError, Tx, params, sql, trees, words};
 
 words!(
     /// What a session was made for.
@@ -106,6 +106,13 @@ pub async fn hold(tx: &mut Tx<'_>, id: i64) -> Result<(), StoreError> {
         params![id],
     )
     .await
+}
+
+/// Locks the tree of a session below which another is made: who takes it out of use takes with it all that is below it by
+/// then.
+pub async fn lock_above(tx: &mut Tx<'_>, parent: &Session) -> Result<(), StoreError> {
+    trees::lock(tx, parent.tree_id).await?;
+    get_in_use(tx, parent.id).await.map(drop)
 }
 
 async fn get_in_use(tx: &mut Tx<'_>, id: i64) -> Result<Session, StoreError> {

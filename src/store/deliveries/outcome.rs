@@ -19,6 +19,15 @@ pub async fn start_call(
 ) -> Result<Delivery, StoreError> {
     // The second step of a two-step delivery has its number and need not be alone.
     if delivery.message.is_none() {
+        // Who stops it has its row first, and then says so in the chat.
+        tx.lock(
+            sql!(
+                lite: "SELECT id FROM deliveries WHERE id = $1",
+                pg: "SELECT id FROM deliveries WHERE id = $1 FOR UPDATE"
+            ),
+            params![delivery.id],
+        )
+        .await?;
         chats::lock(tx, delivery.conversation_id).await?;
         if chats::is_busy(tx, delivery.conversation_id, stuck_until).await? {
             return Err(StoreError::Stale);
@@ -127,7 +136,7 @@ pub async fn settle(
                  error = $5,
                  called_in = CASE WHEN $3 IS NULL THEN called_in ELSE COALESCE(NULLIF((SELECT c.id FROM conversations c
                          WHERE c.channel = $13 AND c.account = $14 AND c.chat = $15 AND c.thread = $16), conversation_id),
-                     CASE WHEN message_id IS NULL THEN called_in END) END,
+                     CASE WHEN message_id IS NULL OR message_id = $3 THEN called_in END) END,
                  unknowns = unknowns + CASE WHEN state = 'sending' THEN $10 ELSE 0 END,
                  stray = CASE WHEN $11 = 1 THEN 1 WHEN stray = 1 AND $2 = 'sent' AND ($7 = 'unknown' OR attempts > $8) THEN 2 ELSE stray END,
                  newest_at_loss = CASE WHEN state = 'sending' AND $10 = 1

@@ -105,9 +105,7 @@ async fn of_agent(tx: &mut Tx<'_>, caller: &Caller<'_>, id: &str) -> Result<Sess
         None => trees::root(tx, caller.session.tree_id).await?,
     };
     let root = sessions::get(tx, root).await?;
-    // Who takes it out of use takes with it all that is below it by then.
-    trees::lock(tx, root.tree_id).await?;
-    sessions::in_use(tx, root.id).await?.ok_or(StoreError::Gone)?;
+    sessions::lock_above(tx, &root).await?;
     let new = NewSession {
         key: &routing::key_beside(&root.key, &agent.id, conversation_id),
         kind: if root.kind == Kind::Direct { Kind::Direct } else { Kind::Group },
