@@ -31,6 +31,7 @@ pub(super) async fn start(
     delivery: Delivery,
     until: i64,
 ) -> Result<Option<Delivery>, StoreError> {
+    // Whoever must wait takes no slot from the look that it waits for.
     if is_in_the_way(desk, place, &delivery) {
         return Ok(None);
     }

@@ -187,7 +187,7 @@ fn join(body: &mut Body, piece: &Body) {
     body.quote = body.quote.take().or_else(|| piece.quote.clone());
 }
 
-/// Writes a model's answer with what it cost. Locks the session.
+/// Writes a model's answer with what it cost, and gives its number in the session. Locks the session.
 pub async fn append_answer(
     tx: &mut Tx<'_>,
     turn: &Turn,

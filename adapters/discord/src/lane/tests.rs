@@ -1,3 +1,5 @@
+//! One thing at a time; what happens when all of it meets is in `model`.
+
 use super::*;
 
 const HERE: u64 = 20;
