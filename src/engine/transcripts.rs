@@ -16,7 +16,7 @@ const NEWEST: usize = 400;
 
 /// Bytes of all sessions that are kept; in memory it is some times that. With more, all are forgotten, which costs a
 /// read each.
-const KEPT: usize = 16 << 20;
+const KEPT: usize = 4 << 20;
 
 /// Bytes of one session that are kept: a longer one would have the others forgotten again and again.
 const MOST_OF_ONE: usize = KEPT / 4;
