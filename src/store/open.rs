@@ -111,7 +111,7 @@ async fn open_sqlite(
         }
         SQLITE.run(&mut conn).await.map_err(|error| explain(migrate_error(error)))?;
     }
-    let (sender, serve) = writer::writer(Lite::open(path)?, clock);
+    let (sender, serve) = writer::writer(Lite::open(path).map_err(explain)?, clock);
     conn.close().await.map_err(|error| explain(error.into()))?;
     let readers = Arc::new(Connections::reading(path));
     Ok((
@@ -164,18 +164,15 @@ fn lock_file(path: &Path) -> Result<File, StoreError> {
 }
 
 fn explain_sqlite(path: &Path, error: StoreError) -> StoreError {
-    let StoreError::Database(sqlx::Error::Database(inner)) = &error else { return error };
-    // https://sqlite.org/rescode.html; extended codes carry the primary one in their low byte.
-    let code = inner.code().and_then(|code| code.parse::<i64>().ok()).map_or(0, |code| code & 0xff);
     let path = path.display();
-    StoreError::Refused(match code {
+    StoreError::Refused(match primary_code(&error) {
         5 | 6 => format!(
             "The database {path} is locked by another program for more than {} s. Close that program and start again.",
             BUSY.as_secs()
         ),
         8 => return read_only(path),
         10 => format!(
-            "The disk that holds {path} is full or fails ({inner}). Make room, or look at the disk, and start again."
+            "The disk that holds {path} is full or fails ({error}). Make room, or look at the disk, and start again."
         ),
         11 | 26 => format!(
             "The file {path} is damaged or no SQLite database. Nothing was changed. Restore a backup, or move the file \
@@ -187,6 +184,17 @@ fn explain_sqlite(path: &Path, error: StoreError) -> StoreError {
         ),
         _ => return error,
     })
+}
+
+/// SQLite's result code (<https://sqlite.org/rescode.html>), whichever way it was called; extended codes carry the primary
+/// one in their low byte. 0: the error is none of SQLite's.
+fn primary_code(error: &StoreError) -> i32 {
+    let code = match error {
+        StoreError::Database(sqlx::Error::Database(error)) => error.code().and_then(|code| code.parse().ok()),
+        StoreError::Lite(error) => error.sqlite_error().map(|error| error.extended_code),
+        _ => None,
+    };
+    code.map_or(0, |code: i32| code & 0xff)
 }
 
 fn read_only(path: std::path::Display<'_>) -> StoreError {

@@ -55,6 +55,17 @@ async fn a_damaged_file_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_path_that_is_no_file_is_named_with_what_to_look_at() {
+    let world = World::setting().without_node().await;
+    std::fs::create_dir_all(path(&world)).unwrap();
+    assert_eq!(
+        refusal(&world).await,
+        "The database <db> can't be opened. Does its folder exist, and may this user write there?"
+    );
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_newer_database_is_left_alone() {
     let mut world = World::start().await;
     world.stop_node().await;

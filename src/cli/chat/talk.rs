@@ -300,3 +300,33 @@ fn restore_terminal() {
     // Without `stty` nothing is lost but the comfort; `reset` still helps.
     let _ = std::process::Command::new("stty").arg("sane").status();
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::config::Secret;
+
+    #[tokio::test]
+    async fn what_waits_for_the_node_waits_on_when_it_is_lost_again() {
+        // Set already by another test: the same one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let node = Node::new(&format!("http://{nobody}"), Secret::default()).unwrap();
+        let who = Who { name: "ann".into(), agent: None };
+        let style = Style { json: false, bold: false };
+        let screen = Screen::start(Box::new(|_| Ok(())));
+        let config = Arc::new(Config::default());
+        let mut talk = Talk::new(node.clone(), config, who, true, style, screen);
+        talk.lose("it was stopped");
+        let lines = ["one", "two", "three"];
+        for line in lines {
+            talk.say(line.into()).await;
+        }
+        // It is found, and gone before anything was said to it.
+        talk.hear(News::Found(Box::new(node))).await.unwrap();
+        assert!(talk.lost);
+        assert_eq!(talk.outgoing, lines);
+    }
+}
