@@ -180,7 +180,7 @@ fn explain_sqlite(path: &Path, error: StoreError) -> StoreError {
         ),
         13 => format!("The disk that holds {path} is full. Make room and start again."),
         14 => format!(
-            "The database {path} can't be opened. Does its folder exist, and may this user write there?"
+            "The database {path} can't be opened. Is it a file, does its folder exist, and may this user read and write both?"
         ),
         _ => return error,
     })

@@ -60,7 +60,7 @@ async fn a_path_that_is_no_file_is_named_with_what_to_look_at() {
     std::fs::create_dir_all(path(&world)).unwrap();
     assert_eq!(
         refusal(&world).await,
-        "The database <db> can't be opened. Does its folder exist, and may this user write there?"
+        "The database <db> can't be opened. Is it a file, does its folder exist, and may this user read and write both?"
     );
     world.end().await;
 }
