@@ -150,6 +150,12 @@ impl Agents {
         id.and_then(|id| self.models.get(id)).unwrap_or(&agent.model).clone()
     }
 
+    /// Tokens of context that the model takes which takes most; 0 without any.
+    pub fn widest_window(&self) -> u32 {
+        let own = self.by_id.values().map(|agent| &agent.model);
+        own.chain(self.models.values()).map(|model| model.window()).max().unwrap_or(0)
+    }
+
     /// The agent with this id, or that had it: models know it from what was said then.
     pub fn get(&self, id: &str) -> Option<&Arc<Agent>> {
         self.by_id.get(id).or_else(|| self.by_id.get(self.former.get(id)?))

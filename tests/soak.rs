@@ -22,8 +22,9 @@ const TIME: Duration = Duration::from_secs(60);
 const LONG: &str = "one";
 const OTHERS: [&str; 2] = ["two", "three"];
 
-/// What the model may be told, in tokens: histories are cut soon, as they are after weeks with more.
-const WINDOW: &str = "16000";
+/// What the model may be told and may say, in tokens: histories are cut soon, as they are after weeks with more.
+const MODEL: [(&str, &str); 2] =
+    [("ROUNDTABLE_MODELS__MAIN__WINDOW", "8000"), ("ROUNDTABLE_MODELS__MAIN__MAX_OUTPUT_TOKENS", "1000")];
 
 /// How much more it may have at the end: memory by half and so many KiB, and so many files.
 const MORE_MEMORY: u64 = 32 * 1024;
@@ -47,8 +48,7 @@ async fn soak(database: Database, time: Duration, mut random: Random) -> anyhow:
     let random = &mut random;
     let mut outcome = Outcome::new("mixed load with faults", database, Mode::Probe);
     let mut fleet = Fleet::set_on(database, Load::new).await?;
-    let window = ("ROUNDTABLE_MODELS__MAIN__WINDOW".to_owned(), WINDOW.to_owned());
-    fleet.scene.world.env.extend([window]);
+    fleet.scene.world.env.extend(MODEL.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let line = match database {
         Database::Sqlite => None,
         Database::Postgres => Some(Proxy::before(&fleet.scene.world.url).await?),

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 
 use super::roster::Seat;
-use super::{Engine, seats, transcripts};
+use super::transcripts::Transcripts;
+use super::{Engine, seats};
 use crate::store::conversations::Place;
 use crate::store::entries::Entry;
 use crate::store::inbox::ItemKind;
@@ -24,7 +25,7 @@ pub(super) struct Desk {
 pub(super) async fn open(engine: &Engine, turn: &Turn, known: Vec<Entry>) -> Result<Desk, StoreError> {
     let after = known.last().map(|entry| entry.seq);
     let desk = engine.store.read(Open { engine, turn, after }).await?;
-    Ok(Desk { entries: transcripts::join(known, desk.entries, turn), ..desk })
+    Ok(Desk { entries: engine.transcripts.join(known, desk.entries, turn), ..desk })
 }
 
 struct Open<'a> {
@@ -47,13 +48,14 @@ impl Read for Open<'_> {
             true => Vec::new(),
             false => seats::around(tx, self.turn, &self.engine.team.agents).await?,
         };
-        let entries = transcripts::read(tx, self.turn, self.after).await?;
+        let entries = self.engine.transcripts.read(tx, self.turn, self.after).await?;
         Ok(Desk { place, ties, policy, roster, entries })
     }
 }
 
 /// What a step has added to the transcript, if the turn is still the caller's.
 pub(super) struct More<'a> {
+    pub(super) transcripts: &'a Transcripts,
     pub(super) turn: &'a Turn,
     /// The transcript is known up to this entry.
     pub(super) after: Option<i64>,
@@ -65,6 +67,6 @@ impl Read for More<'_> {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Entry>, StoreError> {
         turns::check(tx, self.turn).await?;
-        transcripts::read(tx, self.turn, self.after).await
+        self.transcripts.read(tx, self.turn, self.after).await
     }
 }

@@ -13,12 +13,13 @@ use super::commit::{CommitAnswer, Suspend};
 use super::desk::{Desk, More, open};
 use super::ending::{End, ended, finish, stopped};
 use super::turn::{self, Action, Runaway};
-use super::{Engine, context, transcripts};
+use super::{Engine, context};
 use crate::agents::Agent;
 use crate::crash::{self, Side};
 use crate::models::{Completion, ModelError, ModelEvent, Request};
 use crate::phrases;
 use crate::store::entries::Entry;
+use crate::store::inbox::ItemKind;
 use crate::store::turns::{self, Turn, TurnStatus};
 use crate::store::waits::WaitKind;
 use crate::store::{Read, StoreError, Tx, runs};
@@ -146,13 +147,16 @@ async fn steps(
             Action::Stop(why) => Some(stopped(agent, &why)),
         };
         if let Some(end) = end {
-            engine.transcripts.keep(turn, entries);
+            // A helper that nobody speaks with is seldom heard of again.
+            if !desk.ties.spawned || desk.ties.trigger == ItemKind::User {
+                engine.transcripts.keep(turn, entries);
+            }
             return finish(engine, turn, desk, Some(agent), end).await.map(Progress::Left);
         }
         interrupted = false;
         let after = entries.last().map(|entry| entry.seq);
-        let more = engine.store.read(More { turn, after }).await?;
-        entries = transcripts::join(entries, more, turn);
+        let more = engine.store.read(More { transcripts: &engine.transcripts, turn, after }).await?;
+        entries = engine.transcripts.join(entries, more, turn);
     }
 }
 

@@ -3,38 +3,57 @@
 //! Entries never change and are only added behind the others, so what was read once need not be read again.
 //! Nothing hangs on what is kept: a load asks the database for what is behind it, and for all when nothing is.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use super::lock;
-use crate::store::entries::{self, Entry};
+use crate::store::entries::{self, Content, Entry};
+use crate::store::sessions::{self, Fork};
 use crate::store::turns::Turn;
-use crate::store::{StoreError, Tx, sessions};
+use crate::store::{StoreError, Tx};
 
-/// Entries of a session that its turns look at; what of them does not fit the model's window is left out later.
+/// Entries of a session that its turns look at, and how many of them are read at once.
 const NEWEST: usize = 400;
+const PAGE: usize = 100;
 
-/// Bytes of all sessions that are kept; in memory it is some times that. With more, all are forgotten, which costs a
-/// read each.
+/// Stored bytes for each token of a model's window: at most 2.5 of text, of which JSON may make twice as many. More than
+/// that fits no request.
+const OF_TOKEN: usize = 5;
+
+/// Bytes of memory for all sessions that are kept. With more, the oldest sessions are forgotten, which costs a read each.
 const KEPT: usize = 4 << 20;
 
-/// Bytes of one session that are kept: a longer one would have the others forgotten again and again.
+/// Bytes of one session that are kept: a longer one would have many others forgotten.
 const MOST_OF_ONE: usize = KEPT / 4;
+
+/// Bytes that a call takes beside its text: a list of calls has room for four, an object of JSON for three members and
+/// their index.
+const CALL: usize = 1024;
+
+/// How transcripts are read, and which are kept.
+pub(super) struct Transcripts {
+    /// Stored bytes of a session that its turns look at.
+    longest: usize,
+    kept: Mutex<Kept>,
+}
 
 /// What is kept, by session.
 #[derive(Default)]
-pub(super) struct Transcripts(Mutex<Kept>);
-
-#[derive(Default)]
 struct Kept {
-    by_session: HashMap<i64, Vec<Entry>>,
+    by_session: BTreeMap<i64, Vec<Entry>>,
     bytes: usize,
 }
 
 impl Transcripts {
+    /// Keeps none yet. `window`: tokens of the widest model.
+    pub(super) fn new(window: u32) -> Self {
+        let window = usize::try_from(window).unwrap_or(usize::MAX);
+        Self { longest: window.saturating_mul(OF_TOKEN), kept: Mutex::default() }
+    }
+
     /// Takes what is kept of the turn's session and generation. Nobody else needs it: the turn is the only one.
     pub(super) fn take(&self, turn: &Turn) -> Vec<Entry> {
-        let mut kept = lock(&self.0);
+        let mut kept = lock(&self.kept);
         let mut entries = kept.remove(turn.session_id);
         if entries.first().is_some_and(|entry| entry.generation != turn.generation) {
             entries.clear();
@@ -44,22 +63,83 @@ impl Transcripts {
 
     /// Keeps nothing of a session: it was erased.
     pub(super) fn forget(&self, session_id: i64) {
-        lock(&self.0).remove(session_id);
+        lock(&self.kept).remove(session_id);
     }
 
     /// Keeps what was read.
     pub(super) fn keep(&self, turn: &Turn, entries: Vec<Entry>) {
-        let mut kept = lock(&self.0);
+        let mut kept = lock(&self.kept);
         kept.remove(turn.session_id);
         let bytes = bytes(&entries);
         if bytes > MOST_OF_ONE {
             return;
         }
-        if kept.bytes + bytes > KEPT {
-            *kept = Kept::default();
+        while kept.bytes + bytes > KEPT
+            && let Some((_, oldest)) = kept.by_session.pop_first()
+        {
+            kept.bytes -= self::bytes(&oldest);
         }
         kept.bytes += bytes;
         kept.by_session.insert(turn.session_id, entries);
+    }
+
+    /// Reads what the database has behind the entry `after`; without one, the newest entries as far as turns look, and in
+    /// any case those of the turn itself: its question is among them.
+    pub(super) async fn read(
+        &self,
+        tx: &mut Tx<'_>,
+        turn: &Turn,
+        after: Option<i64>,
+    ) -> Result<Vec<Entry>, StoreError> {
+        if let Some(after) = after {
+            return entries::behind(tx, turn.session_id, turn.generation, after).await;
+        }
+        let mut found: Vec<Entry> = Vec::new();
+        let mut stored = 0;
+        let own = Fork { session_id: turn.session_id, generation: turn.generation, seq: i64::MAX };
+        let mut from = Some(own);
+        while let Some(Fork { session_id, generation, seq }) = from {
+            let page = entries::up_to(tx, session_id, generation, seq, PAGE).await?;
+            stored += page.iter().map(|entry| entry.size).sum::<usize>();
+            from = match page.first() {
+                Some(oldest) if page.len() == PAGE => {
+                    Some(Fork { seq: oldest.seq - 1, session_id, generation })
+                }
+                // It may be a fork itself, of which only its first generation knows.
+                _ if generation == 1 => sessions::fork(tx, session_id).await?,
+                _ => None,
+            };
+            // Numbers order the entries of one session only: those of another come before the first.
+            let number = |entry: Entry| Entry {
+                seq: if session_id == turn.session_id { entry.seq } else { 0 },
+                ..entry
+            };
+            found.extend(page.into_iter().rev().map(number));
+            let of_turn = found.last().is_none_or(|oldest| oldest.turn_id == turn.id);
+            if !of_turn && (found.len() >= NEWEST || stored >= self.longest) {
+                break;
+            }
+        }
+        found.reverse();
+        Ok(found)
+    }
+
+    /// Joins what was known and what is new, and leaves out what is too old or more than any model can be told, but
+    /// nothing of the turn itself.
+    pub(super) fn join(&self, mut known: Vec<Entry>, new: Vec<Entry>, turn: &Turn) -> Vec<Entry> {
+        known.extend(new);
+        let mut stored: usize = known.iter().map(|entry| entry.size).sum();
+        let mut old = 0;
+        for entry in &known {
+            let surplus = known.len() - old > NEWEST || stored > self.longest;
+            if !surplus || entry.turn_id == turn.id {
+                break;
+            }
+            stored -= entry.size;
+            old += 1;
+        }
+        known.drain(..old);
+        known
     }
 }
 
@@ -71,65 +151,25 @@ impl Kept {
     }
 }
 
+/// Bytes of memory that entries take, about.
 fn bytes(entries: &[Entry]) -> usize {
-    entries.iter().map(|entry| size_of::<Entry>() + entry.size).sum()
+    entries.iter().map(|entry| size_of::<Entry>() + entry.size + calls(&entry.content) * CALL).sum()
 }
 
-/// Reads what the database has behind the entry `after`; without one, the newest entries, and in any case those
-/// of the turn itself: its question is among them.
-pub(super) async fn read(tx: &mut Tx<'_>, turn: &Turn, after: Option<i64>) -> Result<Vec<Entry>, StoreError> {
-    if let Some(after) = after {
-        return entries::behind(tx, turn.session_id, turn.generation, after).await;
+fn calls(content: &Content) -> usize {
+    match content {
+        Content::Answer(answer) => answer.calls.len(),
+        Content::Input { .. } | Content::Result(_) => 0,
     }
-    let mut limit = NEWEST;
-    loop {
-        let count = i64::try_from(limit).unwrap_or(i64::MAX);
-        let entries = entries::newest(tx, turn.session_id, turn.generation, count).await?;
-        if entries.len() < limit {
-            return Ok([forked(tx, turn, NEWEST.saturating_sub(entries.len())).await?, entries].concat());
-        }
-        if entries.first().is_some_and(|oldest| oldest.turn_id != turn.id) {
-            return Ok(entries);
-        }
-        limit *= 2;
-    }
-}
-
-/// What the turn's session began with, if it was forked from another: entries of that one, which may be a fork
-/// itself. Only its first generation knows of them.
-async fn forked(tx: &mut Tx<'_>, turn: &Turn, mut room: usize) -> Result<Vec<Entry>, StoreError> {
-    let mut before = Vec::new();
-    let mut fork = if turn.generation == 1 { sessions::fork(tx, turn.session_id).await? } else { None };
-    while let Some(sessions::Fork { session_id, generation, seq }) = fork
-        && room > 0
-    {
-        let count = i64::try_from(room).unwrap_or(i64::MAX);
-        let mut entries = entries::up_to(tx, session_id, generation, seq, count).await?;
-        // Numbers order the entries of one session only: those of another come before the first.
-        for entry in &mut entries {
-            entry.seq = 0;
-        }
-        room -= entries.len().min(room);
-        before = [entries, before].concat();
-        fork = if generation == 1 { sessions::fork(tx, session_id).await? } else { None };
-    }
-    Ok(before)
-}
-
-/// Joins what was known and what is new, and leaves out what is too old, but nothing of the turn itself.
-pub(super) fn join(mut known: Vec<Entry>, new: Vec<Entry>, turn: &Turn) -> Vec<Entry> {
-    known.extend(new);
-    let surplus = known.len().saturating_sub(NEWEST);
-    let old = known[..surplus].iter().take_while(|entry| entry.turn_id != turn.id).count();
-    known.drain(..old);
-    known
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::models::Answer;
-    use crate::store::entries::Content;
+
+    /// Tokens, more than any of these tests needs.
+    const WINDOW: u32 = 10_000_000;
 
     fn entries(range: std::ops::Range<i64>, generation: i64, turn_id: i64) -> Vec<Entry> {
         let content = Content::Answer(Answer::default());
@@ -165,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_of_one_session_and_generation() {
-        let kept = Transcripts::default();
+        let kept = Transcripts::new(WINDOW);
         kept.keep(&turn(1, 1), entries(1..4, 1, 7));
         assert!(kept.take(&turn(2, 1)).is_empty());
         assert_eq!(kept.take(&turn(1, 1)).len(), 3);
@@ -176,7 +216,7 @@ mod tests {
 
     #[test]
     fn not_everything_is_kept() {
-        let kept = Transcripts::default();
+        let kept = Transcripts::new(WINDOW);
         let of_one = bytes(&entries(1..401, 1, 7));
         let sessions = i64::try_from(2 * KEPT / of_one).unwrap();
         for session in 0..sessions {
@@ -187,25 +227,35 @@ mod tests {
         assert_eq!(left(sessions - 1), NEWEST, "the last is there");
         let others = (0..sessions).map(left).filter(|left| *left > 0).count();
         assert!(of_one * (others + 1) <= KEPT, "{others} others");
-        assert_eq!(lock(&kept.0).bytes, 0);
+        assert_eq!(lock(&kept.kept).bytes, 0);
     }
 
     #[test]
     fn a_long_one_is_not_kept_at_the_cost_of_others() {
-        let kept = Transcripts::default();
+        let kept = Transcripts::new(WINDOW);
         kept.keep(&turn(1, 1), entries(1..4, 1, 7));
         kept.keep(&turn(2, 1), entries(1..4, 1, 7));
         kept.keep(&turn(2, 1), entries(1..20_000, 1, 7));
         assert_eq!(kept.take(&turn(1, 1)).len(), 3);
         assert!(kept.take(&turn(2, 1)).is_empty(), "nor is a part of it");
-        assert_eq!(lock(&kept.0).bytes, 0);
+        assert_eq!(lock(&kept.kept).bytes, 0);
+    }
+
+    #[test]
+    fn what_no_model_can_be_told_is_left_out_but_nothing_of_the_turn_itself() {
+        let kept = Transcripts::new(2_000);
+        let joined = kept.join(entries(1..101, 1, 6), entries(101..103, 1, 7), &turn(1, 1));
+        assert_eq!((joined.len(), joined[0].seq), (10, 93));
+        let own = kept.join(entries(1..101, 1, 7), entries(101..103, 1, 7), &turn(1, 1));
+        assert_eq!(own.len(), 102);
     }
 
     #[test]
     fn the_oldest_are_left_out_but_nothing_of_the_turn_itself() {
-        let joined = join(entries(1..401, 1, 6), entries(401..403, 1, 7), &turn(1, 1));
+        let kept = Transcripts::new(WINDOW);
+        let joined = kept.join(entries(1..401, 1, 6), entries(401..403, 1, 7), &turn(1, 1));
         assert_eq!((joined.len(), joined[0].seq), (NEWEST, 3));
-        let own = join(entries(1..401, 1, 7), entries(401..403, 1, 7), &turn(1, 1));
+        let own = kept.join(entries(1..401, 1, 7), entries(401..403, 1, 7), &turn(1, 1));
         assert_eq!(own.len(), 402);
     }
 }

@@ -265,24 +265,15 @@ pub async fn last_own_words(tx: &mut Tx<'_>, session_id: i64) -> Result<Option<S
     row.map(|row| row.json::<Answer>("body").map(|answer| answer.text)).transpose()
 }
 
-/// The newest entries of a session's generation, oldest first.
-pub async fn newest(
-    tx: &mut Tx<'_>,
-    session_id: i64,
-    generation: i64,
-    limit: i64,
-) -> Result<Vec<Entry>, StoreError> {
-    up_to(tx, session_id, generation, i64::MAX, limit).await
-}
-
 /// The newest entries of a session's generation with a number of at most `seq`, oldest first.
 pub async fn up_to(
     tx: &mut Tx<'_>,
     session_id: i64,
     generation: i64,
     seq: i64,
-    limit: i64,
+    limit: usize,
 ) -> Result<Vec<Entry>, StoreError> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut entries = tx
         .all(
             sql!(

@@ -232,3 +232,33 @@ async fn of_several_calls_only_the_unfinished_are_interrupted() {
     assert!(matches!(&messages[2], ModelMessage::Tool { content, .. } if content.contains("quick")));
     assert!(matches!(&messages[3], ModelMessage::Tool { content, .. } if content.contains("interrupted")));
 }
+
+/// More than the database is asked for at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_history_is_told_whole_and_in_order_after_a_restart() {
+    on_each(async |setting| {
+        let mut world = setting.config("[agents.manager]\ndefault = true\ninbox_cap = 250\n").start().await;
+        world.model.when("m249", Reply::text("I read them all."));
+        let hold = world.model.hold("begin");
+        let ann = world.telegram.user("ann");
+        ann.says("begin");
+        hold.arrived().await.unwrap();
+        let burst: Vec<_> = (0..250).map(|number| format!("m{number:03}")).collect();
+        for text in &burst {
+            ann.says(text);
+        }
+        world.until("all messages in the inbox", |rows| rows.pending == 250).await;
+        hold.release();
+        assert_eq!(ann.next_message().await.unwrap().text, "echo: begin");
+        assert_eq!(ann.next_message().await.unwrap().text, "I read them all.");
+        world.kill_node().await;
+        world.start_node().await;
+        ann.says("and now?");
+        assert_eq!(ann.next_message().await.unwrap().text, "echo: and now?");
+        let told: Vec<_> =
+            world.model.requests().last().unwrap().messages.iter().map(|m| m.text.clone()).collect();
+        assert_eq!(told, ["begin", "echo: begin", &burst.join("\n\n"), "I read them all.", "and now?"]);
+        world.end().await;
+    })
+    .await;
+}
