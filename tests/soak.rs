@@ -24,7 +24,7 @@ const OTHERS: [&str; 2] = ["two", "three"];
 
 /// What the model may be told and may say, in tokens: histories are cut soon, as they are after weeks with more.
 const MODEL: [(&str, &str); 2] =
-    [("ROUNDTABLE_MODELS__MAIN__WINDOW", "8000"), ("ROUNDTABLE_MODELS__MAIN__MAX_OUTPUT_TOKENS", "1000")];
+    [("ROUNDTABLE_MODELS__MAIN__WINDOW", "12000"), ("ROUNDTABLE_MODELS__MAIN__MAX_OUTPUT_TOKENS", "1000")];
 
 /// How much more it may have at the end: memory by half and so many KiB, and so many files.
 const MORE_MEMORY: u64 = 32 * 1024;
