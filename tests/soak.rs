@@ -26,8 +26,8 @@ const OTHERS: [&str; 2] = ["two", "three"];
 const MODEL: [(&str, &str); 2] =
     [("ROUNDTABLE_MODELS__MAIN__WINDOW", "12000"), ("ROUNDTABLE_MODELS__MAIN__MAX_OUTPUT_TOKENS", "1000")];
 
-/// How much more it may have at the end: memory by half and so many KiB, and so many files.
-const MORE_MEMORY: u64 = 32 * 1024;
+/// How much more it may have at the end: memory of its own, in KiB, what it keeps to be fast included; and files.
+const MORE_MEMORY: u64 = 16 * 1024;
 const MORE_FILES: usize = 100;
 
 /// So often memory and files are read.
@@ -98,7 +98,7 @@ async fn soak(database: Database, time: Duration, mut random: Random) -> anyhow:
 }
 
 fn is_flat(first: &Footprint, last: &Footprint) -> bool {
-    last.memory <= first.memory * 3 / 2 + MORE_MEMORY && last.files <= first.files + MORE_FILES
+    last.own <= first.own + MORE_MEMORY && last.files <= first.files + MORE_FILES
 }
 
 /// Limits that were not foreseen, answers that are lost, connections that break, servers that can't.

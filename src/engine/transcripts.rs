@@ -3,7 +3,7 @@
 //! Entries never change and are only added behind the others, so what was read once need not be read again.
 //! Nothing hangs on what is kept: a load asks the database for what is behind it, and for all when nothing is.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use super::lock;
@@ -20,7 +20,7 @@ const PAGE: usize = 100;
 /// that fits no request.
 const OF_TOKEN: usize = 5;
 
-/// Bytes of memory for all sessions that are kept. With more, the oldest sessions are forgotten, which costs a read each.
+/// Bytes of memory for all sessions that are kept. With more, those at rest longest are forgotten, which costs a read each.
 const KEPT: usize = 4 << 20;
 
 /// Bytes of one session that are kept: a longer one would have many others forgotten.
@@ -37,10 +37,10 @@ pub(super) struct Transcripts {
     kept: Mutex<Kept>,
 }
 
-/// What is kept, by session.
+/// What is kept: sessions, the one at rest longest first. There are few enough to look through.
 #[derive(Default)]
 struct Kept {
-    by_session: BTreeMap<i64, Vec<Entry>>,
+    sessions: VecDeque<(i64, Vec<Entry>)>,
     bytes: usize,
 }
 
@@ -55,7 +55,8 @@ impl Transcripts {
     pub(super) fn take(&self, turn: &Turn) -> Vec<Entry> {
         let mut kept = lock(&self.kept);
         let mut entries = kept.remove(turn.session_id);
-        if entries.first().is_some_and(|entry| entry.generation != turn.generation) {
+        // The first may be of another session, with a generation of that one's.
+        if entries.last().is_some_and(|entry| entry.generation != turn.generation) {
             entries.clear();
         }
         entries
@@ -75,12 +76,12 @@ impl Transcripts {
             return;
         }
         while kept.bytes + bytes > KEPT
-            && let Some((_, oldest)) = kept.by_session.pop_first()
+            && let Some((_, oldest)) = kept.sessions.pop_front()
         {
             kept.bytes -= self::bytes(&oldest);
         }
         kept.bytes += bytes;
-        kept.by_session.insert(turn.session_id, entries);
+        kept.sessions.push_back((turn.session_id, entries));
     }
 
     /// Reads what the database has behind the entry `after`; without one, the newest entries as far as turns look, and in
@@ -145,7 +146,9 @@ impl Transcripts {
 
 impl Kept {
     fn remove(&mut self, session_id: i64) -> Vec<Entry> {
-        let entries = self.by_session.remove(&session_id).unwrap_or_default();
+        let at = self.sessions.iter().position(|(id, _)| *id == session_id);
+        let entries =
+            at.and_then(|at| self.sessions.remove(at)).map_or_else(Vec::new, |(_, entries)| entries);
         self.bytes -= bytes(&entries);
         entries
     }
@@ -212,6 +215,8 @@ mod tests {
         assert!(kept.take(&turn(1, 1)).is_empty(), "it was taken");
         kept.keep(&turn(1, 1), entries(1..4, 1, 7));
         assert!(kept.take(&turn(1, 2)).is_empty(), "a new generation begins without the old");
+        kept.keep(&turn(1, 1), [entries(0..1, 2, 3), entries(1..4, 1, 7)].concat());
+        assert!(kept.take(&turn(1, 2)).is_empty(), "nor with what it was forked from");
     }
 
     #[test]
@@ -225,9 +230,22 @@ mod tests {
         }
         let left = |session: i64| kept.take(&turn(session, 1)).len();
         assert_eq!(left(sessions - 1), NEWEST, "the last is there");
+        assert_eq!(left(0), 0, "the first is not");
         let others = (0..sessions).map(left).filter(|left| *left > 0).count();
         assert!(of_one * (others + 1) <= KEPT, "{others} others");
         assert_eq!(lock(&kept.kept).bytes, 0);
+    }
+
+    #[test]
+    fn those_at_rest_longest_are_forgotten() {
+        let kept = Transcripts::new(WINDOW);
+        let sessions = i64::try_from(2 * KEPT / bytes(&entries(1..401, 1, 7))).unwrap();
+        for session in 1..sessions {
+            kept.keep(&turn(0, 1), entries(1..401, 1, 7));
+            kept.keep(&turn(session, 1), entries(1..401, 1, 7));
+        }
+        assert_eq!(kept.take(&turn(0, 1)).len(), NEWEST, "it was at work all the time");
+        assert!(kept.take(&turn(1, 1)).is_empty());
     }
 
     #[test]
