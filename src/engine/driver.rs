@@ -19,7 +19,6 @@ use crate::crash::{self, Side};
 use crate::models::{Completion, ModelError, ModelEvent, Request};
 use crate::phrases;
 use crate::store::entries::Entry;
-use crate::store::inbox::ItemKind;
 use crate::store::turns::{self, Turn, TurnStatus};
 use crate::store::waits::WaitKind;
 use crate::store::{Read, StoreError, Tx, runs};
@@ -148,7 +147,7 @@ async fn steps(
         };
         if let Some(end) = end {
             // A helper that nobody speaks with is seldom heard of again.
-            if !desk.ties.spawned || desk.ties.trigger == ItemKind::User {
+            if desk.ties.is_spoken_with() {
                 engine.transcripts.keep(turn, entries);
             }
             return finish(engine, turn, desk, Some(agent), end).await.map(Progress::Left);

@@ -12,7 +12,6 @@ use crate::agents::Agent;
 use crate::models::Completion;
 use crate::phrases;
 use crate::store::StoreError;
-use crate::store::inbox::ItemKind;
 use crate::store::turns::{Turn, TurnStatus};
 
 /// How a turn ends.
@@ -73,7 +72,7 @@ pub(super) async fn finish(
     let said = end.status == TurnStatus::Done;
     let ties = desk.ties.bind(turn).then(|| desk.ties.clone());
     // What may not be shown at all takes no place in the chat's pace.
-    let sure = turn.exchange_id.is_none() && (!desk.ties.spawned || desk.ties.trigger == ItemKind::User);
+    let sure = turn.exchange_id.is_none() && desk.ties.is_spoken_with();
     let send_within = if parts.is_empty() || !sure { None } else { engine.team.outlet.send_now(&desk.place) };
     let visible = !parts.is_empty();
     let finished = engine

@@ -1,4 +1,4 @@
-//! Transcripts of sessions at work, kept between their steps and turns.
+//! Transcripts of sessions at work: how far back they are read, and which are kept between turns.
 //!
 //! Entries never change and are only added behind the others, so what was read once need not be read again.
 //! Nothing hangs on what is kept: a load asks the database for what is behind it, and for all when nothing is.
@@ -16,8 +16,8 @@ use crate::store::{StoreError, Tx};
 const NEWEST: usize = 400;
 const PAGE: usize = 100;
 
-/// Stored bytes for each token of a model's window: at most 2.5 of text, of which JSON may make twice as many. More than
-/// that fits no request.
+/// Stored bytes that are looked at for each token of a model's window. A request takes 2.5 bytes of text at most for each
+/// (`FILL` in [`super::context`] of what [`crate::models::tokens`] counts); twice that leaves room for what JSON adds.
 const OF_TOKEN: usize = 5;
 
 /// Bytes of memory for all sessions that are kept. With more, those at rest longest are forgotten, which costs a read each.

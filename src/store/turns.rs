@@ -284,6 +284,11 @@ pub struct Ties {
 }
 
 impl Ties {
+    /// Whether a person speaks with its session, and not only who has spawned it.
+    pub fn is_spoken_with(&self) -> bool {
+        !self.spawned || self.trigger == ItemKind::User
+    }
+
     fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             trigger: ItemKind::read(&row.get::<String>("trigger_kind")?)?,
